@@ -1,0 +1,109 @@
+# Everything that a person runs, from a bare clone: Python 3.11 to 3.13 and make are enough.
+PYTHON ?= python3
+QUANTITY ?= 1000000
+PYTEST_WORKERS ?= 2
+PYTEST_ARGS ?=
+DOCKER_FLAGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+PACKAGES := libs/common libs/cli services/generator services/orchestrator services/worker
+PROJECTS := $(PACKAGES:%=%/pyproject.toml)
+CODE := $(wildcard libs services tests bench)
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+.PHONY: help
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# --- environment ------------------------------------------------------------------------------
+
+.PHONY: setup
+setup: $(READY) ## create .venv with everything that is needed (a minute or two the first time)
+
+$(READY): requirements/dev.txt $(PROJECTS)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "Pedidos needs Python 3.11 to 3.13, and '$(PYTHON)' is not that (or not found)." >&2; \
+	  echo "Install one, then name it: make PYTHON=python3.13 setup" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	  echo "'$(PYTHON)' cannot create virtual environments: its venv or ensurepip module is missing." >&2; \
+	  echo "On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+	@echo "Setting up $(VENV) (a minute or two the first time) ..."
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements/dev.txt
+	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation $(PACKAGES:%=--editable ./%)
+	@touch $@
+	@echo "Ready: $(BIN)/pedidos --help"
+
+.PHONY: lock
+lock: setup ## write requirements/*.txt again (UPGRADE=1 takes newer versions)
+	@$(LOCK) --output-file requirements/build.txt requirements/build.in
+	@$(LOCK) --output-file requirements/runtime.txt libs/common/pyproject.toml services/*/pyproject.toml
+	@$(LOCK) --output-file requirements/dev.txt --constraint requirements/runtime.txt \
+	  $(PROJECTS) requirements/dev.in
+
+# Our own packages are installed from the tree, so they are not in the lock.
+LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+  --no-header --no-emit-package pedidos-common $(if $(UPGRADE),--upgrade)
+
+.PHONY: clean
+clean: ## remove .venv and what the tools leave behind
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+
+# --- run --------------------------------------------------------------------------------------
+
+.PHONY: demo
+demo: setup ## take 1,000,000 orders through the pipeline on embedded servers (QUANTITY=n)
+	@$(BIN)/pedidos demo --quantity $(QUANTITY)
+
+.PHONY: bench
+bench: setup ## the pipeline beside a bare driver loop on the same servers, and their ratio
+	@$(BIN)/python -m bench.pipeline
+
+.PHONY: images
+images: ## build the three container images (needs a Docker engine; DOCKER_FLAGS='--network host')
+	@for service in generator orchestrator worker; do \
+	  docker build $(DOCKER_FLAGS) -f services/$$service/Dockerfile -t pedidos-$$service . || exit 1; done
+
+# --- verify -----------------------------------------------------------------------------------
+
+.PHONY: test
+test: setup ## all tests but the slow ones (PYTEST_ARGS='-k name', PYTEST_WORKERS=n)
+	@$(BIN)/python -m pytest -m 'not slow' -n $(PYTEST_WORKERS) $(PYTEST_ARGS)
+
+.PHONY: test-slow
+test-slow: setup ## the tests that take minutes
+	@$(BIN)/python -m pytest -m slow $(PYTEST_ARGS)
+
+.PHONY: test-containers
+test-containers: setup ## the tests on MongoDB and Redis in containers (needs a Docker engine)
+	@PEDIDOS_TEST_SERVERS=testcontainers \
+	  $(BIN)/python -m pytest -m 'not slow' -n $(PYTEST_WORKERS) $(PYTEST_ARGS)
+
+.PHONY: check
+check: lint types imports manifests ## lint, format, types, import rules, Dockerfiles, compose file
+
+.PHONY: lint types imports manifests
+lint: setup
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+types: setup
+	@$(BIN)/mypy $(CODE)
+
+imports: setup
+	@$(BIN)/lint-imports
+
+manifests: setup
+	@$(BIN)/hadolint services/*/Dockerfile
+	@$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml deploy/compose/*.yml
+
+.PHONY: format
+format: setup ## format the code and apply the safe fixes
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .

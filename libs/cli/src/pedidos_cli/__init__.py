@@ -1,0 +1,1 @@
+"""The `pedidos` command: a local stack, its client and its audit."""

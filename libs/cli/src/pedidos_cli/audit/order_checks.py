@@ -1,0 +1,206 @@
+"""Checks of the orders themselves: all there, in a state that fits, and VIP before NORMAL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from pedidos_cli.audit.evidence import Evidence
+from pedidos_cli.audit.verdict import Check
+
+BUILT_IN = "builtin"
+STATUSES = ("processado", "falhou", "pendente")
+PRIORITY_OF_TIER = {"BRONZE": "NORMAL", "PRATA": "NORMAL", "OURO": "NORMAL", "DIAMANTE": "VIP"}
+NORMAL_PHASES = frozenset({"ENQUEUE_NORMAL", "WAITING_NORMAL_DRAIN"})
+
+
+def checks(evidence: Evidence) -> Iterable[Check]:
+    """The checks of a run's orders, in the order of the report."""
+    yield stored_once(evidence)
+    yield adds_up(evidence)
+    yield fits_phase(evidence)
+    yield priority_follows_tier(evidence)
+    yield state_is_explained(evidence)
+    if _only_built_in(evidence):
+        yield observation_fits(evidence)
+    yield vip_before_normal(evidence)
+    yield no_strays(evidence)
+    if evidence.import_accepted is not None:
+        yield import_arrived(evidence)
+
+
+def accepted_bounds(evidence: Evidence) -> tuple[int, int]:
+    """How many orders the run has accepted: exactly, or at least and at most while it arrives."""
+    run, chunks = evidence.run, evidence.jobs.of("chunk")
+    planned = run.quantity - evidence.jobs.duplicates
+    written = evidence.jobs.written
+    all_written = sum(g.jobs for g in chunks if g.status == "succeeded") == run.chunks
+    if run.done:
+        return planned, planned
+    return written, written if all_written else planned
+
+
+def stored_once(evidence: Evidence) -> Check:
+    """Ids are unique in the collection, so as many as accepted means each of them once."""
+    orders, deleted = evidence.orders, _deleted(evidence)
+    low, high = accepted_bounds(evidence)
+    stored = orders.count() - orders.outside
+    found = [f"{stored:,} stored", *(_some(deleted, "deleted by cancel"))]
+    found += [*_some(orders.outside, "beyond the plan"), *orders.gaps]
+    return Check(
+        key="stored_once",
+        title="Every accepted order is stored, once",
+        expected=_bounds(low, high),
+        found=", ".join(found),
+        passed=low <= stored + deleted <= high and not orders.outside,
+    )
+
+
+def adds_up(evidence: Evidence) -> Check:
+    """Every order is in one of the known states, or was deleted by the cancel."""
+    low, high = accepted_bounds(evidence)
+    counts = [(evidence.orders.count(status), status) for status in STATUSES]
+    counts.append((_deleted(evidence), "deleted"))
+    total = sum(count for count, _ in counts)
+    return Check(
+        key="adds_up",
+        title="Processed + failed + pending + deleted by cancel = accepted",
+        expected=_bounds(low, high),
+        found=f"{total:,} = " + " + ".join(f"{count:,} {name}" for count, name in counts),
+        passed=low <= total <= high,
+    )
+
+
+def fits_phase(evidence: Evidence) -> Check:
+    """A run that is done leaves nothing pending, one in its NORMAL phases no VIP order."""
+    orders, phase = evidence.orders, evidence.run.phase
+    pending, vip = orders.count("pendente"), orders.count("pendente", "VIP")
+    expected = "any number is open"
+    passed = True
+    if evidence.run.done:
+        expected, passed = "0 pending", pending == 0
+    elif phase in NORMAL_PHASES:
+        expected, passed = "0 VIP pending", vip == 0
+    return Check(
+        key="fits_phase",
+        title=f"What is pending fits phase {phase}",
+        expected=expected,
+        found=f"{pending:,} pending, {vip:,} of them VIP",
+        passed=passed,
+    )
+
+
+def priority_follows_tier(evidence: Evidence) -> Check:
+    """DIAMANTE is VIP, every other tier NORMAL, and there are no others."""
+    wrong = [g for g in evidence.orders.groups if PRIORITY_OF_TIER.get(g.tier) != g.priority]
+    examples = {f"{group.tier} as {group.priority}" for group in wrong}
+    return Check(
+        key="priority_follows_tier",
+        title="The priority follows from the tier",
+        expected="0 otherwise",
+        found=", ".join([f"{sum(g.orders for g in wrong):,} otherwise", *sorted(examples)]),
+        passed=not wrong,
+    )
+
+
+def state_is_explained(evidence: Evidence) -> Check:
+    """Processed orders have their time, failed ones time and reason, pending ones no result."""
+    orders = evidence.orders
+    untimed = orders.total(lambda g: g.untimed)
+    unexplained = orders.total(lambda g: g.unexplained)
+    premature = orders.total(lambda g: g.premature)
+    return Check(
+        key="state_is_explained",
+        title="Final orders have time and reason, pending ones no result",
+        expected="0, 0, 0",
+        found=f"{untimed:,} without time, {unexplained:,} without reason, "
+        f"{premature:,} pending with a result",
+        passed=not (untimed or unexplained or premature),
+    )
+
+
+def observation_fits(evidence: Evidence) -> Check:
+    """The built-in handler writes one text for each priority."""
+    wrong = evidence.orders.total(lambda g: g.misworded)
+    return Check(
+        key="observation_fits",
+        title="The observation of processed orders fits their priority",
+        expected="0 otherwise",
+        found=f"{wrong:,} otherwise",
+        passed=wrong == 0,
+    )
+
+
+def vip_before_normal(evidence: Evidence) -> Check:
+    """By the server's clock: the last first final state of a VIP, then the first NORMAL claim."""
+    orders = evidence.orders
+    last_vip = orders.last_vip_settled
+    claims = [group.first_claimed for group in evidence.jobs.of("normal") if group.first_claimed]
+    first_normal = min(claims, default=None)
+    unsettled = orders.total(lambda g: g.orders - g.settled_well - g.settled_badly, "VIP")
+    in_time = last_vip is None or first_normal is None or last_vip <= first_normal
+    return Check(
+        key="vip_before_normal",
+        title="Every VIP order was final before a NORMAL batch was claimed",
+        expected="last VIP ≤ first NORMAL, no VIP open",
+        found=f"last VIP {_clock(last_vip)}, first NORMAL {_clock(first_normal)}, "
+        f"{unsettled:,} VIP open",
+        passed=first_normal is None or (in_time and unsettled == 0),
+    )
+
+
+def no_strays(evidence: Evidence) -> Check:
+    """No order belongs to a run that the history does not have."""
+    return Check(
+        key="no_strays",
+        title="Every order in the collection belongs to a known run",
+        expected="0 unknown runs",
+        found=", ".join([f"{len(evidence.strays)} unknown runs", *evidence.strays]),
+        passed=not evidence.strays,
+    )
+
+
+def import_arrived(evidence: Evidence) -> Check:
+    """Every row that the import accepted is an order of the plan."""
+    run, duplicates = evidence.run, evidence.jobs.duplicates
+    return Check(
+        key="import_arrived",
+        title="Every accepted row of the import is in the plan",
+        expected=f"{evidence.import_accepted:,} rows accepted",
+        found=f"{run.quantity:,} planned, {duplicates:,} of them known before",
+        passed=evidence.import_accepted == run.quantity,
+    )
+
+
+def wiped(evidence: Evidence) -> Check:
+    """A reset removes orders and jobs, and keeps the run in the history."""
+    orders = evidence.orders.count()
+    jobs = sum(group.jobs for group in evidence.jobs.groups)
+    return Check(
+        key="wiped",
+        title="A reset left nothing of this run but its history",
+        expected="0 orders, 0 jobs",
+        found=f"{orders:,} orders, {jobs:,} jobs",
+        passed=orders == 0 and jobs == 0,
+    )
+
+
+def _deleted(evidence: Evidence) -> int:
+    # A run that was resumed to its end has written again what its cancel had deleted.
+    return 0 if evidence.run.done else evidence.run.deleted
+
+
+def _only_built_in(evidence: Evidence) -> bool:
+    return evidence.jobs.handlers <= {BUILT_IN}
+
+
+def _bounds(low: int, high: int) -> str:
+    return f"{low:,}" if low == high else f"{low:,} to {high:,} (still arriving)"
+
+
+def _some(count: int, name: str) -> list[str]:
+    return [f"{count:,} {name}"] if count else []
+
+
+def _clock(time: datetime | None) -> str:
+    return f"{time:%H:%M:%S}.{time.microsecond // 1000:03d}" if time else "none"

@@ -1,0 +1,50 @@
+"""The audit as the other commands use it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from pedidos_cli.errors import CliError, ExitStatus
+from pedidos_cli.target import Target
+
+if TYPE_CHECKING:
+    from pedidos_cli.audit import AuditVerdict
+
+
+async def audit(target: Target, run_id: str | None) -> AuditVerdict:
+    """The audit of a run, by default the newest, on the stack's own MongoDB and API.
+
+    Raises:
+        CliError: when it is not known where the MongoDB is, or it can't be asked.
+    """
+    if not target.mongo_uri:
+        raise CliError(
+            f"The audit reads MongoDB, and where the one of {target.api} is, is not known. "
+            "Give its address with --mongo-uri or MONGO_URI",
+            ExitStatus.USAGE,
+        )
+    return await asyncio.to_thread(_audit, target, target.mongo_uri, run_id)
+
+
+def _audit(target: Target, mongo_uri: str, run_id: str | None) -> AuditVerdict:
+    # The drivers are loaded only by commands that need them.
+    import httpx
+    from pymongo.errors import PyMongoError
+
+    from pedidos_cli.audit import AuditImpossible, audit_run
+
+    try:
+        return audit_run(mongo_uri, target.database, run_id, target.api or None, target.api_key)
+    except AuditImpossible as refused:
+        raise CliError(str(refused), ExitStatus.USAGE) from None
+    except PyMongoError as error:
+        raise CliError(
+            f"The audit could not read MongoDB (database {target.database}): "
+            f"{str(error).partition(', Timeout')[0]}. Is it running, and is the address right?"
+        ) from None
+    except httpx.HTTPError as error:
+        raise CliError(
+            f"The audit could not compare with the API at {target.api}: "
+            f"{type(error).__name__}: {error}. Try again"
+        ) from None

@@ -1,0 +1,92 @@
+"""`pedidos up`: the local stack until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pedidos_cli.data_folder import DataFolder, data_folder
+from pedidos_cli.embedded.addresses import redis_address
+from pedidos_cli.options import AsJson, Generators, MongoUri, RedisUrl, Workers
+from pedidos_cli.output import Output
+from pedidos_cli.stack import Stack
+from pedidos_cli.stack_plan import StackOptions
+
+DataDir = Annotated[
+    Path | None,
+    typer.Option(help="Folder for data, logs and stack.json; a thrown-away one if not given."),
+]
+Port = Annotated[int, typer.Option(min=0, max=65535, help="Port of the API; 0 is any free one.")]
+
+
+def up(
+    data_dir: DataDir = None,
+    port: Port = 3000,
+    generators: Generators = 2,
+    workers: Workers = 2,
+    mongo_uri: MongoUri = None,
+    redis_url: RedisUrl = None,
+    replica_set: Annotated[
+        bool, typer.Option("--replica-set", help="Run the embedded MongoDB as a replica set.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Start MongoDB, Redis and the services here, and keep them running until Ctrl-C."""
+    options = StackOptions(
+        port=port,
+        generators=generators,
+        workers=workers,
+        mongo_uri=mongo_uri or None,
+        redis_url=redis_url or redis_address(os.environ),
+        replica_set=replica_set,
+        database=os.environ.get("MONGO_DB") or "pedidos",
+    )
+    with data_folder(data_dir) as folder:
+        asyncio.run(serve(options, folder, Output(as_json=as_json)))
+
+
+async def serve(options: StackOptions, folder: DataFolder, out: Output) -> None:
+    """Starts the stack, says when it is ready, and stops it in order on a signal."""
+    with contextlib.suppress(asyncio.CancelledError), stop_signals():
+        async with Stack(options, folder, os.environ, out.note) as stack:
+            await stack.wait_ready()
+            if out.as_json:
+                out.document(asdict(stack.document()))
+            out.say(describe_ready(stack))
+            await asyncio.Event().wait()
+    out.note("Stopped.")
+
+
+def describe_ready(stack: Stack) -> str:
+    """The one line that says that the stack is ready, and with what."""
+    options, folder = stack.options, stack.folder
+    parts = [
+        *stack.stores.described,
+        f"{options.generators} generator{'s' if options.generators > 1 else ''}",
+        f"{options.workers} worker{'s' if options.workers > 1 else ''}",
+        f"data in {folder.root}" + ("" if folder.kept else " (thrown away at the end)"),
+    ]
+    return f"Ready: {stack.api} ({', '.join(parts)}). Ctrl-C stops it."
+
+
+@contextlib.contextmanager
+def stop_signals() -> Iterator[None]:
+    """Ctrl-C, SIGTERM and a closed terminal cancel the present task, once for each signal."""
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    if task is not None:
+        for number in numbers:
+            loop.add_signal_handler(number, task.cancel)
+    try:
+        yield
+    finally:
+        for number in numbers:
+            loop.remove_signal_handler(number)

@@ -1,0 +1,92 @@
+"""The folder of a local stack: who may use it, and what lies where in it."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from pedidos_cli.errors import CliError, ExitStatus
+from pedidos_cli.stack_file import FILE_NAME
+
+
+@dataclass(frozen=True, slots=True)
+class DataFolder:
+    """A folder that this process alone uses until it lets go; `kept` when a person named it."""
+
+    root: Path
+    kept: bool
+
+    @property
+    def stack_file(self) -> Path:
+        """Where `stack.json` is."""
+        return self.root / FILE_NAME
+
+    def made(self, name: str) -> Path:
+        """A folder inside, made if need be."""
+        path = self.root / name
+        path.mkdir(exist_ok=True)
+        return path
+
+    def log(self, role: str, index: int) -> Path:
+        """The log file of a process."""
+        return self.made("logs") / f"{role}-{index}.log"
+
+
+@contextlib.contextmanager
+def data_folder(named: Path | None) -> Iterator[DataFolder]:
+    """The folder of that name, kept; or a new one, thrown away at the end.
+
+    Raises:
+        CliError: when it can't be used, or another stack is using it.
+    """
+    if named is not None:
+        with _locked(_prepared(named.expanduser().resolve())) as root:
+            folder = DataFolder(root, kept=True)
+            # Left by a stack that was killed: it must not pass for this one's.
+            folder.stack_file.unlink(missing_ok=True)
+            yield folder
+        return
+    root = Path(tempfile.mkdtemp(prefix="pedidos-"))
+    try:
+        yield DataFolder(root, kept=False)
+    finally:
+        shutil.rmtree(root, ignore_errors=True)
+
+
+def _prepared(root: Path) -> Path:
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        if not os.access(root, os.W_OK | os.X_OK):
+            raise PermissionError(13, "it can't be written")
+    except OSError as refused:
+        raise CliError(
+            f"The data folder {root} can't be used: {refused.strerror}. "
+            "Name another with --data-dir",
+            ExitStatus.USAGE,
+        ) from None
+    return root
+
+
+@contextlib.contextmanager
+def _locked(root: Path) -> Iterator[Path]:
+    with (root / "stack.lock").open("a+", encoding="utf-8") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            lock.seek(0)
+            holder = lock.read().strip() or "unknown"
+            raise CliError(
+                f"The data folder {root} is in use by another running stack (process {holder}). "
+                "Stop that one, or name another folder with --data-dir",
+                ExitStatus.USAGE,
+            ) from None
+        lock.truncate(0)
+        lock.write(f"{os.getpid()}\n")
+        lock.flush()
+        yield root

@@ -1,0 +1,1 @@
+"""What `pedidos doctor` looks at."""

@@ -1,0 +1,85 @@
+"""The settings that services will read from the environment."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+
+from pedidos_cli.doctor.finding import Finding, fail, ok
+
+POSITIVE = (
+    *("MAX_ORDERS", "GENERATION_CHUNK_SIZE", "NORMAL_ENQUEUE_BATCH_SIZE", "ORDERS_BATCH_SIZE"),
+    *("ORDER_MAX_ATTEMPTS", "ORDER_HANDLER_TIMEOUT_MS", "RUN_STALL_TIMEOUT_MS"),
+    *("ORDERS_QUEUE_CONCURRENCY", "LOG_PROGRESS_EVERY_MS"),
+)
+NOT_NEGATIVE = ("ORDER_RETRY_BASE_MS",)
+TRUTH = ("LOG_MEMORY", "BACKEND_LOGS")
+_TRUE_OR_FALSE = {"true", "false", "1", "0", "yes", "no", "on", "off", "t", "f", "y", "n"}
+HANDLER_SECONDS = 20.0
+
+
+def settings(environ: Mapping[str, str]) -> Iterator[Finding]:
+    """What is wrong with them; one good line when nothing is."""
+    environ = {name: value for name, value in environ.items() if value}  # empty counts as unset
+    wrong = [*_numbers(environ), *_truths(environ), *_handler(environ)]
+    if wrong:
+        yield from wrong
+        return
+    known = [n for n in (*POSITIVE, *NOT_NEGATIVE, *TRUTH, "ORDER_HANDLER") if environ.get(n)]
+    yield ok("settings", f"{', '.join(known)} set, and valid" if known else "all at their defaults")
+
+
+def _numbers(environ: Mapping[str, str]) -> Iterator[Finding]:
+    for least, names in ((1, POSITIVE), (0, NOT_NEGATIVE)):
+        for name in names:
+            value = environ.get(name)
+            if value is not None and not (value.strip().isdecimal() and int(value) >= least):
+                yield fail(
+                    f"setting {name}",
+                    f"{value!r} is not a whole number of at least {least}",
+                    f"correct or unset {name}; a service does not start with it",
+                )
+
+
+def _truths(environ: Mapping[str, str]) -> Iterator[Finding]:
+    for name in TRUTH:
+        value = environ.get(name)
+        if value is not None and value.strip().lower() not in _TRUE_OR_FALSE:
+            yield fail(
+                f"setting {name}",
+                f"{value!r} is neither true nor false",
+                f"correct or unset {name}; a service does not start with it",
+            )
+
+
+def _handler(environ: Mapping[str, str]) -> Iterator[Finding]:
+    """Imports it in a process of its own: whatever it does at import stays there."""
+    named = environ.get("ORDER_HANDLER")
+    if not named or named == "builtin":
+        return
+    module, separator, attribute = named.partition(":")
+    remedy = "ORDER_HANDLER is package.module:attribute, importable by the workers (PYTHONPATH)"
+    if not (separator and module and attribute):
+        yield fail("setting ORDER_HANDLER", f"{named!r} names no attribute", remedy)
+        return
+    code = (
+        "import functools, importlib, sys; functools.reduce("
+        "getattr, sys.argv[2].split('.'), importlib.import_module(sys.argv[1]))"
+    )
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", code, module, attribute],
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=HANDLER_SECONDS,
+            env=dict(environ),
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        yield fail("setting ORDER_HANDLER", f"{named} could not be imported: {error}", remedy)
+        return
+    if done.returncode:
+        said = done.stderr.strip().splitlines() or ["no message"]
+        yield fail("setting ORDER_HANDLER", f"{named} can't be imported: {said[-1]}", remedy)

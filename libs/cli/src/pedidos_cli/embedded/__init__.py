@@ -1,0 +1,1 @@
+"""Real MongoDB and Redis servers without root or Docker."""

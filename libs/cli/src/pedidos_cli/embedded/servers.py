@@ -1,0 +1,57 @@
+"""Command lines of small, loopback-only servers, and when they are ready."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from pedidos_cli.embedded.candidates import Binary
+from pedidos_cli.stores import mongo, redis
+
+MONGO_CACHE_GB = 1
+OPLOG_MB = 1024
+REDIS_MAX_MEMORY = "256mb"
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A server that can be started: what to run, where it will answer, and whether it does."""
+
+    command: tuple[str, ...]
+    address: str
+    answers: Callable[[], Awaitable[bool]]
+    binary: Binary
+
+
+def mongod(binary: Binary, data_dir: Path, port: int, *, replica_set: bool = False) -> Server:
+    """A mongod that keeps its data in `data_dir`; as a replica set of one if asked."""
+    command = [
+        *(str(binary.path), "--dbpath", str(data_dir), "--bind_ip", "127.0.0.1"),
+        *("--port", str(port), "--nounixsocket", "--quiet", "--slowms", "2000"),
+        *("--wiredTigerCacheSizeGB", str(MONGO_CACHE_GB)),
+        *("--setParameter", "diagnosticDataCollectionEnabled=false"),
+    ]
+    if not replica_set:
+        uri = f"mongodb://127.0.0.1:{port}"
+        return Server(tuple(command), uri, lambda: asyncio.to_thread(mongo.answers, uri), binary)
+    command += ["--replSet", mongo.REPLICA_SET, "--oplogSize", str(OPLOG_MB)]
+    # Nobody to hand over to: do not wait for a successor when told to stop.
+    command += ["--setParameter", "shutdownTimeoutMillisForSignaledShutdown=100"]
+    uri = f"mongodb://127.0.0.1:{port}/?replicaSet={mongo.REPLICA_SET}"
+    return Server(
+        tuple(command), uri, lambda: asyncio.to_thread(mongo.replica_set_ready, port), binary
+    )
+
+
+def redis_server(binary: Binary, data_dir: Path, port: int) -> Server:
+    """A Redis that keeps nothing on disk and never evicts."""
+    command = (
+        *(str(binary.path), "--bind", "127.0.0.1", "--port", str(port)),
+        *("--protected-mode", "yes", "--dir", str(data_dir), "--daemonize", "no"),
+        *("--save", "", "--appendonly", "no"),
+        *("--maxmemory", REDIS_MAX_MEMORY, "--maxmemory-policy", "noeviction"),
+    )
+    url = f"redis://127.0.0.1:{port}/0"
+    return Server(command, url, lambda: asyncio.to_thread(redis.answers, url), binary)

@@ -1,0 +1,101 @@
+"""The command and the environment of each service of a local stack."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from importlib.util import find_spec
+from pathlib import Path
+
+from pedidos_cli.errors import CliError, ExitStatus
+from pedidos_cli.free_ports import LOOPBACK, free_port, is_free
+from pedidos_cli.http_probe import http_status
+from pedidos_cli.processes import Launch, ProcessSpec
+
+STOP_SECONDS = 25.0
+PROBE_SECONDS = 2.0
+# Each process gets its own, or they are given as addresses.
+_NOT_PASSED_ON = frozenset(
+    {
+        *("HOST", "PORT", "METRICS_PORT", "PORT_FILE", "PROCESS_NAME"),
+        *("REDIS_HOST", "REDIS_PORT", "REDIS_DB"),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceSettings:
+    """What all services of a stack share; variables in `without` are not passed on to them."""
+
+    environ: Mapping[str, str]
+    mongo_uri: str
+    redis_url: str
+    database: str
+    without: frozenset[str] = frozenset()
+
+    def variables(self) -> dict[str, str]:
+        """The environment of a service: the caller's, with the stack's own addresses."""
+        passed_on = {
+            k: v for k, v in self.environ.items() if k not in _NOT_PASSED_ON | self.without
+        }
+        own = {
+            "HOST": LOOPBACK,
+            "MONGO_URI": self.mongo_uri,
+            "MONGO_DB": self.database,
+            "REDIS_URL": self.redis_url,
+            "PYTHONUNBUFFERED": "1",
+        }
+        return passed_on | own
+
+
+def check_installed(names: tuple[str, ...] = ("orchestrator", "generator", "worker")) -> None:
+    """That the services' packages are there to be started.
+
+    Raises:
+        CliError: naming the ones that are not.
+    """
+    missing = [f"pedidos_{name}" for name in names if find_spec(f"pedidos_{name}") is None]
+    if missing:
+        raise CliError(
+            f"Not installed in {sys.executable}: {', '.join(missing)}. "
+            "Run `make setup` and use .venv/bin/pedidos",
+            ExitStatus.USAGE,
+        )
+
+
+def orchestrator(settings: ServiceSettings, port: int, log: Path) -> ProcessSpec:
+    """The API on `port`."""
+    base = f"http://{LOOPBACK}:{port}"
+
+    def launch() -> Launch:
+        environ = settings.variables() | {"PORT": str(port)}
+        return Launch(_command("orchestrator"), environ, _probe(port), f"{base}/metrics")
+
+    return ProcessSpec("orchestrator", 0, log, launch, STOP_SECONDS)
+
+
+def pod(role: str, index: int, settings: ServiceSettings, log: Path) -> ProcessSpec:
+    """A generator or a worker; its metrics port stays the same over restarts while it is free."""
+    chosen: list[int] = []
+
+    def launch() -> Launch:
+        if not chosen or not is_free(chosen[-1]):
+            chosen.append(free_port(chosen))
+        base = f"http://{LOOPBACK}:{chosen[-1]}"
+        environ = settings.variables() | {"METRICS_PORT": str(chosen[-1])}
+        return Launch(_command(role), environ, _probe(chosen[-1]), f"{base}/metrics")
+
+    return ProcessSpec(role, index, log, launch, STOP_SECONDS)
+
+
+def _command(role: str) -> tuple[str, ...]:
+    return (sys.executable, "-m", f"pedidos_{role}")
+
+
+def _probe(port: int) -> Callable[[], Awaitable[bool]]:
+    async def answers() -> bool:
+        return await http_status(port, "/readyz", PROBE_SECONDS) == HTTPStatus.OK
+
+    return answers

@@ -1,0 +1,236 @@
+"""The local stack: servers and services of one machine, supervised together."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Self
+
+from pedidos_cli import process_log, services, stack_file
+from pedidos_cli.data_folder import DataFolder
+from pedidos_cli.errors import CliError
+from pedidos_cli.free_ports import LOOPBACK
+from pedidos_cli.processes import Death, ProcessSpec, SupervisedProcess
+from pedidos_cli.stack_file import LastStack, StackDocument
+from pedidos_cli.stack_messages import describe_death, hopeless, patience
+from pedidos_cli.stack_plan import (
+    SERVER_ROLES,
+    StackOptions,
+    Stores,
+    claim_port,
+    plan_services,
+    plan_stores,
+)
+from pedidos_cli.stores import mongo, redis
+
+SERVER_START_SECONDS = 90.0
+POLL_SECONDS = 0.15
+TRIM_SECONDS = 10.0
+Notify = Callable[[str], None]
+
+
+class Stack:
+    """An asynchronous context: started on entry, stopped in order on the way out.
+
+    Args:
+        options: what to start.
+        folder: where data, logs and `stack.json` go.
+        environ: the environment that services inherit.
+        notify: told, in one line each, what a person should know meanwhile.
+
+    Raises:
+        CliError: on entry, when something that is needed is missing or taken.
+    """
+
+    def __init__(
+        self,
+        options: StackOptions,
+        folder: DataFolder,
+        environ: Mapping[str, str],
+        notify: Notify,
+    ) -> None:
+        self.options = options
+        self.folder = folder
+        self.stores = Stores(options.mongo_uri or "", options.redis_url or "", (), ("", ""))
+        self._environ = environ
+        self._notify = notify
+        self._port = options.port
+        self._processes: list[SupervisedProcess] = []
+        self._changed = asyncio.Event()
+        self._servers_up = asyncio.Event()
+        self._ready = asyncio.Event()
+        self._failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._watchers: list[asyncio.Task[None]] = []
+        self._last_stack = stack_file.last_stack_path(environ)
+
+    @property
+    def api(self) -> str:
+        """The address of the API."""
+        return f"http://{LOOPBACK}:{self._port}"
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self._start()
+        except BaseException:
+            await self.stop()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    async def wait_ready(self) -> None:
+        """Returns when the API, every generator and every worker say that they are ready.
+
+        Raises:
+            CliError: when a part of it dies again and again.
+        """
+        await self._wait_for(self._ready, None)
+
+    def document(self) -> StackDocument:
+        """What `stack.json` says at this moment."""
+        entries = [one.entry() for one in self._processes if one.pid is not None]
+        return StackDocument(
+            self._all_ready(), self.api, self.stores.mongo_uri, self.stores.redis_url, entries
+        )
+
+    async def stop(self) -> None:
+        """Stops services, then servers; when cancelled meanwhile, kills what is left at once."""
+        for watcher in self._watchers:
+            watcher.cancel()
+        try:
+            services_, servers_ = self._by_kind()
+            await asyncio.gather(*(process.stop() for process in services_))
+            await asyncio.gather(*(process.stop() for process in servers_))
+        finally:
+            await asyncio.gather(*(process.kill() for process in self._processes))
+            self._processes.clear()
+            if self._failure.done():
+                self._failure.exception()
+            with contextlib.suppress(OSError):
+                self._write()
+            stack_file.forget(self._last_stack, self.folder.stack_file)
+
+    # --- starting -----------------------------------------------------------------------------
+
+    async def _start(self) -> None:
+        services.check_installed()
+        self._port = claim_port(self.options.port)
+        self.stores = plan_stores(self.options, self.folder, self._port)
+        self._write()
+        stack_file.remember(self._last_stack, self._note())
+        self._supervise(self.stores.embedded)
+        self._watchers = [
+            asyncio.create_task(self._repeat(self._look_for_readiness), name="watch readiness"),
+            asyncio.create_task(self._repeat(self._trim_logs), name="watch logs"),
+        ]
+        await self._wait_for(self._servers_up, SERVER_START_SECONDS)
+        await self._mention_absent()
+        self._supervise(
+            plan_services(self.options, self.folder, self._environ, self.stores, self._port)
+        )
+        self._changed.set()
+
+    def _supervise(self, specs: Sequence[ProcessSpec]) -> None:
+        for spec in specs:
+            process_log.rotate(spec.log)
+            process = SupervisedProcess(spec, self._on_change, self._on_death)
+            self._processes.append(process)
+            process.start()
+
+    async def _wait_for(self, event: asyncio.Event, timeout_seconds: float | None) -> None:
+        waiter: asyncio.Future[Any] = asyncio.ensure_future(event.wait())
+        either = {waiter, self._failure}
+        try:
+            done, _ = await asyncio.wait(
+                either, timeout=timeout_seconds, return_when=asyncio.FIRST_COMPLETED
+            )
+        finally:
+            waiter.cancel()
+        if self._failure in done:
+            self._failure.result()
+        if not done:
+            late = next(one for one in self._processes if not one.ready)
+            raise CliError(
+                f"{late.spec.name} does not answer after {timeout_seconds:.0f} s; "
+                f"see its log {late.spec.log}"
+            )
+
+    async def _mention_absent(self) -> None:
+        """Servers that were given as addresses may come later; the services wait for them."""
+        options = self.options
+        if options.mongo_uri and not await asyncio.to_thread(mongo.answers, options.mongo_uri):
+            self._notify("MongoDB does not answer at the given address yet; the services wait")
+        url = options.redis_url
+        if url and redis.can_ask(url) and not await asyncio.to_thread(redis.answers, url):
+            self._notify("Redis does not answer at the given address yet; the services wait")
+
+    def _note(self) -> LastStack:
+        return LastStack(
+            stack=str(self.folder.stack_file),
+            api=self.api,
+            mongo_uri=self.stores.mongo_uri,
+            redis_url=self.stores.redis_url,
+            database=self.options.database,
+            pid=os.getpid(),
+        )
+
+    # --- watching -----------------------------------------------------------------------------
+
+    def _on_change(self) -> None:
+        self._changed.set()
+        with contextlib.suppress(OSError):
+            self._write()
+
+    def _on_death(self, death: Death) -> None:
+        if death.process.spec.role in SERVER_ROLES:
+            for process in self._processes:  # who depends on it must say again that it is ready
+                process.ready = False
+        self._notify(describe_death(death))
+        self._on_change()
+        if not self._ready.is_set() and death.in_a_row >= patience(death):
+            self._fail(death)
+
+    def _fail(self, death: Death) -> None:
+        if not self._failure.done():
+            self._failure.set_exception(hopeless(death, kept=self.folder.kept))
+
+    async def _repeat(self, body: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            try:
+                await body()
+            except Exception as error:  # noqa: BLE001 - watching goes on whatever happens
+                self._notify(f"Watching the stack went wrong once and goes on: {error!r}")
+                await asyncio.sleep(1.0)
+
+    async def _look_for_readiness(self) -> None:
+        self._changed.clear()
+        waiting = [one for one in self._processes if not one.ready]
+        if any(await asyncio.gather(*(one.check() for one in waiting))):
+            self._on_change()
+        if all(one.ready for one in self._by_kind()[1]):
+            self._servers_up.set()
+        if self._all_ready():
+            self._ready.set()
+        if all(one.ready for one in self._processes):
+            await self._changed.wait()
+        await asyncio.sleep(POLL_SECONDS)
+
+    async def _trim_logs(self) -> None:
+        await asyncio.sleep(TRIM_SECONDS)
+        for process in list(self._processes):
+            await asyncio.to_thread(process_log.trim, process.spec.log)
+
+    def _by_kind(self) -> tuple[list[SupervisedProcess], list[SupervisedProcess]]:
+        servers_ = [one for one in self._processes if one.spec.role in SERVER_ROLES]
+        return [one for one in self._processes if one not in servers_], servers_
+
+    def _all_ready(self) -> bool:
+        wanted = 1 + self.options.generators + self.options.workers
+        complete = len(self._by_kind()[0]) == wanted
+        return complete and all(one.ready for one in self._processes)
+
+    def _write(self) -> None:
+        stack_file.write_stack(self.folder.stack_file, self.document())

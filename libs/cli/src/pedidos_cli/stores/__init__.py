@@ -1,0 +1,1 @@
+"""What the command line itself asks the servers; nothing else here imports their drivers."""

@@ -1,0 +1,1 @@
+"""What the Pedidos services share: domain, ports, adapters, job execution, runtime."""

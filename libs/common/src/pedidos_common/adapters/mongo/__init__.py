@@ -1,0 +1,1 @@
+"""The only place that imports the MongoDB driver (PyMongo's own asynchronous API)."""

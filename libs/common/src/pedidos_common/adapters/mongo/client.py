@@ -1,0 +1,139 @@
+"""Connections to MongoDB, and the write concerns that safety needs.
+
+Ledger, run, lease and order writes are acknowledged by the majority and its journal. A job's
+settle must never outlive the order writes before it: a killed server forgets what its journal
+did not have, and a fail-over what the majority did not have. On a standalone server `majority`
+is that server, and `j` its journal.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any, ParamSpec, TypeVar
+
+from bson.binary import UuidRepresentation
+from bson.codec_options import CodecOptions
+from pymongo import AsyncMongoClient, MongoClient, ReadPreference, WriteConcern
+from pymongo.asynchronous.collection import AsyncCollection
+from pymongo.asynchronous.database import AsyncDatabase
+from pymongo.errors import (
+    AutoReconnect,
+    BulkWriteError,
+    ConnectionFailure,
+    ExecutionTimeout,
+    NetworkTimeout,
+    NotPrimaryError,
+    PyMongoError,
+    WTimeoutError,
+)
+
+from pedidos_common.domain.errors import Unavailable
+
+Document = dict[str, Any]
+Database = AsyncDatabase[Document]
+Collection = AsyncCollection[Document]
+
+AsyncClient = AsyncMongoClient[Document]
+
+DURABLE = WriteConcern(w="majority", j=True, wtimeout=20_000)
+SOCKET_TIMEOUT_MS = 60_000
+SELECTION_TIMEOUT_MS = 5_000
+CODEC: CodecOptions[Document] = CodecOptions(
+    tz_aware=True, uuid_representation=UuidRepresentation.STANDARD
+)
+TRANSIENT = (
+    AutoReconnect,
+    ConnectionFailure,
+    NetworkTimeout,
+    NotPrimaryError,
+    ExecutionTimeout,
+    WTimeoutError,
+)
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def _options(name: str) -> dict[str, Any]:
+    return {
+        "appname": name,
+        "tz_aware": True,
+        "uuidRepresentation": "standard",
+        "connectTimeoutMS": 3_000,
+        "socketTimeoutMS": SOCKET_TIMEOUT_MS,
+        "serverSelectionTimeoutMS": SELECTION_TIMEOUT_MS,
+        "retryWrites": True,
+        "maxPoolSize": 64,
+    }
+
+
+def connect(uri: str, name: str) -> AsyncMongoClient[Document]:
+    """A client for the event loop; connects on first use."""
+    return AsyncMongoClient(uri, **_options(name))
+
+
+def connect_blocking(uri: str, name: str) -> MongoClient[Document]:
+    """A client for a thread of its own (the heartbeat), with short timeouts."""
+    short = {"socketTimeoutMS": 3_000, "serverSelectionTimeoutMS": 2_000, "maxPoolSize": 2}
+    return MongoClient(uri, **{**_options(name), **short})
+
+
+def durable(client: AsyncMongoClient[Document], database: str) -> Database:
+    """The database, read from the primary and written durably."""
+    return client.get_database(
+        database,
+        codec_options=CODEC,
+        write_concern=DURABLE,
+        read_preference=ReadPreference.PRIMARY,
+    )
+
+
+async def ping(database: Database, timeout_seconds: float = 3.0) -> bool:
+    """Whether the server answers and can be written to."""
+    try:
+        reply = await asyncio.wait_for(database.command("hello"), timeout_seconds)
+    except (PyMongoError, TimeoutError):
+        return False
+    return bool(reply.get("isWritablePrimary"))
+
+
+def _describe(error: PyMongoError) -> str:
+    return f"MongoDB did not answer: {type(error).__name__}: {str(error)[:300]}"
+
+
+def _is_transient(error: PyMongoError) -> bool:
+    if isinstance(error, BulkWriteError):
+        return bool(error.details.get("writeConcernErrors")) and not error.details.get(
+            "writeErrors"
+        )
+    return isinstance(error, TRANSIENT) or error.has_error_label("RetryableWriteError")
+
+
+def guarded(
+    method: Callable[P, Coroutine[Any, Any, R]],
+) -> Callable[P, Coroutine[Any, Any, R]]:
+    """Turn the driver's transient errors into `Unavailable` at the port's border."""
+
+    async def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return await method(*args, **kwargs)
+        except PyMongoError as error:
+            if _is_transient(error):
+                raise Unavailable(_describe(error)) from error
+            raise
+
+    call.__doc__, call.__name__ = method.__doc__, getattr(method, "__name__", "call")
+    return call
+
+
+@asynccontextmanager
+async def translating() -> AsyncIterator[None]:
+    """The same for a block, where a method is an iterator."""
+    try:
+        yield
+    except PyMongoError as error:
+        if _is_transient(error):
+            raise Unavailable(_describe(error)) from error
+        raise

@@ -1,0 +1,50 @@
+"""Collections and indexes; each index's reason is in docs/decisions/0002-storage-layout.md."""
+
+from __future__ import annotations
+
+from pymongo import ASCENDING
+from pymongo.errors import CollectionInvalid
+
+from pedidos_common.adapters.mongo.client import Database, guarded
+
+PROCESS_TTL_SECONDS = 300
+
+
+async def _create_orders(database: Database) -> None:
+    try:
+        await database.create_collection(
+            "orders", clusteredIndex={"key": {"_id": 1}, "unique": True, "name": "by_id"}
+        )
+    except CollectionInvalid:
+        return
+
+
+async def ensure_orders(database: Database) -> None:
+    """The orders' collection, clustered on `_id`, and its two small partial indexes."""
+    await _create_orders(database)
+    orders = database["orders"]
+    await orders.create_index(
+        [("status", ASCENDING), ("_id", ASCENDING)],
+        name="failed",
+        partialFilterExpression={"status": "falhou"},
+    )
+    await orders.create_index(
+        "externalId",
+        name="external_id_once",
+        unique=True,
+        partialFilterExpression={"externalId": {"$type": "string"}},
+    )
+
+
+@guarded
+async def ensure_indexes(database: Database) -> None:
+    """Create what is absent; safe to call from every process at start."""
+    await ensure_orders(database)
+    await database["jobs"].create_index([("status", ASCENDING), ("_id", ASCENDING)], name="status")
+    await database["process_runs"].create_index(
+        "active", name="one_active", unique=True, partialFilterExpression={"active": True}
+    )
+    await database["process_runs"].create_index([("activatedAt", -1), ("_id", -1)], name="newest")
+    await database["processes"].create_index(
+        "seenAt", name="forget_dead", expireAfterSeconds=PROCESS_TTL_SECONDS
+    )

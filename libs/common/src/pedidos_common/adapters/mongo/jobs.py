@@ -1,0 +1,288 @@
+"""The job ledger on MongoDB.
+
+Every change of a job is one compare-and-set on (id, status, lease id), so a save that matches
+nothing is a stale worker's. Statuses come from the domain's table. Lease times are compared on
+the server (`$$NOW`), never with a process's clock.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
+
+from pymongo import ReturnDocument, UpdateOne
+from pymongo.errors import BulkWriteError
+
+from pedidos_common.adapters.mongo.client import (
+    Collection,
+    Database,
+    Document,
+    guarded,
+    translating,
+)
+from pedidos_common.adapters.mongo.job_documents import (
+    bell_of,
+    document_of,
+    job_of,
+    listing_filter,
+    scope_filter,
+    settlement,
+)
+from pedidos_common.domain.jobs import (
+    FINAL,
+    TRIGGER_OF,
+    Job,
+    JobStatus,
+    JobTrigger,
+    NewJob,
+    Outcome,
+    advance,
+    sources,
+)
+from pedidos_common.ports import Bell, JobFilter, Page
+
+DUPLICATE_KEY = 11000
+
+
+class MongoJobLedger:
+    """`ports.JobLedger` on the collection `jobs`."""
+
+    def __init__(self, database: Database, lease_seconds: float) -> None:
+        self._jobs: Collection = database["jobs"]
+        self._lease_ms = int(lease_seconds * 1000)
+
+    @guarded
+    async def create(self, jobs: Sequence[NewJob]) -> Sequence[Bell]:
+        """See `ports.JobLedger.create`."""
+        if not jobs:
+            return []
+        try:
+            await self._jobs.insert_many([document_of(job) for job in jobs], ordered=False)
+        except BulkWriteError as error:
+            if any(e["code"] != DUPLICATE_KEY for e in error.details["writeErrors"]):
+                raise
+            return await self._still_queued([job.id for job in jobs])
+        return [Bell(job.id, job.queue, job.band, 1) for job in jobs]
+
+    async def _still_queued(self, ids: Sequence[str]) -> Sequence[Bell]:
+        found = self._jobs.find({"_id": {"$in": list(ids)}, "status": JobStatus.QUEUED})
+        return [bell_of(document) async for document in found]
+
+    @guarded
+    async def claim(self, job_id: str, worker: str) -> Job | None:
+        """See `ports.JobLedger.claim`."""
+        lease = {"id": {"$literal": uuid.uuid4().hex}, "worker": {"$literal": worker}}
+        document = await self._jobs.find_one_and_update(
+            {"_id": job_id, "status": {"$in": sources(JobTrigger.CLAIM)}},
+            [
+                {
+                    "$set": {
+                        "status": advance(JobStatus.QUEUED, JobTrigger.CLAIM),
+                        "deliveries": {"$add": ["$deliveries", 1]},
+                        "lease": {**lease, "renewedAt": "$$NOW"},
+                        "worker": lease["worker"],
+                        "claimedAt": "$$NOW",
+                        "firstClaimedAt": {"$ifNull": ["$firstClaimedAt", "$$NOW"]},
+                    }
+                }
+            ],
+            return_document=ReturnDocument.AFTER,
+        )
+        return job_of(document, self._lease_ms) if document else None
+
+    @guarded
+    async def note_probe(self, job: Job) -> bool:
+        """See `ports.JobLedger.note_probe`."""
+        held = {"_id": job.id, "status": job.status, "lease.id": job.lease and job.lease.id}
+        return (await self._jobs.update_one(held, {"$inc": {"probes": 1}})).matched_count == 1
+
+    @guarded
+    async def settle(self, job: Job, outcome: Outcome) -> bool:
+        """See `ports.JobLedger.settle`."""
+        if job.lease is None:
+            return False
+        status = advance(job.status, TRIGGER_OF[type(outcome)])
+        done = await self._jobs.update_one(
+            {"_id": job.id, "status": job.status, "lease.id": job.lease.id},
+            settlement(status, outcome, job),
+        )
+        return done.matched_count == 1
+
+    @guarded
+    async def get(self, job_id: str) -> Job | None:
+        """See `ports.JobLedger.get`."""
+        document = await self._jobs.find_one({"_id": job_id})
+        return job_of(document, self._lease_ms) if document else None
+
+    @guarded
+    async def page(self, wanted: JobFilter, limit: int, cursor: str | None) -> Page[Job]:
+        """See `ports.JobLedger.page`."""
+        query = listing_filter(wanted)
+        if cursor:
+            query["$and"] = [{"_id": {"$lt": cursor}}]
+        found = self._jobs.find(query).sort("_id", -1).limit(limit + 1)
+        jobs = [job_of(document, self._lease_ms) async for document in found]
+        more = len(jobs) > limit
+        return Page(jobs[:limit], jobs[limit - 1].id if more else None)
+
+    @guarded
+    async def counts(self, scope: str | None = None) -> Mapping[JobStatus, int]:
+        """See `ports.JobLedger.counts`."""
+        pipeline = [
+            {"$match": scope_filter(scope)},
+            {"$group": {"_id": "$status", "count": {"$sum": 1}}},
+        ]
+        groups = await self._jobs.aggregate(pipeline)
+        found = {JobStatus(group["_id"]): int(group["count"]) async for group in groups}
+        return {status: found.get(status, 0) for status in JobStatus}
+
+    @guarded
+    async def settled_among(self, job_ids: Sequence[str]) -> Sequence[Job]:
+        """See `ports.JobLedger.settled_among`."""
+        return await self._among(job_ids, sorted(FINAL))
+
+    @guarded
+    async def started_among(self, job_ids: Sequence[str]) -> Sequence[Job]:
+        """See `ports.JobLedger.started_among`."""
+        return await self._among(job_ids, [JobStatus.RUNNING, JobStatus.RETRYING])
+
+    async def _among(self, ids: Sequence[str], statuses: Sequence[JobStatus]) -> Sequence[Job]:
+        query = {"_id": {"$in": list(ids)}, "status": {"$in": list(statuses)}}
+        return [job_of(document, self._lease_ms) async for document in self._jobs.find(query)]
+
+    async def of_scope(self, scope: str) -> AsyncIterator[Job]:
+        """See `ports.JobLedger.of_scope`."""
+        async with translating():
+            async for document in self._jobs.find(scope_filter(scope)).sort("_id", 1):
+                yield job_of(document, self._lease_ms)
+
+    @guarded
+    async def cancel_scope(self, scope: str) -> int:
+        """See `ports.JobLedger.cancel_scope`."""
+        waiting = [s for s in sources(JobTrigger.CANCEL) if s is not JobStatus.RUNNING]
+        done = await self._jobs.update_many(
+            {**scope_filter(scope), "status": {"$in": waiting}},
+            {
+                "$set": {"status": JobStatus.CANCELLED},
+                "$currentDate": {"settledAt": True, "settledSeq": {"$type": "timestamp"}},
+            },
+        )
+        return done.modified_count
+
+    @guarded
+    async def resume_scope(self, scope: str, functions: Sequence[str]) -> Sequence[Bell]:
+        """See `ports.JobLedger.resume_scope`."""
+        which: list[Document] = [
+            {"status": JobStatus.CANCELLED},
+            {"status": JobStatus.FAILED, "function": {"$in": list(functions)}},
+        ]
+        query = {**scope_filter(scope), "$or": which}
+        ids = [document["_id"] async for document in self._jobs.find(query, {"_id": 1})]
+        await self._queue_again(
+            {"_id": {"$in": ids}, "$or": which}, {"attempts": 0, "lost": 0, "probes": 0}
+        )
+        return await self._still_queued(ids)
+
+    async def _queue_again(self, query: Document, fields: Document) -> int:
+        done = await self._jobs.update_many(
+            query,
+            {
+                "$set": {"status": JobStatus.QUEUED, "lease": None, "dueAt": None, **fields},
+                "$inc": {"ring": 1},
+                "$currentDate": {"rungAt": True},
+                "$unset": {"settledAt": "", "settledSeq": ""},
+            },
+        )
+        return done.modified_count
+
+    @guarded
+    async def running(self, scope: str | None = None) -> int:
+        """See `ports.JobLedger.running`."""
+        return await self._jobs.count_documents(
+            {**scope_filter(scope), "status": JobStatus.RUNNING}
+        )
+
+    @guarded
+    async def expire_leases(self, scope_is_open: Callable[[str], Awaitable[bool]]) -> int:
+        """See `ports.JobLedger.expire_leases`."""
+        found = self._jobs.find(self._expired(), {"scope": 1, "lease": 1}).limit(1000)
+        count = 0
+        async for document in found:
+            scope = document.get("scope")
+            is_open = scope is None or await scope_is_open(scope)
+            count += await self._expire(document, is_open)
+        return count
+
+    def _expired(self) -> Document:
+        deadline = {"$subtract": ["$$NOW", self._lease_ms]}
+        return {
+            "status": {"$in": sources(JobTrigger.EXPIRE)},
+            "$expr": {"$lt": ["$lease.renewedAt", deadline]},
+        }
+
+    async def _expire(self, document: Document, scope_is_open: bool) -> int:
+        query = {"_id": document["_id"], "lease.id": document["lease"]["id"], **self._expired()}
+        trigger = JobTrigger.EXPIRE if scope_is_open else JobTrigger.CANCEL
+        change: Document = {
+            "$set": {"status": advance(JobStatus.RUNNING, trigger), "lease": None},
+            "$inc": {"lost": 1},
+        }
+        if not scope_is_open:
+            change["$currentDate"] = {"settledAt": True, "settledSeq": {"$type": "timestamp"}}
+        else:
+            # as if never rung, so the very next look at silent jobs rings it
+            change["$unset"] = {"rungAt": ""}
+        return (await self._jobs.update_one(query, change)).modified_count
+
+    @guarded
+    async def release_due(self, limit: int) -> Sequence[Bell]:
+        """See `ports.JobLedger.release_due`."""
+        due: Document = {
+            "status": {"$in": sources(JobTrigger.DUE)},
+            "$expr": {"$lte": ["$dueAt", "$$NOW"]},
+        }
+        ids = [d["_id"] async for d in self._jobs.find(due, {"_id": 1}).limit(limit)]
+        if not ids:
+            return []
+        await self._queue_again({"_id": {"$in": ids}, **due}, {})
+        return await self._still_queued(ids)
+
+    @guarded
+    async def silent(self, older_than_seconds: float, limit: int) -> Sequence[Bell]:
+        """See `ports.JobLedger.silent`."""
+        deadline = {"$subtract": ["$$NOW", int(older_than_seconds * 1000)]}
+        last_ring = {"$ifNull": ["$rungAt", {"$toDate": "$createdSeq"}]}
+        query = {"status": JobStatus.QUEUED, "$expr": {"$lt": [last_ring, deadline]}}
+        found = self._jobs.find(query).sort("_id", 1).limit(limit)
+        return [bell_of(document) async for document in found]
+
+    @guarded
+    async def rang(self, bells: Sequence[Bell]) -> None:
+        """See `ports.JobLedger.rang`."""
+        if not bells:
+            return
+        changes = [
+            UpdateOne(
+                {"_id": bell.job_id, "status": JobStatus.QUEUED},
+                {"$max": {"ring": bell.ring}, "$currentDate": {"rungAt": True}},
+            )
+            for bell in bells
+        ]
+        await self._jobs.bulk_write(changes, ordered=False)
+
+    @guarded
+    async def remove_settled(self, status: JobStatus, scope: str | None) -> int:
+        """See `ports.JobLedger.remove_settled`."""
+        if status not in FINAL:
+            raise ValueError(f"{status} is not final: jobs that are open are never deleted")
+        where: Document = {"scope": None} if scope is None else scope_filter(scope)
+        return (await self._jobs.delete_many({**where, "status": status})).deleted_count
+
+    @guarded
+    async def remove(self, scope: str | None = None, settled_before: datetime | None = None) -> int:
+        """See `ports.JobLedger.remove`."""
+        query: Document = scope_filter(scope)
+        if settled_before is not None:
+            query |= {"status": {"$in": sorted(FINAL)}, "settledAt": {"$lt": settled_before}}
+        return (await self._jobs.delete_many(query)).deleted_count

@@ -1,0 +1,242 @@
+"""Orders on MongoDB: whole ranges in one write, each change at most once.
+
+A batch is one contiguous range of `_id`, so reading and updating it is a range scan of the
+clustered collection. Every change filters on `status: pendente`, and on the server's clock
+being before the lease's end (`fence`), so a worker that lost its lease changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Protocol
+from uuid import UUID
+
+from pymongo import UpdateOne
+from pymongo.errors import BulkWriteError
+
+from pedidos_common.adapters.mongo.client import (
+    Collection,
+    Database,
+    Document,
+    guarded,
+    translating,
+)
+from pedidos_common.adapters.mongo.order_documents import (
+    listing_filter,
+    order_of,
+    range_filter,
+    record_of,
+)
+from pedidos_common.domain.ids import OrderRange, whole_run
+from pedidos_common.domain.orders import ERASED, Order, OrderFailure, OrderStatus, StatusCounts
+from pedidos_common.ports import OrderFilter, OrderRecord, Page
+
+DUPLICATE_KEY = 11000
+ERROR_LIMIT = 500
+
+
+class EncodedChunk(Protocol):
+    """What `insert_chunk` needs of an encoded chunk."""
+
+    @property
+    def range(self) -> OrderRange:
+        """The ids of its orders."""
+        ...
+
+    @property
+    def documents(self) -> Sequence[Any]:
+        """Its orders as encoded documents, ids rising."""
+        ...
+
+
+def _pending(query: Document, fence: datetime) -> Document:
+    in_time = {"$expr": {"$lt": ["$$NOW", fence]}}
+    return {**query, "status": OrderStatus.PENDENTE, **in_time}
+
+
+def _processed(observacoes: str) -> Document:
+    return {
+        "$set": {"status": OrderStatus.PROCESSADO, "observacoes": observacoes},
+        "$currentDate": {"processedAt": True},
+        "$inc": {"attempts": 1},
+        "$unset": {"error": ""},
+    }
+
+
+class MongoOrderStore:
+    """`ports.OrderStore` on the collection `orders`."""
+
+    def __init__(self, database: Database) -> None:
+        self._orders: Collection = database["orders"]
+
+    @guarded
+    async def insert_chunk(self, orders: EncodedChunk, redelivered: bool) -> int:
+        """See `ports.OrderStore.insert_chunk`."""
+        documents = orders.documents
+        if redelivered:
+            documents = await self._absent(orders)
+        dropped = await self._insert(documents)
+        if not redelivered and not dropped:
+            return len(documents)
+        return (await self._count(range_filter(orders.range))).total
+
+    async def _absent(self, orders: EncodedChunk) -> Sequence[Any]:
+        found = self._orders.find(range_filter(orders.range), {"_id": 1})
+        there = {document["_id"] async for document in found}
+        return [document for document in orders.documents if document["_id"] not in there]
+
+    async def _insert(self, documents: Sequence[Any]) -> int:
+        if not documents:
+            return 0
+        try:
+            await self._orders.insert_many(documents, ordered=False)
+        except BulkWriteError as error:
+            errors = error.details["writeErrors"]
+            concerns = error.details.get("writeConcernErrors")
+            if concerns or any(e["code"] != DUPLICATE_KEY for e in errors):
+                raise
+            return len(errors)
+        return 0
+
+    @guarded
+    async def read_pending(self, orders: OrderRange, limit: int) -> Sequence[Order]:
+        """See `ports.OrderStore.read_pending`."""
+        query = {**range_filter(orders), "status": OrderStatus.PENDENTE}
+        found = self._orders.find(query, limit=limit, batch_size=limit + 1)
+        return [order_of(document) async for document in found]
+
+    @guarded
+    async def read_pending_among(self, order_ids: Sequence[UUID]) -> Sequence[Order]:
+        """See `ports.OrderStore.read_pending_among`."""
+        query = {"_id": {"$in": list(order_ids)}, "status": OrderStatus.PENDENTE}
+        return [order_of(document) async for document in self._orders.find(query).sort("_id", 1)]
+
+    @guarded
+    async def mark_processed(
+        self,
+        orders: OrderRange,
+        observacoes: str,
+        fence: datetime,
+        except_ids: Sequence[UUID] = (),
+    ) -> int:
+        """See `ports.OrderStore.mark_processed`."""
+        query = range_filter(orders)
+        if except_ids:
+            query["_id"]["$nin"] = list(except_ids)
+        done = await self._orders.update_many(_pending(query, fence), _processed(observacoes))
+        return done.modified_count
+
+    @guarded
+    async def mark_each(self, observations: Mapping[UUID, str], fence: datetime) -> int:
+        """See `ports.OrderStore.mark_each`."""
+        changes = [
+            UpdateOne(_pending({"_id": order_id}, fence), _processed(text))
+            for order_id, text in observations.items()
+        ]
+        return await self._write(changes)
+
+    @guarded
+    async def mark_failures(self, failures: Sequence[OrderFailure], fence: datetime) -> int:
+        """See `ports.OrderStore.mark_failures`."""
+        return await self._write([self._failure(failure, fence) for failure in failures])
+
+    def _failure(self, failure: OrderFailure, fence: datetime) -> UpdateOne:
+        change: Document = {"$set": {"error": failure.error[:ERROR_LIMIT]}, "$inc": {"attempts": 1}}
+        if failure.final:
+            change["$set"]["status"] = OrderStatus.FALHOU
+            change["$currentDate"] = {"failedAt": True}
+        return UpdateOne(_pending({"_id": failure.id}, fence), change)
+
+    async def _write(self, changes: Sequence[UpdateOne]) -> int:
+        if not changes:
+            return 0
+        return (await self._orders.bulk_write(list(changes), ordered=False)).modified_count
+
+    @guarded
+    async def fail_rest(self, orders: OrderRange, error: str, fence: datetime) -> int:
+        """See `ports.OrderStore.fail_rest`."""
+        done = await self._orders.update_many(
+            _pending(range_filter(orders), fence),
+            {
+                "$set": {"status": OrderStatus.FALHOU, "error": error[:ERROR_LIMIT]},
+                "$currentDate": {"failedAt": True},
+            },
+        )
+        return done.modified_count
+
+    @guarded
+    async def count(self, orders: OrderRange) -> StatusCounts:
+        """See `ports.OrderStore.count`."""
+        return await self._count(range_filter(orders))
+
+    async def _count(self, query: Document) -> StatusCounts:
+        group: Document = {"$group": {"_id": "$status", "n": {"$sum": 1}}}
+        groups = await self._orders.aggregate([{"$match": query}, group])
+        return StatusCounts(**{str(g["_id"]): int(g["n"]) async for g in groups})
+
+    @guarded
+    async def get(self, order_id: UUID) -> OrderRecord | None:
+        """See `ports.OrderStore.get`."""
+        document = await self._orders.find_one({"_id": order_id})
+        return record_of(document) if document else None
+
+    @guarded
+    async def page(self, wanted: OrderFilter, limit: int, cursor: str | None) -> Page[OrderRecord]:
+        """See `ports.OrderStore.page`."""
+        query = listing_filter(wanted, UUID(cursor) if cursor else None)
+        found = self._orders.find(query, limit=limit + 1).sort("_id", 1).max_time_ms(10_000)
+        records = [record_of(document) async for document in found]
+        more = len(records) > limit
+        return Page(records[:limit], str(records[limit - 1].order.id) if more else None)
+
+    async def export(self, run_id: UUID) -> AsyncIterator[OrderRecord]:
+        """See `ports.OrderStore.export`."""
+        async with translating():
+            query = range_filter(whole_run(run_id))
+            async for document in self._orders.find(query, batch_size=2_000).sort("_id", 1):
+                yield record_of(document)
+
+    @guarded
+    async def delete_pending(self, orders: OrderRange) -> int:
+        """See `ports.OrderStore.delete_pending`."""
+        query = {**range_filter(orders), "status": OrderStatus.PENDENTE}
+        return (await self._orders.delete_many(query)).deleted_count
+
+    @guarded
+    async def delete(self, orders: OrderRange | None) -> int:
+        """See `ports.OrderStore.delete`."""
+        query: Document = range_filter(orders) if orders else {}
+        return (await self._orders.delete_many(query)).deleted_count
+
+    @guarded
+    async def delete_before(self, run_id: UUID) -> int:
+        """See `ports.OrderStore.delete_before`."""
+        return (await self._orders.delete_many({"_id": {"$lt": run_id}})).deleted_count
+
+    @guarded
+    async def revive(self, order_ids: Sequence[UUID]) -> Sequence[Order]:
+        """See `ports.OrderStore.revive`."""
+        ids = {"_id": {"$in": list(order_ids)}}
+        dead = {**ids, "status": OrderStatus.FALHOU}
+        orders = [order_of(document) async for document in self._orders.find(dead)]
+        await self._orders.update_many(
+            dead,
+            [
+                {
+                    "$set": {
+                        "status": OrderStatus.PENDENTE,
+                        "attempts": 0,
+                        # the order's first final state is what the barrier waited for
+                        "firstFailedAt": {"$ifNull": ["$firstFailedAt", "$failedAt"]},
+                    }
+                }
+            ],
+        )
+        return orders
+
+    @guarded
+    async def erase_customer(self, cliente: str) -> int:
+        """See `ports.OrderStore.erase_customer`."""
+        done = await self._orders.update_many({"cliente": cliente}, {"$set": {"cliente": ERASED}})
+        return done.modified_count

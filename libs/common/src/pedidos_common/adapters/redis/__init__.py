@@ -1,0 +1,1 @@
+"""Redis: the doorbell, wake-up calls and the newest log lines. Nothing here may be truth."""

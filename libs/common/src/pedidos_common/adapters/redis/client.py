@@ -1,0 +1,188 @@
+"""Connections to Redis: one server or Sentinel, with timeouts and reconnects."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
+
+from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.retry import Retry
+from redis.asyncio.sentinel import Sentinel
+from redis.backoff import ExponentialBackoff
+from redis.exceptions import BusyLoadingError, ConnectionError, RedisError, TimeoutError  # noqa: A004
+
+from pedidos_common.domain.errors import Unavailable
+
+# `Redis` is named here for those who hold a client and may not import the driver
+__all__ = [
+    "Redis",
+    "SentinelAddress",
+    "check_writable",
+    "connect",
+    "eviction_policy",
+    "parse_sentinel",
+    "ping",
+    "reaching",
+]
+
+CONNECT_TIMEOUT_SECONDS = 2.0
+SOCKET_TIMEOUT_SECONDS = 5.0
+CALL_TIMEOUT_SECONDS = 8.0
+SENTINEL_SCHEMES = {"redis+sentinel": False, "rediss+sentinel": True}
+
+
+@dataclass(frozen=True, slots=True)
+class SentinelAddress:
+    """What a `redis+sentinel://` address says; `tls` holds for the master and the sentinels."""
+
+    hosts: tuple[tuple[str, int], ...]
+    service: str
+    db: int
+    username: str | None
+    password: str | None
+    sentinel_password: str | None
+    tls: bool
+
+
+def connect(
+    url: str,
+    password: str | None = None,
+    *,
+    max_connections: int = 50,
+    client_name: str | None = None,
+) -> Redis:
+    """A client for `redis://`, `rediss://` or `redis+sentinel://` (nothing is sent yet).
+
+    `redis+sentinel://[user:password@]host:port,host:port/db?service=name` finds the master by
+    Sentinel; `sentinel_password=` in the query is for the sentinels themselves. A password in
+    the address wins over `password`. Whoever connects closes it with `aclose()`.
+
+    Raises:
+        ValueError: when the address is not one of these.
+    """
+    if urlsplit(url).scheme in SENTINEL_SCHEMES:
+        return _master(parse_sentinel(url), password, max_connections, client_name)
+    pool = BlockingConnectionPool.from_url(
+        url,
+        password=password,
+        max_connections=max_connections,
+        timeout=SOCKET_TIMEOUT_SECONDS,
+        client_name=client_name,
+        **_robust(),
+    )
+    return Redis.from_pool(pool)
+
+
+def _robust() -> dict[str, Any]:
+    """A broken connection is made again and the command sent again, a few times at most."""
+    return {
+        "socket_connect_timeout": CONNECT_TIMEOUT_SECONDS,
+        "socket_timeout": SOCKET_TIMEOUT_SECONDS,
+        "socket_keepalive": True,
+        "health_check_interval": 15,
+        "retry": Retry(ExponentialBackoff(cap=0.5, base=0.05), 2),
+        "retry_on_error": [ConnectionError, TimeoutError, BusyLoadingError],
+    }
+
+
+def parse_sentinel(url: str) -> SentinelAddress:
+    """Read a `redis+sentinel://` address.
+
+    Raises:
+        ValueError: when hosts, database or `service=` are missing or wrong.
+    """
+    parts = urlsplit(url)
+    query = parse_qs(parts.query)
+    hosts = tuple(_host(text) for text in parts.netloc.rpartition("@")[2].split(",") if text)
+    service = query.get("service", [""])[0]
+    if not hosts or not service:
+        raise ValueError("a Sentinel address needs hosts and ?service=NAME")
+    return SentinelAddress(
+        hosts=hosts,
+        service=service,
+        db=int(parts.path.strip("/") or 0),
+        **_credentials(parts),
+        sentinel_password=query.get("sentinel_password", [None])[0],
+        tls=SENTINEL_SCHEMES[parts.scheme],
+    )
+
+
+def _host(text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    return (host, int(port)) if host else (text, 26379)
+
+
+def _credentials(parts: SplitResult) -> dict[str, Any]:
+    user, _, password = parts.netloc.rpartition("@")[0].partition(":")
+    return {"username": unquote(user) or None, "password": unquote(password) or None}
+
+
+def _master(
+    address: SentinelAddress, password: str | None, max_connections: int, client_name: str | None
+) -> Redis:
+    shared: dict[str, Any] = _robust() | ({"ssl": True} if address.tls else {})
+    sentinels = Sentinel(  # type: ignore[no-untyped-call]
+        list(address.hosts),
+        sentinel_kwargs={**shared, "password": address.sentinel_password},
+    )
+    master: Redis = sentinels.master_for(
+        address.service,
+        db=address.db,
+        username=address.username,
+        password=address.password or password,
+        max_connections=max_connections,
+        client_name=client_name,
+        **shared,
+    )
+    return master
+
+
+@asynccontextmanager
+async def reaching(purpose: str, seconds: float = CALL_TIMEOUT_SECONDS) -> AsyncIterator[None]:
+    """The border of every port: what Redis can't do now is `Unavailable`, and in time.
+
+    Raises:
+        Unavailable: when Redis refused, failed, or did not answer within `seconds`.
+    """
+    try:
+        async with asyncio.timeout(seconds):
+            yield
+    except (RedisError, OSError) as error:
+        reason = str(error) or type(error).__name__
+        raise Unavailable(f"Redis could not {purpose}: {reason}") from error
+
+
+async def ping(client: Redis, seconds: float = 2.0) -> None:
+    """Ask for a sign of life.
+
+    Raises:
+        Unavailable: when none comes within `seconds`.
+    """
+    async with reaching("answer a ping", seconds):
+        await client.ping()
+
+
+async def check_writable(client: Redis, key_prefix: str, seconds: float = 2.0) -> None:
+    """Write one short-lived key: a full Redis answers a ping and still can't serve.
+
+    Raises:
+        Unavailable: when the key could not be written within `seconds`.
+    """
+    async with reaching("take a write", seconds):
+        await client.set(f"{key_prefix}ready", b"1", px=10_000)
+
+
+async def eviction_policy(client: Redis) -> str | None:
+    """Redis' `maxmemory-policy` (`noeviction` is expected); None where it does not tell.
+
+    Raises:
+        Unavailable: when Redis does not answer.
+    """
+    async with reaching("tell its eviction policy", 2.0):
+        memory = await client.info("memory")
+    policy = memory.get("maxmemory_policy")
+    return str(policy) if policy else None

@@ -1,0 +1,137 @@
+"""The doorbell on arq."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+
+import structlog
+from redis.asyncio import Redis
+
+from pedidos_common.adapters.redis.arq_client import PrefixedArqRedis, PrefixedPipeline
+from pedidos_common.adapters.redis.bells import (
+    EXPIRY_MS,
+    Names,
+    arq_id,
+    by_queue,
+    definition,
+    job_key,
+    score,
+)
+from pedidos_common.adapters.redis.client import reaching
+from pedidos_common.adapters.redis.worker import RingWorker
+from pedidos_common.ports import Bell
+
+log = structlog.get_logger(__name__)
+
+BELLS_PER_CALL = 500
+LONGEST_BACKOFF_SECONDS = 2.0
+
+
+class ArqTransport:
+    """Rings are arq jobs: one sorted set for each queue, one arq job for each ring of a job.
+
+    See `pedidos_common.ports.Transport` for what is promised. The client is shared, not owned.
+    """
+
+    def __init__(self, client: Redis, key_prefix: str) -> None:
+        self._redis = PrefixedArqRedis(client, key_prefix)
+        self._names = Names(key_prefix)
+
+    async def ring(self, bells: Sequence[Bell]) -> None:
+        """Ring many bells in few round trips; a bell that is held already keeps its place."""
+        now_ms = time.time_ns() / 1e6
+        async with reaching("take rings"):
+            for queue, group in by_queue(bells).items():
+                for start, part in _parts(group):
+                    async with self._redis.pipeline(transaction=False) as pipe:
+                        self._put(pipe, queue, part, now_ms, start)
+                        await pipe.execute()
+
+    def _put(
+        self, pipe: PrefixedPipeline, queue: str, bells: Sequence[Bell], now_ms: float, start: int
+    ) -> None:
+        for bell in bells:
+            pipe.psetex(job_key(arq_id(bell)), EXPIRY_MS, definition(bell, now_ms))
+        # after the definitions, so that nobody takes a ring without one
+        scores = {
+            arq_id(bell): score(bell.band, now_ms, place) for place, bell in enumerate(bells, start)
+        }
+        pipe.zadd(self._names.queue(queue), scores, nx=True)
+
+    async def missing(self, bells: Sequence[Bell]) -> Sequence[Bell]:
+        """Those bells that are not in their queue, or whose definition has expired."""
+        absent: list[Bell] = []
+        async with reaching("look for rings"):
+            for _start, part in _parts(bells):
+                async with self._redis.pipeline(transaction=False) as pipe:
+                    for bell in part:
+                        pipe.zscore(self._names.queue(bell.queue), arq_id(bell))
+                        pipe.exists(job_key(arq_id(bell)))
+                    found = await pipe.execute()
+                absent += [
+                    bell
+                    for bell, place, exists in zip(part, found[::2], found[1::2], strict=True)
+                    if place is None or not exists
+                ]
+        return absent
+
+    async def receive(
+        self,
+        queue: str,
+        free_slots: Callable[[], int],
+        deliver: Callable[[str], Awaitable[None]],
+        is_open: Callable[[], bool],
+    ) -> None:
+        """Deliver job ids until cancelled; on cancellation, what was taken is still delivered."""
+        worker = RingWorker(self._redis, self._names.queue(queue), free_slots, deliver, is_open)
+        while True:
+            try:
+                await _run(worker)
+            except Exception as error:  # noqa: BLE001 - the doorbell outlives whatever Redis does
+                worker.interruptions += 1
+                seconds = min(0.1 * 2.0 ** min(worker.interruptions, 10), LONGEST_BACKOFF_SECONDS)
+                log.warning(
+                    "ring_receiver_interrupted",
+                    queue=queue,
+                    reason=f"{type(error).__name__}: {error}",
+                    retry_in_seconds=seconds,
+                )
+                await asyncio.sleep(seconds)
+
+    async def purge(self, queue: str) -> int:
+        """Forget the rings that the queue holds now."""
+        key, purged = self._names.queue(queue), 0
+        async with reaching("forget rings", 60.0):
+            left = await self._redis.zcard(key)
+            while left > 0 and (popped := await self._redis.zpopmin(key, BELLS_PER_CALL)):
+                ids = [member.decode(errors="replace") for member, _score in popped]
+                await self._redis.delete(*map(job_key, ids))
+                purged += len(ids)
+                left -= len(ids)
+        return purged
+
+    async def depth(self, queue: str) -> int:
+        """Rings that wait; what is taken is not counted."""
+        async with reaching("count rings"):
+            return int(await self._redis.zcard(self._names.queue(queue)))
+
+
+async def _run(worker: RingWorker) -> None:
+    """Run until it fails, or drain it when cancelled."""
+    running = asyncio.create_task(worker.main())
+    try:
+        # shielded: cancelling a pop in flight would lose the rings that it popped
+        await asyncio.shield(running)
+    except asyncio.CancelledError:
+        await worker.drain()
+        raise
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
+def _parts(bells: Sequence[Bell]) -> Iterator[tuple[int, Sequence[Bell]]]:
+    for start in range(0, len(bells), BELLS_PER_CALL):
+        yield start, bells[start : start + BELLS_PER_CALL]

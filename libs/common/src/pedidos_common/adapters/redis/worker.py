@@ -1,0 +1,161 @@
+"""arq's worker, made a doorbell: it takes a ring for a free slot and ends at hand-over."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from time import monotonic
+from typing import Any
+
+import structlog
+from arq.jobs import SerializationError, deserialize_job_raw
+from arq.worker import Function, Worker, func
+
+from pedidos_common.adapters.redis.arq_client import PrefixedArqRedis
+from pedidos_common.adapters.redis.bells import FUNCTION, from_json, job_key, to_json
+from pedidos_common.adapters.redis.client import reaching
+
+log = structlog.get_logger(__name__)
+
+STEP_SECONDS = 0.003
+SHORTEST_IDLE_SECONDS = 0.02
+LONGEST_IDLE_SECONDS = 0.05
+DELIVERY_TIMEOUT_SECONDS = 30.0
+LONGEST_PAUSE_SECONDS = 2.0
+
+
+class RingWorker(Worker):
+    """Takes rings out of one arq queue and delivers them.
+
+    It differs from arq's worker where arq would compete with the ledger. A ring is *popped*
+    (`ZPOPMIN`), so whoever has it is the only one, nothing in progress stays at the head of the
+    sorted set to hide what is behind it, and a worker that dies leaves no marks to wait for: the
+    ledger knows the job and it is rung again. Many rings cost two round trips together. arq's
+    retries, results, cron, abort and health keys are not used.
+    """
+
+    def __init__(
+        self,
+        client: PrefixedArqRedis,
+        queue_key: str,
+        free_slots: Callable[[], int],
+        deliver: Callable[[str], Awaitable[None]],
+        is_open: Callable[[], bool],
+    ) -> None:
+        async def hand_over(ctx: dict[Any, Any], *args: Any, **kwargs: Any) -> None:  # noqa: ARG001
+            await deliver(*args)
+
+        super().__init__(
+            [func(hand_over, name=FUNCTION)],
+            queue_name=queue_key,
+            redis_pool=client,
+            handle_signals=False,
+            max_tries=1,
+            keep_result=0,
+            job_timeout=DELIVERY_TIMEOUT_SECONDS,
+            poll_delay=STEP_SECONDS,
+            job_serializer=to_json,
+            job_deserializer=from_json,
+            log_results=False,
+        )
+        self._free_slots = free_slots
+        self._is_open = is_open
+        self._polling = asyncio.Lock()
+        self._paused_until = 0.0
+        self._idle_seconds = SHORTEST_IDLE_SECONDS
+        self._failed_deliveries = 0
+        self.interruptions = 0
+
+    async def drain(self) -> None:
+        """Take no more, and let what was taken be delivered."""
+        self.allow_pick_jobs = False
+        async with self._polling:
+            deliveries = list(self.tasks.values())
+        if deliveries:
+            await asyncio.wait(deliveries, timeout=DELIVERY_TIMEOUT_SECONDS)
+
+    def _room(self) -> int:
+        """Free slots that no ring is on its way to."""
+        if not self.allow_pick_jobs or monotonic() < self._paused_until or not self._is_open():
+            return 0
+        return self._free_slots() - len(self.tasks)
+
+    async def _poll_iteration(self) -> None:
+        """One look at the queue; arq repeats it every `STEP_SECONDS`, or when it is over."""
+        async with self._polling:
+            room = self._room()
+            taken = await self._take(room) if room > 0 else 0
+        if taken:
+            self._idle_seconds = SHORTEST_IDLE_SECONDS
+        if taken < room:
+            await asyncio.sleep(self._idle_seconds)
+            self._idle_seconds = min(self._idle_seconds * 1.05, LONGEST_IDLE_SECONDS)
+
+    async def _take(self, room: int) -> int:
+        async with reaching("give rings"):
+            popped = await self.pool.zpopmin(self.queue_name, room)
+            await self.start_jobs([member for member, _score in popped])
+        self._note_recovery()
+        return len(popped)
+
+    def _note_recovery(self) -> None:
+        if self.interruptions:
+            log.info("ring_receiver_recovered", queue=self.queue_name)
+            self.interruptions = 0
+
+    async def start_jobs(self, job_ids: list[bytes]) -> None:
+        """Start the delivery of rings that were popped; what is no ring of ours is dropped."""
+        if not job_ids:
+            return
+        ids = [member.decode(errors="replace") for member in job_ids]
+        async with self.pool.pipeline(transaction=False) as pipe:
+            for ring_id in ids:
+                pipe.get(job_key(ring_id))
+            pipe.delete(*map(job_key, ids))
+            *definitions, _deleted = await pipe.execute(raise_on_error=False)
+        expired = definitions.count(None)
+        if expired:
+            log.info("rings_expired", queue=self.queue_name, count=expired)
+        for ring_id, definition in zip(ids, definitions, strict=True):
+            if definition is not None:
+                self._start(ring_id, definition)
+
+    def _start(self, ring_id: str, definition: object) -> None:
+        call = self._call_of(definition)
+        if call is None:
+            log.warning("ring_refused", queue=self.queue_name, ring=ring_id[:200])
+            return
+        self.tasks[ring_id] = asyncio.create_task(self._hand_over(ring_id, *call))
+
+    def _call_of(self, definition: object) -> tuple[Function, str] | None:
+        """The function to call and its job id; None for what is not ours."""
+        if not isinstance(definition, bytes):
+            return None
+        try:
+            name, arguments, *_ = deserialize_job_raw(definition, deserializer=from_json)
+        except SerializationError:
+            return None
+        function = self.functions.get(str(name))
+        match arguments:
+            case [str(job_id)] if isinstance(function, Function):
+                return function, job_id
+        return None
+
+    async def _hand_over(self, ring_id: str, function: Function, job_id: str) -> None:
+        try:
+            async with asyncio.timeout(DELIVERY_TIMEOUT_SECONDS):
+                await function.coroutine(self.ctx, job_id)
+            self._failed_deliveries = 0
+        except Exception:
+            log.exception("ring_delivery_failed", queue=self.queue_name, job_id=job_id)
+            self._pause()
+        finally:
+            self.tasks.pop(ring_id, None)
+
+    def _pause(self) -> None:
+        """Whoever can't take one job will hardly take the next: don't empty the queue on it."""
+        if monotonic() < self._paused_until:
+            return
+        self._failed_deliveries = min(self._failed_deliveries + 1, 10)
+        seconds = min(0.05 * 2.0**self._failed_deliveries, LONGEST_PAUSE_SECONDS)
+        self._paused_until = monotonic() + seconds

@@ -1,0 +1,1 @@
+"""The rules of Pedidos as values and tables: no I/O, no clock, no framework."""

@@ -1,0 +1,1 @@
+"""Running one job: claim, perform, settle, with its lease kept alive meanwhile."""

@@ -1,0 +1,171 @@
+"""Execute jobs in this process: claim → perform → settle, within a number of slots."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping
+
+import structlog
+
+from pedidos_common.domain.errors import LeaseLost, Unavailable
+from pedidos_common.domain.jobs import Cancelled, Job, Outcome, Released, Succeeded
+from pedidos_common.execution.isolation import Isolation
+from pedidos_common.execution.leases import HeldLease, HeldLeases
+from pedidos_common.execution.perform import is_suspect, must_give_up, perform
+from pedidos_common.execution.registry import JobFunction
+from pedidos_common.execution.scope_gate import ScopeGate
+from pedidos_common.ports import JobLedger
+
+log = structlog.get_logger(__name__)
+SETTLE_PAUSE_SECONDS = 0.5
+Observe = Callable[[Job, Outcome, float], Awaitable[None]]
+
+
+async def ignore_settled(_job: Job, _outcome: Outcome, _seconds: float) -> None:
+    """The observer that notes nothing."""
+
+
+class Executor:
+    """Takes jobs by id, runs each in a task of its own, and drains at the end.
+
+    `observe(job, outcome, seconds)` is called once for each settled job.
+    """
+
+    def __init__(
+        self,
+        ledger: JobLedger,
+        functions: Mapping[str, JobFunction],
+        held: HeldLeases,
+        gate: ScopeGate,
+        worker: str,
+        slots: int,
+        observe: Observe = ignore_settled,
+    ) -> None:
+        self._ledger, self._functions = ledger, functions
+        self._held, self._gate, self._worker = held, gate, worker
+        self._observe = observe
+        self._tasks: dict[asyncio.Task[None], HeldLease] = {}
+        self._claiming = 0
+        self._isolation = Isolation()
+        self.slots = slots
+        self.stopping = False
+
+    @property
+    def busy(self) -> int:
+        """Slots in use."""
+        return len(self._tasks) + self._claiming
+
+    def free_slots(self) -> int:
+        """How many more jobs may be taken now."""
+        return 0 if self.stopping else max(0, self.slots - self.busy)
+
+    async def deliver(self, job_id: str) -> None:
+        """Claim the job and start it; returns as soon as the ledger has the claim.
+
+        A job that is not there to be taken ends here, quietly.
+
+        Raises:
+            Unavailable: when the ledger can't be reached; the job is rung again later.
+        """
+        self._claiming += 1
+        try:
+            claimed_at = time.monotonic()
+            job = await self._ledger.claim(job_id, self._worker)
+            if job is not None:
+                self._start(job, claimed_at)
+        finally:
+            self._claiming -= 1
+
+    def _start(self, job: Job, claimed_at: float) -> None:
+        function = self._functions.get(job.function)
+        seconds = function.deadline_seconds(job) if function else self._held.lease_seconds
+        # past its deadline a job has a moment to settle before its lease is let go
+        deadline = seconds + self._held.lease_seconds
+        held = self._held.add(job, claimed_at, deadline, lambda: self.stopping)
+        task = asyncio.create_task(self._execute(job, held), name=f"job {job.id}")
+        loop = asyncio.get_running_loop()
+        held.on_lost = lambda: void(loop.call_soon_threadsafe(task.cancel))
+        self._tasks[task] = held
+        task.add_done_callback(self._tasks.pop)
+
+    async def _execute(self, job: Job, held: HeldLease) -> None:
+        started = time.monotonic()
+        with structlog.contextvars.bound_contextvars(**_log_context(job)):
+            try:
+                outcome = await self._outcome(job, held)
+                await self._settle(job, outcome, held)
+                await self._note(job, outcome, time.monotonic() - started)
+            except LeaseLost:
+                log.warning("job_lease_lost", function=job.function)
+            except asyncio.CancelledError:
+                if not held.lost:
+                    await self._hand_back(job)
+            except Exception:
+                log.exception("job_left_to_its_lease", function=job.function)
+            finally:
+                self._held.remove(held)
+
+    async def _outcome(self, job: Job, held: HeldLease) -> Outcome:
+        if not await self._gate.is_open(job.scope):
+            return Cancelled()
+        function = self._functions.get(job.function)
+        if function is None or not is_suspect(job) or must_give_up(job, function):
+            async with self._isolation.shared():
+                return await perform(job, held, self._functions)
+        async with self._isolation.alone():
+            held.ensure_held()
+            if not await self._ledger.note_probe(job):
+                raise LeaseLost(f"job {job.id} is another worker's by now")
+            log.warning("job_probed_alone", function=job.function, probe=job.probes + 1)
+            return await perform(job, held, self._functions)
+
+    async def _settle(self, job: Job, outcome: Outcome, held: HeldLease) -> None:
+        while True:
+            held.ensure_held()
+            try:
+                if not await self._ledger.settle(job, outcome):
+                    raise LeaseLost(f"job {job.id} was settled by another")
+                return
+            except Unavailable as error:
+                log.warning("job_settle_delayed", error=str(error)[:300])
+                await asyncio.sleep(SETTLE_PAUSE_SECONDS)
+
+    async def _note(self, job: Job, outcome: Outcome, seconds: float) -> None:
+        await self._observe(job, outcome, seconds)
+        emit = log.debug if isinstance(outcome, Succeeded | Released) else log.warning
+        emit(
+            "job_settled",
+            outcome=type(outcome).__name__.lower(),
+            function=job.function,
+            delivery=job.deliveries,
+            seconds=round(seconds, 3),
+            reason=getattr(outcome, "reason", None),
+        )
+
+    async def _hand_back(self, job: Job) -> None:
+        try:
+            await asyncio.wait_for(self._ledger.settle(job, Released()), 2.0)
+        except (Unavailable, TimeoutError):
+            log.warning("job_release_failed", function=job.function)
+
+    async def drain(self, timeout_seconds: float) -> None:
+        """Take nothing new, let jobs end (bounded), then hand back what is left."""
+        self.stopping = True
+        if self._tasks:
+            await asyncio.wait(list(self._tasks), timeout=timeout_seconds)
+        left = list(self._tasks)
+        for task in left:
+            task.cancel()
+        if left:
+            log.warning("jobs_handed_back", count=len(left))
+            await asyncio.wait(left, timeout=5.0)
+
+
+def void(_value: object) -> None:
+    """Take a value and return nothing, for callbacks that must return None."""
+
+
+def _log_context(job: Job) -> dict[str, str]:
+    context = {"jobId": job.id, "runId": job.scope, "traceId": job.trace}
+    return {name: value for name, value in context.items() if value}

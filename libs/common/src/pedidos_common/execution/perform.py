@@ -1,0 +1,89 @@
+"""Run a claimed job's function: whatever happens in it becomes an outcome, a value."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+
+import structlog
+
+from pedidos_common.domain.errors import LeaseLost, Unavailable
+from pedidos_common.domain.jobs import Job, Outcome, Retry, RetryPolicy
+from pedidos_common.execution.leases import HeldLease
+from pedidos_common.execution.registry import JobFunction
+
+log = structlog.get_logger(__name__)
+SERVER_AWAY = RetryPolicy(max_attempts=1_000_000, base_seconds=1.0, cap_seconds=10.0)
+UNKNOWN_FUNCTION_DELAY_SECONDS = 10.0
+PROBES = 2
+
+
+def _unknown(job: Job) -> Outcome:
+    log.warning("job_function_unknown", job_id=job.id, function=job.function)
+    reason = f"this worker does not know {job.function!r}: a newer or other worker must take it"
+    return Retry(reason, UNKNOWN_FUNCTION_DELAY_SECONDS)
+
+
+def _describe(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"[:1000]
+
+
+def is_suspect(job: Job) -> bool:
+    """Whether so many workers were lost with the job that it may be what kills them."""
+    return job.lost >= job.max_deliveries
+
+
+def must_give_up(job: Job, function: JobFunction) -> bool:
+    """Whether a suspect is not to be run again, not even alone."""
+    return is_suspect(job) and (job.probes >= PROBES or not function.probe_first(job))
+
+
+async def perform(job: Job, held: HeldLease, functions: Mapping[str, JobFunction]) -> Outcome:
+    """The outcome of running the job.
+
+    Raises:
+        LeaseLost: when the job is another worker's by now; there is nothing to settle.
+    """
+    function = functions.get(job.function)
+    if function is None:
+        return _unknown(job)
+    if must_give_up(job, function):
+        reason = f"its worker was lost {job.lost} times"
+        return await _guarded_give_up(function, job, held, reason)
+    try:
+        async with asyncio.timeout(function.deadline_seconds(job)):
+            return await function.perform(job, held)
+    except LeaseLost:
+        raise
+    except Unavailable as error:
+        return _wait_for_server(job, error)
+    except TimeoutError:
+        limit = function.deadline_seconds(job)
+        return await _after_failure(function, job, held, f"took longer than {limit:.0f} s")
+    except Exception as error:
+        log.exception("job_function_raised", job_id=job.id, function=job.function)
+        return await _after_failure(function, job, held, _describe(error))
+
+
+def _wait_for_server(job: Job, error: Exception) -> Outcome:
+    delay = SERVER_AWAY.delay(min(job.deliveries, 8)) or SERVER_AWAY.cap_seconds
+    return Retry(_describe(error), delay)
+
+
+async def _after_failure(function: JobFunction, job: Job, held: HeldLease, reason: str) -> Outcome:
+    delay = function.retry.delay(job.attempts + 1)
+    if delay is not None:
+        return Retry(reason, delay, counts=True)
+    return await _guarded_give_up(function, job, held, reason)
+
+
+async def _guarded_give_up(
+    function: JobFunction, job: Job, held: HeldLease, reason: str
+) -> Outcome:
+    try:
+        return await function.give_up(job, held, reason)
+    except LeaseLost:
+        raise
+    except Exception as error:  # leave it retrying: giving up must not lose what it tidies
+        log.exception("job_give_up_raised", job_id=job.id, function=job.function)
+        return _wait_for_server(job, error)

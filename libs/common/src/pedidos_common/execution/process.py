@@ -1,0 +1,165 @@
+"""A process that executes jobs: receivers, executor, heartbeat and drain, put together."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from pedidos_common.domain.errors import Unavailable
+from pedidos_common.domain.jobs import Job, Outcome
+from pedidos_common.execution.executor import Executor
+from pedidos_common.execution.heartbeat import Heartbeat, Rhythm
+from pedidos_common.execution.leases import HeldLeases
+from pedidos_common.execution.registry import JobFunction
+from pedidos_common.execution.scope_gate import ScopeGate
+from pedidos_common.ports import (
+    Events,
+    JobLedger,
+    LeaseKeeper,
+    ProcessReport,
+    QueueState,
+    Transport,
+)
+
+log = structlog.get_logger(__name__)
+ENGINE_TOPIC = "engine"
+STATE_POLL_SECONDS = 0.25
+RECEIVER_PAUSE_SECONDS = 0.5
+BEATS_PER_LEASE = 3.3
+Count = Callable[[Job, Outcome, float], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Duties:
+    """Who a process is and what it takes on. `slots` is how many jobs it runs at once."""
+
+    name: str
+    service: str
+    host: str
+    pid: int
+    queues: Sequence[str]
+    slots: int
+    lease_seconds: float = 10.0
+    drain_seconds: float = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """The ports that executing jobs needs. `scope_is_open` tells of a run's end or cancel."""
+
+    ledger: JobLedger
+    keeper: LeaseKeeper
+    transport: Transport
+    events: Events
+    queue_state: QueueState
+    scope_is_open: Callable[[str], Awaitable[bool]]
+
+
+class QueueWatch:
+    """Keeps the durable queue state at hand, so that asking it costs nothing."""
+
+    def __init__(self, state: QueueState) -> None:
+        self._state = state
+        self._known = "unknown"
+
+    def is_open(self) -> bool:
+        """Whether jobs may be taken; not before the state was read once."""
+        return self._known == "running"
+
+    async def run(self) -> None:
+        """Read the state again and again; the last one known holds while it can't be read."""
+        while True:
+            try:
+                self._known = await self._state.read()
+            except Unavailable as error:
+                log.warning("queue_state_unreadable", error=str(error)[:200])
+            except Exception:
+                log.exception("queue_watch_failed")
+            await asyncio.sleep(STATE_POLL_SECONDS)
+
+
+def _executor(
+    duties: Duties,
+    around: Surroundings,
+    functions: Mapping[str, JobFunction],
+    held: HeldLeases,
+    count: Count,
+) -> Executor:
+    async def observe(job: Job, outcome: Outcome, seconds: float) -> None:
+        count(job, outcome, seconds)
+        await around.events.publish(ENGINE_TOPIC)
+
+    gate = ScopeGate(around.scope_is_open)
+    return Executor(
+        around.ledger, functions, held, gate, duties.name, duties.slots, observe=observe
+    )
+
+
+def _heartbeat(
+    duties: Duties, around: Surroundings, held: HeldLeases, executor: Executor
+) -> Heartbeat:
+    def report() -> ProcessReport:
+        return ProcessReport(
+            name=duties.name,
+            service=duties.service,
+            host=duties.host,
+            pid=duties.pid,
+            queues=duties.queues,
+            slots=duties.slots,
+            busy=executor.busy,
+        )
+
+    rhythm = Rhythm(every_seconds=duties.lease_seconds / BEATS_PER_LEASE)
+    return Heartbeat(around.keeper, held, report, rhythm)
+
+
+async def execute_jobs(
+    duties: Duties,
+    around: Surroundings,
+    functions: Mapping[str, JobFunction],
+    stop: asyncio.Event,
+    count: Count,
+) -> None:
+    """Execute jobs of the queues until `stop` is set, then drain and leave."""
+    held = HeldLeases(duties.lease_seconds)
+    executor = _executor(duties, around, functions, held, count)
+    heartbeat = _heartbeat(duties, around, held, executor)
+    watch = QueueWatch(around.queue_state)
+    heartbeat.start(asyncio.get_running_loop())
+    watching = asyncio.create_task(watch.run(), name="queue watch")
+    receiving = [
+        asyncio.create_task(_receive(queue, around, executor, watch), name=f"receive {queue}")
+        for queue in duties.queues
+    ]
+    log.info("execution_started", queues=list(duties.queues), slots=duties.slots)
+    try:
+        await stop.wait()
+        executor.stopping = True
+        # what was taken is still delivered, so this comes before the drain
+        await _cancel(receiving)
+        await executor.drain(duties.drain_seconds)
+    finally:
+        await _cancel([watching, *receiving])
+        await asyncio.to_thread(heartbeat.stop)
+    log.info("execution_stopped")
+
+
+async def _receive(queue: str, around: Surroundings, executor: Executor, watch: QueueWatch) -> None:
+    """Take rings until cancelled; a receiver that fails or ends is started again."""
+    while True:
+        try:
+            await around.transport.receive(
+                queue, executor.free_slots, executor.deliver, watch.is_open
+            )
+        except Exception:
+            log.exception("receiver_failed", queue=queue)
+        await asyncio.sleep(RECEIVER_PAUSE_SECONDS)
+
+
+async def _cancel(tasks: Sequence[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks, timeout=5.0)

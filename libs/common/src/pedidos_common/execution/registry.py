@@ -1,0 +1,76 @@
+"""What a job function is, and the table of those that a process can run."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from pedidos_common.domain.jobs import Failed, Job, Outcome, RetryPolicy
+
+
+class JobContext(Protocol):
+    """What a running job may ask of its surroundings."""
+
+    @property
+    def fence(self) -> datetime:
+        """Server time after which this worker's writes must be refused (the lease's end)."""
+        ...
+
+    @property
+    def stopping(self) -> bool:
+        """Whether the process is draining: a long job should return `Released` soon."""
+        ...
+
+    def ensure_held(self) -> None:
+        """Check the lease by this machine's monotonic clock.
+
+        Raises:
+            LeaseLost: when the lease ran out or was taken away.
+        """
+        ...
+
+
+Perform = Callable[[Job, JobContext], Awaitable[Outcome]]
+GiveUp = Callable[[Job, JobContext, str], Awaitable[Outcome]]
+
+
+async def fail_with_reason(_job: Job, _context: JobContext, reason: str) -> Outcome:
+    """The plain way to give a job up: it becomes a dead letter with its reason."""
+    return Failed(reason)
+
+
+def _always(_job: Job) -> bool:
+    return True
+
+
+def _five_minutes(_job: Job) -> float:
+    return 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class JobFunction:
+    """One kind of work.
+
+    `perform` returns an outcome; an exception of it is retried by `retry`. `give_up` is called
+    in its place once the job's deliveries are used up by lost workers, and after the last
+    attempt: it leaves things in order (and may settle otherwise than failed, say by a split).
+    `deadline_seconds` bounds one run of the job.
+
+    A process that dies takes all its jobs with it, and only one of them is to blame. So a job
+    whose deliveries are used up is first run alone, twice at the most, unless `probe_first`
+    says that giving it up does no harm (a batch that can be split).
+    """
+
+    name: str
+    perform: Perform
+    give_up: GiveUp = fail_with_reason
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
+    deadline_seconds: Callable[[Job], float] = _five_minutes
+    probe_first: Callable[[Job], bool] = _always
+
+
+def table(functions: Iterable[JobFunction]) -> Mapping[str, JobFunction]:
+    """The functions by name."""
+    return {function.name: function for function in functions}

@@ -1,0 +1,101 @@
+"""The servers that every service stands on: connected lazily, waited for at start, closed last."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import structlog
+
+from pedidos_common.adapters.mongo import client as mongo
+from pedidos_common.adapters.mongo.indexes import ensure_indexes
+from pedidos_common.adapters.redis import client as redis_client
+from pedidos_common.domain.errors import Unavailable
+from pedidos_common.runtime.settings import MongoSettings, RedisSettings
+from pedidos_common.runtime.waiting import until_reachable
+
+log = structlog.get_logger(__name__)
+
+
+class ServerSettings(MongoSettings, RedisSettings):
+    """Where MongoDB and Redis are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Connections:
+    """Clients of both servers, and the names under which this installation keeps its things."""
+
+    mongo_client: mongo.AsyncClient
+    database: mongo.Database
+    redis: redis_client.Redis
+    key_prefix: str
+
+    def checks(self) -> Mapping[str, Callable[[], Awaitable[bool]]]:
+        """Whether each server can be *written* to now."""
+        return {"mongo": self.mongo_writable, "redis": self.redis_writable}
+
+    async def mongo_writable(self) -> bool:
+        """Whether MongoDB answers as a primary."""
+        return await mongo.ping(self.database)
+
+    async def redis_writable(self) -> bool:
+        """Whether Redis takes a write."""
+        try:
+            await redis_client.check_writable(self.redis, self.key_prefix)
+        except Unavailable:
+            return False
+        return True
+
+    async def eviction_policy(self) -> str | None:
+        """What Redis does when its memory is full; None where it does not answer or tell."""
+        try:
+            return await redis_client.eviction_policy(self.redis)
+        except Unavailable:
+            return None
+
+
+@asynccontextmanager
+async def connected(settings: ServerSettings, name: str) -> AsyncIterator[Connections]:
+    """Clients for both servers, closed at the end; nothing is sent yet."""
+    url, password = settings.redis_target()
+    client = mongo.connect(settings.mongo_uri.get_secret_value(), name)
+    redis = redis_client.connect(url, password, client_name=name)
+    try:
+        database = mongo.durable(client, settings.mongo_db)
+        yield Connections(client, database, redis, settings.key_prefix)
+    finally:
+        await redis.aclose()
+        await client.close()
+
+
+async def wait_for_servers(
+    settings: ServerSettings, connections: Connections, stop: asyncio.Event
+) -> bool:
+    """Wait until both servers answer and the collections are there; False when told to stop."""
+
+    async def prepare() -> None:
+        await ensure_indexes(connections.database)
+
+    async def ring_once() -> None:
+        await redis_client.check_writable(connections.redis, connections.key_prefix)
+
+    for name, address, check, setting in (
+        ("MongoDB", settings.mongo_address, prepare, "MONGO_URI"),
+        ("Redis", settings.redis_address, ring_once, "REDIS_URL"),
+    ):
+        if not await until_reachable(name, address, check, setting, stop):
+            return False
+    await _report_eviction(connections)
+    return True
+
+
+async def _report_eviction(connections: Connections) -> None:
+    policy = await connections.eviction_policy()
+    if policy not in {None, "noeviction"}:
+        log.warning(
+            "redis_may_evict",
+            policy=policy,
+            message=f"Redis evicts keys ({policy}): set maxmemory-policy to noeviction",
+        )

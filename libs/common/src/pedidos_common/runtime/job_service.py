@@ -1,0 +1,143 @@
+"""The skeleton of a service that executes jobs: what generator and worker have in common."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from pedidos_common.adapters.mongo.client import connect_blocking
+from pedidos_common.adapters.mongo.controls import MongoQueueState
+from pedidos_common.adapters.mongo.jobs import MongoJobLedger
+from pedidos_common.adapters.mongo.leases import MongoLeaseKeeper
+from pedidos_common.adapters.mongo.runs import MongoRunStore
+from pedidos_common.adapters.redis.events import RedisEvents
+from pedidos_common.adapters.redis.logs import RedisLogGathering
+from pedidos_common.adapters.redis.transport import ArqTransport
+from pedidos_common.domain.jobs import Job, Outcome
+from pedidos_common.execution.process import Count, Duties, Surroundings, execute_jobs
+from pedidos_common.execution.registry import JobFunction, table
+from pedidos_common.runtime.connections import (
+    Connections,
+    ServerSettings,
+    connected,
+    wait_for_servers,
+)
+from pedidos_common.runtime.logging import Logs, configure_logging
+from pedidos_common.runtime.memory_log import log_memory
+from pedidos_common.runtime.metrics import (
+    ProcessMetrics,
+    new_registry,
+    process_metrics,
+    watch_dropped_logs,
+)
+from pedidos_common.runtime.settings import (
+    LeaseSettings,
+    LogSettings,
+    MetricsSettings,
+    ProcessSettings,
+)
+from pedidos_common.runtime.status_server import StatusServer
+from pedidos_common.runtime.supervise import running, stop_on_signals
+
+BLOCKING_CLIENT = "heartbeat"
+
+
+class JobServiceSettings(
+    ServerSettings, LogSettings, MetricsSettings, LeaseSettings, ProcessSettings
+):
+    """What every service that executes jobs is told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One kind of service: its name, the queues it serves, and its jobs at once."""
+
+    name: str
+    queues: Sequence[str]
+    slots: int
+
+
+Functions = Callable[[Connections], Sequence[JobFunction]]
+
+
+async def run_job_service(
+    service: Service, settings: JobServiceSettings, functions: Functions
+) -> None:
+    """Serve until SIGTERM or SIGINT; then drain, hand back what is left, and return."""
+    name = settings.name_for(service.name)
+    logs = configure_logging(settings, service.name, name)
+    stop = stop_on_signals()
+    registry = new_registry()
+    metrics = process_metrics(registry)
+    watch_dropped_logs(registry, lambda: logs.dropped)
+    try:
+        async with connected(settings, name) as connections:
+            status = StatusServer(registry, connections.checks())
+            await status.start(settings.host, settings.metrics_port, port_file=settings.port_file)
+            await _serve(service, settings, name, connections, functions, logs, metrics, stop)
+            await status.close()
+    finally:
+        logs.close()
+
+
+async def _serve(
+    service: Service,
+    settings: JobServiceSettings,
+    name: str,
+    connections: Connections,
+    functions: Functions,
+    logs: Logs,
+    metrics: ProcessMetrics,
+    stop: asyncio.Event,
+) -> None:
+    gathering = RedisLogGathering(connections.redis, connections.key_prefix)
+    beside = {"ship logs": logs.ship(gathering), "memory": log_memory(settings)}
+    async with running(beside):
+        if not await wait_for_servers(settings, connections, stop):
+            return
+        heart = connect_blocking(settings.mongo_uri.get_secret_value(), BLOCKING_CLIENT)
+        with heart:
+            keeper = MongoLeaseKeeper(heart, settings.mongo_db, settings.lease_seconds)
+            events = RedisEvents(connections.redis, connections.key_prefix)
+            around = _surroundings(connections, keeper, events, settings.lease_seconds)
+            duties = _duties(service, settings, name)
+            known = table(functions(connections))
+            await execute_jobs(duties, around, known, stop, _counting(metrics))
+            await events.close()
+    await logs.ship_rest(gathering)
+
+
+def _surroundings(
+    connections: Connections, keeper: MongoLeaseKeeper, events: RedisEvents, lease_seconds: float
+) -> Surroundings:
+    database, redis, prefix = connections.database, connections.redis, connections.key_prefix
+    return Surroundings(
+        ledger=MongoJobLedger(database, lease_seconds),
+        keeper=keeper,
+        transport=ArqTransport(redis, prefix),
+        events=events,
+        queue_state=MongoQueueState(database),
+        scope_is_open=MongoRunStore(database).is_open,
+    )
+
+
+def _duties(service: Service, settings: JobServiceSettings, name: str) -> Duties:
+    return Duties(
+        name=name,
+        service=service.name,
+        host=socket.gethostname(),
+        pid=os.getpid(),
+        queues=service.queues,
+        slots=service.slots,
+        lease_seconds=settings.lease_seconds,
+    )
+
+
+def _counting(metrics: ProcessMetrics) -> Count:
+    def count(job: Job, outcome: Outcome, seconds: float) -> None:
+        metrics.job_ended(job.queue, job.function, type(outcome).__name__.lower(), seconds)
+
+    return count

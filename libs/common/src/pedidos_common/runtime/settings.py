@@ -1,0 +1,189 @@
+"""Settings from the environment: one small model a resource; a service's model inherits several.
+
+A field's environment variable is its name in capital letters. An empty variable counts as unset.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import quote
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from pedidos_common.runtime.redaction import redact
+
+Port = Annotated[int, Field(ge=0, le=65_535)]
+MONGO_SCHEMES = ("mongodb://", "mongodb+srv://")
+REDIS_SCHEMES = ("redis://", "rediss://", "redis+sentinel://", "rediss+sentinel://")
+
+
+class Settings(BaseSettings):
+    """Base of all models here."""
+
+    model_config = SettingsConfigDict(
+        env_ignore_empty=True, extra="ignore", frozen=True, hide_input_in_errors=True
+    )
+
+
+class ProcessSettings(Settings):
+    """How this process is called."""
+
+    process_name: str | None = Field(None, pattern=r"^[\w.:-]{1,120}$")
+
+    def name_for(self, service: str) -> str:
+        """`PROCESS_NAME`, else `<service>-<hostname>-<pid>`."""
+        return self.process_name or f"{service}-{socket.gethostname()}-{os.getpid()}"
+
+
+class MongoSettings(Settings):
+    """Where the truth is kept."""
+
+    mongo_uri: SecretStr = SecretStr("mongodb://127.0.0.1:27017")
+    mongo_db: str = Field("pedidos", pattern=r"^[A-Za-z0-9_-]{1,60}$")
+
+    @field_validator("mongo_uri")
+    @classmethod
+    def _is_mongo(cls, uri: SecretStr) -> SecretStr:
+        return _with_scheme(uri, MONGO_SCHEMES)
+
+    @property
+    def mongo_address(self) -> str:
+        """The address as it may be shown: without its password."""
+        return redact(self.mongo_uri.get_secret_value())
+
+
+class RedisSettings(Settings):
+    """Where the doorbell is: `REDIS_URL`, or its parts."""
+
+    redis_url: SecretStr | None = None
+    redis_host: str = "127.0.0.1"
+    redis_port: Annotated[int, Field(ge=1, le=65_535)] = 6379
+    redis_password: SecretStr | None = None
+    redis_db: int = Field(0, ge=0, le=1_000_000)
+    key_prefix: str = Field("pedidos:", pattern=r"^[!-~]{1,100}$")
+
+    @field_validator("redis_url")
+    @classmethod
+    def _is_redis(cls, url: SecretStr | None) -> SecretStr | None:
+        return url and _with_scheme(url, REDIS_SCHEMES)
+
+    def redis_target(self) -> tuple[str, str | None]:
+        """Address and password for `adapters.redis.client.connect`."""
+        password = self.redis_password.get_secret_value() if self.redis_password else None
+        if self.redis_url is not None:
+            return self.redis_url.get_secret_value(), password
+        host = f"[{self.redis_host}]" if ":" in self.redis_host else quote(self.redis_host)
+        return f"redis://{host}:{self.redis_port}/{self.redis_db}", password
+
+    @property
+    def redis_address(self) -> str:
+        """The address as it may be shown: without its password."""
+        return redact(self.redis_target()[0])
+
+
+class LogSettings(Settings):
+    """What is logged, and where to besides standard output."""
+
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_dir: Path | None = None
+    log_memory: bool = False
+    log_progress_every_ms: int = Field(5_000, ge=100, le=3_600_000)
+    backend_logs: bool = True
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _in_capitals(cls, level: object) -> object:
+        return level.upper() if isinstance(level, str) else level
+
+
+class ListenSettings(Settings):
+    """Where a process answers; `PORT_FILE` is where it writes the port that it got."""
+
+    host: str = "127.0.0.1"
+    port_file: Path | None = None
+
+
+class HttpSettings(ListenSettings):
+    """The HTTP API."""
+
+    port: Port = 3000
+    api_key: SecretStr | None = Field(None, min_length=8)
+
+
+class MetricsSettings(ListenSettings):
+    """Probes and metrics of a process without an API; 0 is any free port."""
+
+    metrics_port: Port = 9100
+
+
+class LeaseSettings(Settings):
+    """How long a silent worker keeps its jobs."""
+
+    lease_seconds: float = Field(10.0, ge=1.0, le=300.0)
+
+    @property
+    def heartbeat_seconds(self) -> float:
+        """Three heartbeats fit into a lease, so that two may get lost."""
+        return self.lease_seconds * 0.3
+
+
+class RunSettings(Settings):
+    """How a run is cut into jobs, and when it counts as stuck."""
+
+    max_orders: int = Field(1_500_000, ge=1, le=1_000_000_000)
+    generation_chunk_size: int = Field(10_000, ge=1, le=100_000)
+    normal_enqueue_batch_size: int = Field(10_000, ge=1, le=1_000_000)
+    orders_batch_size: int = Field(1_000, ge=1, le=10_000)
+    run_stall_timeout_ms: int = Field(600_000, ge=1_000, le=86_400_000)
+
+
+class OrderSettings(Settings):
+    """How one order is handled, by what, and how often it is tried."""
+
+    order_max_attempts: int = Field(5, ge=1, le=100)
+    order_retry_base_ms: int = Field(2_000, ge=1, le=3_600_000)
+    order_handler_timeout_ms: int = Field(30_000, ge=1, le=3_600_000)
+    order_handler: str | None = Field(None, pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_][\w.]*$")
+    order_handler_concurrency: int = Field(100, ge=1, le=10_000)
+
+
+class WorkerSlotSettings(Settings):
+    """How many jobs a worker runs at once, and how many of them write at once."""
+
+    orders_queue_concurrency: int = Field(25, ge=1, le=1_000)
+    orders_write_concurrency: int = Field(2, ge=1, le=100)
+
+
+class RetentionSettings(Settings):
+    """After how many days what is over gets removed; 0 keeps it."""
+
+    orders_retention_days: int = Field(0, ge=0, le=36_500)
+    jobs_retention_days: int = Field(7, ge=0, le=36_500)
+
+
+class WebhookSettings(Settings):
+    """Who is told when a run ends."""
+
+    webhook_url: SecretStr | None = None
+    webhook_secret: SecretStr | None = Field(None, min_length=16)
+
+    @field_validator("webhook_url")
+    @classmethod
+    def _is_http(cls, url: SecretStr | None) -> SecretStr | None:
+        return url and _with_scheme(url, ("http://", "https://"))
+
+
+class ImportSettings(Settings):
+    """How large an upload may be."""
+
+    import_max_bytes: int = Field(2 * 1024**3, ge=1, le=1024**4)
+
+
+def _with_scheme(url: SecretStr, schemes: tuple[str, ...]) -> SecretStr:
+    if not url.get_secret_value().startswith(schemes):
+        raise ValueError(f"an address that begins with {' or '.join(schemes)}")
+    return url

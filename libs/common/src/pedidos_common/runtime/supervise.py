@@ -1,0 +1,99 @@
+"""Background loops that outlive their failures, and the orderly end of a process."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
+
+import structlog
+
+log = structlog.get_logger(__name__)
+
+FIRST_BACKOFF_SECONDS = 0.2
+LONGEST_BACKOFF_SECONDS = 10.0
+
+
+async def supervised(
+    name: str,
+    body: Callable[[], Awaitable[object]],
+    every_seconds: float,
+    *,
+    wake: asyncio.Event | None = None,
+    failed: Callable[[str], None] | None = None,
+    longest_backoff_seconds: float = LONGEST_BACKOFF_SECONDS,
+) -> None:
+    """Await `body()` again and again, until cancelled.
+
+    After a success the next call comes `every_seconds` later, or as soon as `wake` is set (it is
+    cleared then). After an exception it is logged, told to `failed(name)`, and the next call
+    comes after a growing, jittered pause. A body may also run for ever: it is started again
+    when it ends.
+    """
+    failures = 0
+    while True:
+        try:
+            await body()
+        except Exception:
+            failures += 1
+            log.exception("background_loop_failed", loop=name, failures=failures)
+            if failed is not None:
+                failed(name)
+            await asyncio.sleep(_backoff_seconds(failures, longest_backoff_seconds))
+        else:
+            if failures:
+                log.info("background_loop_recovered", loop=name, failures=failures)
+            failures = 0
+            await pause(every_seconds, wake)
+
+
+def _backoff_seconds(failures: int, longest: float) -> float:
+    ceiling = min(FIRST_BACKOFF_SECONDS * 2.0 ** min(failures - 1, 20), longest)
+    return ceiling * random.uniform(0.5, 1.0)
+
+
+async def pause(seconds: float, wake: asyncio.Event | None = None) -> None:
+    """Sleep, or until `wake` is set, which is cleared then."""
+    if wake is None:
+        await asyncio.sleep(seconds)
+        return
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await wake.wait()
+    wake.clear()
+
+
+@asynccontextmanager
+async def running(loops: Mapping[str, Awaitable[object]]) -> AsyncIterator[None]:
+    """Run these (supervised) loops while the context lasts; at its end cancel and await them."""
+    tasks = [asyncio.ensure_future(_named(name, loop)) for name, loop in loops.items()]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _named(name: str, loop: Awaitable[object]) -> None:
+    try:
+        await loop
+    except Exception:
+        log.exception("background_loop_ended", loop=name)
+
+
+def stop_on_signals() -> asyncio.Event:
+    """An event that SIGTERM or SIGINT sets; further ones change nothing."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, _stop, number, stop)
+    return stop
+
+
+def _stop(number: signal.Signals, stop: asyncio.Event) -> None:
+    if not stop.is_set():
+        log.info("shutdown_requested", signal=number.name)
+    stop.set()

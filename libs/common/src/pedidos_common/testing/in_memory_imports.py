@@ -1,0 +1,98 @@
+"""Staged imports in memory, with the guarantees of `ports.ImportStore`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from pedidos_common.domain.imports import ImportGone, tier_at
+from pedidos_common.domain.orders import Tier
+from pedidos_common.ports import ImportReport, ImportRow, Rejection
+
+
+@dataclass(slots=True)
+class _Staged:
+    rows: list[ImportRow] = field(default_factory=list)
+    tiers: dict[str, Tier] = field(default_factory=dict)
+    report: ImportReport | None = None
+
+
+class InMemoryImportStore:
+    """Imports in a dictionary."""
+
+    def __init__(self) -> None:
+        self._staged: dict[str, _Staged] = {}
+        self._forgotten: set[str] = set()
+
+    async def begin(self, import_id: str, filename: str) -> None:
+        """See `ports.ImportStore.begin`."""
+        del filename
+        self._staged[import_id] = _Staged()
+
+    def _open(self, import_id: str) -> _Staged:
+        if import_id not in self._staged:
+            raise ImportGone(import_id)
+        return self._staged[import_id]
+
+    def _taken(self) -> set[str]:
+        rows = (row for staged in self._staged.values() for row in staged.rows)
+        return self._forgotten | {row.external_id for row in rows if row.external_id is not None}
+
+    async def append(self, import_id: str, rows: Sequence[ImportRow]) -> Sequence[Rejection]:
+        """See `ports.ImportStore.append`."""
+        taken, rejections = self._taken(), []
+        for row in rows:
+            if row.external_id is not None and row.external_id in taken:
+                reason = f"external id {row.external_id!r} was imported before"
+                rejections.append(Rejection(row.line, reason))
+                continue
+            self._open(import_id).rows.append(row)
+            taken |= {row.external_id} if row.external_id is not None else set()
+        return rejections
+
+    async def rank_customers(self, import_id: str) -> Mapping[str, int]:
+        """See `ports.ImportStore.rank_customers`."""
+        staged = self._open(import_id)
+        spend: Counter[str] = Counter()
+        for row in staged.rows:
+            spend[row.cliente] += row.valor_cents
+        ranked = sorted(spend, key=lambda name: -spend[name])  # stable: ties by first appearance
+        staged.tiers = {name: tier_at(place, len(ranked)) for place, name in enumerate(ranked)}
+        return Counter(str(staged.tiers[row.cliente]) for row in staged.rows)
+
+    async def finish(self, report: ImportReport, chunk_size: int) -> None:
+        """See `ports.ImportStore.finish`."""
+        del chunk_size
+        self._open(report.id).report = report
+
+    async def chunk(self, import_id: str, first: int, last: int) -> Sequence[ImportRow]:
+        """See `ports.ImportStore.chunk`."""
+        staged = self._open(import_id)
+        return [
+            replace(row, tier=row.tier or staged.tiers[row.cliente])
+            for row in staged.rows[first - 1 : last]
+        ]
+
+    async def report(self, import_id: str) -> ImportReport | None:
+        """See `ports.ImportStore.report`."""
+        staged = self._staged.get(import_id)
+        return staged.report if staged else None
+
+    async def forget_rows(self, import_id: str) -> None:
+        """See `ports.ImportStore.forget_rows`."""
+        if import_id in self._staged:
+            self._forgotten |= self._taken()
+            self._staged[import_id].rows.clear()
+
+    async def holds_customer(self, cliente: str) -> bool:
+        """See `ports.ImportStore.holds_customer`."""
+        return any(row.cliente == cliente for one in self._staged.values() for row in one.rows)
+
+    async def discard(self, import_id: str) -> None:
+        """See `ports.ImportStore.discard`."""
+        self._staged.pop(import_id, None)
+
+    async def clear(self) -> None:
+        """See `ports.ImportStore.clear`."""
+        self._staged.clear()

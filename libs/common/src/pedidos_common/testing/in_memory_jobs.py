@@ -1,0 +1,246 @@
+"""The job ledger in memory, with the guarantees of `ports.JobLedger`."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from pedidos_common.domain.jobs import (
+    FINAL,
+    OPEN,
+    TRIGGER_OF,
+    Job,
+    JobStatus,
+    JobTrigger,
+    Lease,
+    NewJob,
+    Outcome,
+    advance,
+    sources,
+)
+from pedidos_common.ports import Bell, JobFilter, Page
+from pedidos_common.testing.job_rules import (
+    in_scope,
+    matches,
+    removable,
+    resumable,
+    with_outcome,
+)
+
+START_OF_TIME = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class InMemoryJobLedger:
+    """Jobs in a dictionary; `clock` is the server's time."""
+
+    def __init__(self, clock: Callable[[], datetime], lease_seconds: float = 10.0) -> None:
+        self._clock = clock
+        self._lease = timedelta(seconds=lease_seconds)
+        self._jobs: dict[str, Job] = {}
+        self._rung: dict[str, datetime | None] = {}
+
+    async def create(self, jobs: Sequence[NewJob]) -> Sequence[Bell]:
+        """See `ports.JobLedger.create`."""
+        for new in jobs:
+            if new.id not in self._jobs:
+                self._jobs[new.id] = self._created(new)
+                self._rung[new.id] = self._clock()
+        return self._bells(new.id for new in jobs)
+
+    def _created(self, new: NewJob) -> Job:
+        return Job(
+            id=new.id,
+            function=new.function,
+            queue=new.queue,
+            band=new.band,
+            payload=dict(new.payload),
+            status=JobStatus.QUEUED,
+            created_at=self._clock().replace(microsecond=0),
+            scope=new.scope,
+            max_deliveries=new.max_deliveries,
+            payload_version=new.payload_version,
+            trace=new.trace,
+        )
+
+    def _bells(self, ids: Iterable[str]) -> list[Bell]:
+        jobs = [self._jobs[job_id] for job_id in ids if job_id in self._jobs]
+        return [
+            Bell(job.id, job.queue, job.band, job.ring)
+            for job in jobs
+            if job.status is JobStatus.QUEUED
+        ]
+
+    async def claim(self, job_id: str, worker: str) -> Job | None:
+        """See `ports.JobLedger.claim`."""
+        job = self._jobs.get(job_id)
+        if job is None or job.status not in sources(JobTrigger.CLAIM):
+            return None
+        now = self._clock()
+        taken = replace(
+            job,
+            status=advance(job.status, JobTrigger.CLAIM),
+            deliveries=job.deliveries + 1,
+            lease=Lease(job_id, uuid.uuid4().hex, worker, now + self._lease),
+            worker=worker,
+            claimed_at=now,
+            first_claimed_at=job.first_claimed_at or now,
+        )
+        self._jobs[job_id] = taken
+        return taken
+
+    def _holds(self, job_id: str, lease_id: str) -> bool:
+        job = self._jobs.get(job_id)
+        return job is not None and job.lease is not None and job.lease.id == lease_id
+
+    async def note_probe(self, job: Job) -> bool:
+        """See `ports.JobLedger.note_probe`."""
+        if job.lease is None or not self._holds(job.id, job.lease.id):
+            return False
+        held = self._jobs[job.id]
+        self._jobs[job.id] = replace(held, probes=held.probes + 1)
+        return True
+
+    async def settle(self, job: Job, outcome: Outcome) -> bool:
+        """See `ports.JobLedger.settle`."""
+        if job.lease is None or not self._holds(job.id, job.lease.id):
+            return False
+        held = self._jobs[job.id]
+        status = advance(held.status, TRIGGER_OF[type(outcome)])
+        settled = replace(with_outcome(held, outcome, self._clock()), status=status, lease=None)
+        self._jobs[job.id] = replace(settled, settled_at=self._clock() if status in FINAL else None)
+        if status is JobStatus.QUEUED:
+            self._rung[job.id] = None
+        return True
+
+    def extend(self, leases: Mapping[str, str]) -> frozenset[str]:
+        """Extend the leases {lease id: job id}; those that are gone."""
+        lost = frozenset(key for key, job_id in leases.items() if not self._holds(job_id, key))
+        for lease_id, job_id in leases.items():
+            held = self._jobs.get(job_id)
+            if lease_id not in lost and held is not None and held.lease is not None:
+                until = self._clock() + self._lease
+                self._jobs[job_id] = replace(held, lease=replace(held.lease, until=until))
+        return lost
+
+    async def get(self, job_id: str) -> Job | None:
+        """See `ports.JobLedger.get`."""
+        return self._jobs.get(job_id)
+
+    async def page(self, wanted: JobFilter, limit: int, cursor: str | None) -> Page[Job]:
+        """See `ports.JobLedger.page`."""
+        found = [job for job in self._by_id() if matches(job, wanted)]
+        rest = [job for job in reversed(found) if cursor is None or job.id < cursor]
+        return Page(rest[:limit], rest[limit - 1].id if len(rest) > limit else None)
+
+    def _by_id(self, scope: str | None = None) -> list[Job]:
+        return [job for key, job in sorted(self._jobs.items()) if in_scope(job, scope)]
+
+    async def counts(self, scope: str | None = None) -> Mapping[JobStatus, int]:
+        """See `ports.JobLedger.counts`."""
+        standing = [job.status for job in self._by_id(scope)]
+        return {status: standing.count(status) for status in JobStatus}
+
+    async def settled_among(self, job_ids: Sequence[str]) -> Sequence[Job]:
+        """See `ports.JobLedger.settled_among`."""
+        return [job for job in self._by_id() if job.id in job_ids and job.status in FINAL]
+
+    async def started_among(self, job_ids: Sequence[str]) -> Sequence[Job]:
+        """See `ports.JobLedger.started_among`."""
+        started = OPEN - {JobStatus.QUEUED}
+        return [job for job in self._by_id() if job.id in job_ids and job.status in started]
+
+    async def of_scope(self, scope: str) -> AsyncIterator[Job]:
+        """See `ports.JobLedger.of_scope`."""
+        for job in self._by_id(scope):
+            yield job
+
+    async def cancel_scope(self, scope: str) -> int:
+        """See `ports.JobLedger.cancel_scope`."""
+        waiting = [s for s in sources(JobTrigger.CANCEL) if s is not JobStatus.RUNNING]
+        found = [job for job in self._by_id(scope) if job.status in waiting]
+        for job in found:
+            status = advance(job.status, JobTrigger.CANCEL)
+            self._jobs[job.id] = replace(job, status=status, settled_at=self._clock())
+        return len(found)
+
+    async def resume_scope(self, scope: str, functions: Sequence[str]) -> Sequence[Bell]:
+        """See `ports.JobLedger.resume_scope`."""
+        found = [job for job in self._by_id(scope) if resumable(job, functions)]
+        for job in found:
+            self._queue_again(replace(job, attempts=0, lost=0), JobTrigger.RESUME)
+        return self._bells(job.id for job in found)
+
+    def _queue_again(self, job: Job, trigger: JobTrigger) -> None:
+        status = advance(job.status, trigger)
+        self._jobs[job.id] = replace(
+            job, status=status, lease=None, due_at=None, settled_at=None, ring=job.ring + 1
+        )
+        self._rung[job.id] = self._clock()
+
+    async def running(self, scope: str | None = None) -> int:
+        """See `ports.JobLedger.running`."""
+        return (await self.counts(scope))[JobStatus.RUNNING]
+
+    async def expire_leases(self, scope_is_open: Callable[[str], Awaitable[bool]]) -> int:
+        """See `ports.JobLedger.expire_leases`."""
+        now, count = self._clock(), 0
+        for job in self._by_id():
+            if job.lease is not None and job.lease.until < now:
+                self._expire(job, job.scope is None or await scope_is_open(job.scope))
+                count += 1
+        return count
+
+    def _expire(self, job: Job, scope_is_open: bool) -> None:
+        trigger = JobTrigger.EXPIRE if scope_is_open else JobTrigger.CANCEL
+        settled_at = None if scope_is_open else self._clock()
+        status = advance(job.status, trigger)
+        self._jobs[job.id] = replace(
+            job, status=status, lease=None, lost=job.lost + 1, settled_at=settled_at
+        )
+        self._rung[job.id] = None
+
+    async def release_due(self, limit: int) -> Sequence[Bell]:
+        """See `ports.JobLedger.release_due`."""
+        now = self._clock()
+        due = [
+            job
+            for job in self._by_id()
+            if job.status in sources(JobTrigger.DUE) and job.due_at is not None
+            if job.due_at <= now
+        ][:limit]
+        for job in due:
+            self._queue_again(job, JobTrigger.DUE)
+        return self._bells(job.id for job in due)
+
+    async def silent(self, older_than_seconds: float, limit: int) -> Sequence[Bell]:
+        """See `ports.JobLedger.silent`."""
+        deadline = self._clock() - timedelta(seconds=older_than_seconds)
+        bells = self._bells(job.id for job in self._by_id())
+        return [bell for bell in bells if (self._rung[bell.job_id] or START_OF_TIME) < deadline][
+            :limit
+        ]
+
+    async def rang(self, bells: Sequence[Bell]) -> None:
+        """See `ports.JobLedger.rang`."""
+        for bell in bells:
+            job = self._jobs.get(bell.job_id)
+            if job is not None and job.status is JobStatus.QUEUED:
+                self._jobs[job.id] = replace(job, ring=max(job.ring, bell.ring))
+                self._rung[job.id] = self._clock()
+
+    async def remove(self, scope: str | None = None, settled_before: datetime | None = None) -> int:
+        """See `ports.JobLedger.remove`."""
+        gone = [job.id for job in self._by_id(scope) if removable(job, settled_before)]
+        for job_id in gone:
+            del self._jobs[job_id]
+        return len(gone)
+
+    async def remove_settled(self, status: JobStatus, scope: str | None) -> int:
+        """See `ports.JobLedger.remove_settled`."""
+        final = [job for job in self._by_id() if job.status is status and job.status in FINAL]
+        gone = [job.id for job in final if job.scope == scope]
+        for job_id in gone:
+            del self._jobs[job_id]
+        return len(gone)

@@ -1,0 +1,55 @@
+"""What the in-memory ledger asks of one job."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from pedidos_common.domain.jobs import Failed, Job, JobStatus, Outcome, Retry, Succeeded
+from pedidos_common.ports import JobFilter
+
+
+def in_scope(job: Job, scope: str | None) -> bool:
+    """Whether the job is of the scope, or of any where it is None."""
+    return scope is None or job.id.startswith(f"{scope}:")
+
+
+def matches(job: Job, wanted: JobFilter) -> bool:
+    """Whether a listing wants the job."""
+    return (
+        in_scope(job, wanted.scope)
+        and (not wanted.statuses or job.status in wanted.statuses)
+        and wanted.queue in {None, job.queue}
+        and wanted.function in {None, job.function}
+    )
+
+
+def resumable(job: Job, functions: Sequence[str]) -> bool:
+    """Whether its scope's resume queues the job again."""
+    if job.status is JobStatus.FAILED:
+        return job.function in functions
+    return job.status is JobStatus.CANCELLED
+
+
+def removable(job: Job, settled_before: datetime | None) -> bool:
+    """Whether `remove` deletes the job."""
+    if settled_before is None:
+        return True
+    return job.settled_at is not None and job.settled_at < settled_before
+
+
+def with_outcome(job: Job, outcome: Outcome, now: datetime) -> Job:
+    """The job with what its outcome says, but for its status."""
+    match outcome:
+        case Succeeded(result=result):
+            return replace(job, result=dict(result), error=None)
+        case Failed(reason=reason, result=result):
+            return replace(job, error=reason, result=dict(result) or job.result)
+        case Retry(reason=reason, delay_seconds=delay_seconds, result=result, counts=counts):
+            due_at = now + timedelta(seconds=delay_seconds)
+            kept = dict(result) or job.result
+            attempts = job.attempts + counts
+            return replace(job, error=reason, result=kept, due_at=due_at, attempts=attempts)
+        case _:
+            return job

@@ -1,0 +1,1 @@
+"""The generator: writes the orders of a run, one chunk a job."""

@@ -1,0 +1,1 @@
+"""The orchestrator: HTTP API, run engine and reconciler."""

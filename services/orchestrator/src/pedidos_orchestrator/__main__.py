@@ -1,0 +1,113 @@
+"""Start an orchestrator: `python -m pedidos_orchestrator`."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+
+import structlog
+import uvicorn
+from fastapi import FastAPI
+from prometheus_client import CollectorRegistry
+
+from pedidos_common.runtime.connections import Connections, connected, wait_for_servers
+from pedidos_common.runtime.listening import listening_socket, port_of, write_port_file
+from pedidos_common.runtime.load_settings import load
+from pedidos_common.runtime.logging import Logs, configure_logging
+from pedidos_common.runtime.memory_log import log_memory
+from pedidos_common.runtime.metrics import new_registry, watch_dropped_logs
+from pedidos_common.runtime.supervise import running, stop_on_signals
+from pedidos_orchestrator.app import create_app, end_streams
+from pedidos_orchestrator.deps import Deps
+from pedidos_orchestrator.server import LiveServer
+from pedidos_orchestrator.settings import OrchestratorSettings
+from pedidos_orchestrator.wiring import api_settings_of, background_of, deps_of, heartbeat_of
+
+log = structlog.get_logger(__name__)
+SERVICE = "orchestrator"
+SHUTDOWN_SECONDS = 15
+
+
+def _server(app: FastAPI) -> LiveServer:
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+        timeout_keep_alive=30,
+        ws_ping_interval=20,
+    )
+    return LiveServer(config, lambda: end_streams(app))
+
+
+async def _act(
+    settings: OrchestratorSettings,
+    deps: Deps,
+    connections: Connections,
+    name: str,
+    stop: asyncio.Event,
+) -> None:
+    """Lead, step, repair and tidy until told to stop, once the servers are there."""
+    if not await wait_for_servers(settings, connections, stop):
+        return
+    leadership, loops = background_of(settings, deps, connections, name)
+    with heartbeat_of(settings, SERVICE, name) as heartbeat:
+        heartbeat.start(asyncio.get_running_loop())
+        async with running(loops):
+            await stop.wait()
+        await leadership.resign()
+        await asyncio.to_thread(heartbeat.stop)
+        await deps.events.close()
+
+
+async def _serve(
+    settings: OrchestratorSettings, listening: socket.socket, logs: Logs, name: str
+) -> None:
+    stop = stop_on_signals()
+    registry: CollectorRegistry = new_registry()
+    watch_dropped_logs(registry, lambda: logs.dropped)
+    async with connected(settings, name) as connections:
+        deps = deps_of(settings, connections, registry)
+        server = _server(create_app(deps, api_settings_of(settings)))
+        acting = {
+            "act": _act(settings, deps, connections, name, stop),
+            "ship logs": logs.ship(deps.logs),
+            "memory": log_memory(settings),
+        }
+        serving = asyncio.create_task(server.serve([listening]))
+        write_port_file(settings.port_file, port_of(listening))
+        log.info("api_started", host=settings.host, port=port_of(listening))
+        _warn_if_open(settings)
+        async with running(acting):
+            await asyncio.wait(
+                [serving, asyncio.create_task(stop.wait())], return_when="FIRST_COMPLETED"
+            )
+            stop.set()
+            server.should_exit = True
+            await serving
+        await logs.ship_rest(deps.logs)
+
+
+def _warn_if_open(settings: OrchestratorSettings) -> None:
+    if settings.api_key is None and settings.host not in {"127.0.0.1", "::1", "localhost"}:
+        log.warning(
+            "api_is_open",
+            host=settings.host,
+            message="API_KEY is not set and HOST is not loopback: whoever reaches it may use it",
+        )
+
+
+def main() -> None:
+    """Run until SIGTERM or SIGINT."""
+    settings = load(OrchestratorSettings)
+    name = settings.name_for(SERVICE)
+    listening = listening_socket(settings.host, settings.port, "PORT")
+    logs = configure_logging(settings, SERVICE, name)
+    try:
+        asyncio.run(_serve(settings, listening, logs, name))
+    finally:
+        logs.close()
+
+
+if __name__ == "__main__":
+    main()

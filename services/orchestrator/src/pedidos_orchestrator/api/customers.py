@@ -1,0 +1,23 @@
+"""What a customer may ask for."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from pedidos_orchestrator.api.context import Context
+from pedidos_orchestrator.erase import erase_customer
+from pedidos_orchestrator.models_orders import EraseRequest, EraseResult
+from pedidos_orchestrator.problems import problems
+
+router = APIRouter(prefix="/pedidos/customers", tags=["customers"])
+
+
+@router.post(
+    "/erase",
+    summary="Erase a customer's name",
+    response_model=EraseResult,
+    responses=problems(400, 413, 422, 503),
+)
+async def erase(api: Context, wanted: EraseRequest) -> dict[str, int]:
+    """Replace the name wherever it stands in orders."""
+    return {"orders": await erase_customer(wanted.cliente, api.deps.orders, api.deps.imports)}

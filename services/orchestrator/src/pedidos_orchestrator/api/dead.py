@@ -1,0 +1,62 @@
+"""Dead letters: what used up its retries, and sending it again."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from fastapi import APIRouter
+
+from pedidos_common.domain.jobs import JobStatus
+from pedidos_common.domain.orders import OrderStatus
+from pedidos_common.ports import JobFilter, OrderFilter
+from pedidos_orchestrator.api.context import Context, Cursor, PageLimit, RunFilter, bad_cursor
+from pedidos_orchestrator.models_orders import DeadLetters, RedriveRequest, RedriveResult
+from pedidos_orchestrator.problems import problems
+from pedidos_orchestrator.views import job_view, order_view
+
+router = APIRouter(prefix="/pedidos/dead", tags=["dead letters"])
+
+
+@router.get(
+    "",
+    summary="Dead orders and dead jobs",
+    response_model=DeadLetters,
+    responses=problems(422, 503),
+)
+async def list_dead(
+    api: Context,
+    run: RunFilter = None,
+    limit: PageLimit = 100,
+    cursor: Cursor = None,
+    jobsCursor: Cursor = None,
+) -> dict[str, Any]:
+    """Orders by id and jobs newest first; `cursor` pages the orders, `jobsCursor` the jobs."""
+    run_id = UUID(run) if run else None
+    wanted = OrderFilter(run_id=run_id, status=OrderStatus.FALHOU)
+    failed = JobFilter(statuses=[JobStatus.FAILED], scope=str(run_id) if run_id else None)
+    try:
+        orders = await api.deps.orders.page(wanted, limit, cursor)
+        jobs = await api.deps.ledger.page(failed, limit, jobsCursor)
+    except ValueError:
+        raise bad_cursor() from None
+    return {
+        "orders": {"items": [order_view(one) for one in orders.items], "cursor": orders.cursor},
+        "jobs": {"items": [job_view(one) for one in jobs.items], "cursor": jobs.cursor},
+    }
+
+
+@router.post(
+    "/redrive",
+    summary="Send dead letters again",
+    status_code=202,
+    response_model=RedriveResult,
+    responses=problems(400, 404, 409, 413, 422, 503),
+)
+async def redrive(api: Context, wanted: RedriveRequest) -> dict[str, Any]:
+    """Everything, or orders and jobs by id; orders that are not dead are left alone."""
+    if wanted.all:
+        done = await api.redrive.all_dead()
+    else:
+        done = await api.redrive.named(wanted.orderIds, wanted.jobIds)
+    return {"orders": done.orders, "jobs": done.jobs, "redriveJobs": done.job_ids}

@@ -1,0 +1,53 @@
+"""The newest log lines of all services."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Sequence
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query, Response
+
+from pedidos_orchestrator.api.context import Context
+from pedidos_orchestrator.models_status import Logs
+from pedidos_orchestrator.problems import problems
+from pedidos_orchestrator.status import encode
+
+MAX_LINES = 10_000
+
+router = APIRouter(prefix="/pedidos", tags=["operations"])
+
+
+@router.get(
+    "/logs",
+    summary="Newest log lines of all services",
+    response_model=Logs,
+    responses=problems(422, 503),
+)
+async def logs(
+    api: Context,
+    lines: Annotated[int, Query(ge=1, le=MAX_LINES, description="how many")] = 500,
+    level: Annotated[
+        Literal["debug", "info", "warning", "error", "critical"] | None, Query()
+    ] = None,
+    service: Annotated[str | None, Query(max_length=100, examples=["worker"])] = None,
+) -> Response:
+    """Oldest first; nothing is gathered with `BACKEND_LOGS=false`."""
+    found: Sequence[str] = []
+    if api.settings.backend_logs:
+        found = await api.deps.logs.newest(lines, level, service)
+    # ten thousand lines take long enough to hold up a status request
+    return Response(await asyncio.to_thread(_joined, found), media_type="application/json")
+
+
+def _joined(lines: Sequence[str]) -> bytes:
+    return encode({"lines": [_parsed(line) for line in lines]})
+
+
+def _parsed(line: str) -> object:
+    try:
+        found = json.loads(line)
+    except ValueError:  # a line that was cut at its bound
+        return {"event": line}
+    return found if isinstance(found, dict) else {"event": line}

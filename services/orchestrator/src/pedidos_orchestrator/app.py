@@ -1,0 +1,115 @@
+"""The HTTP application, put together from ports and settings."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from prometheus_client import Gauge
+
+from pedidos_orchestrator.api import (
+    customers,
+    dead,
+    exports,
+    health,
+    imports,
+    logs,
+    orders,
+    probes,
+    queue,
+    runs,
+    status,
+    stream,
+)
+from pedidos_orchestrator.api.context import MAX_PAGE, ApiContext
+from pedidos_orchestrator.body_limit import BodyLimit
+from pedidos_orchestrator.deps import ApiSettings, Deps
+from pedidos_orchestrator.fresh_status import FreshStatus, WritesAreSeen
+from pedidos_orchestrator.live import StatusBroadcast
+from pedidos_orchestrator.observing import Observing
+from pedidos_orchestrator.openapi import describe
+from pedidos_orchestrator.problem_handlers import install
+from pedidos_orchestrator.redrive import Redrive
+from pedidos_orchestrator.security import ApiKeyGuard
+from pedidos_orchestrator.start_run import MAX_SEED
+from pedidos_orchestrator.status import CachedQueueState, status_reader
+
+VERSION = "0.1.0"
+ROUTES = (
+    runs,
+    status,
+    stream,
+    imports,
+    exports,
+    orders,
+    dead,
+    queue,
+    health,
+    logs,
+    customers,
+    probes,
+)
+
+
+def create_app(deps: Deps, settings: ApiSettings) -> FastAPI:
+    """The application; `end_streams` must be called when its server begins to shut down."""
+    app = FastAPI(title="Pedidos", version=VERSION, lifespan=_lifespan, redoc_url=None)
+    context = _context(deps, settings)
+    app.state.context = context
+    for module in ROUTES:
+        app.include_router(module.router)
+    install(app, _limits(settings))
+    _describe(app, settings)
+    app.add_middleware(
+        BodyLimit, max_bytes=settings.max_body_bytes, unbounded={imports.IMPORT_PATH}
+    )
+    app.add_middleware(WritesAreSeen, status=context.status)
+    if settings.api_key:
+        app.add_middleware(ApiKeyGuard, api_key=settings.api_key)
+    app.add_middleware(Observing, registry=deps.registry)
+    return app
+
+
+def end_streams(app: FastAPI) -> None:
+    """End the live streams: an open response would hold up the server's shutdown."""
+    context: ApiContext = app.state.context
+    context.broadcast.end()
+
+
+def _context(deps: Deps, settings: ApiSettings) -> ApiContext:
+    queue_state = CachedQueueState(deps.queue_state)
+    read = status_reader(deps.runs, queue_state)
+    broadcast = StatusBroadcast(read, deps.events, settings.max_watchers)
+    watchers = Gauge("pedidos_live_watchers", "Clients that watch", registry=deps.registry)
+    watchers.set_function(lambda: broadcast.watchers)
+    return ApiContext(deps, settings, queue_state, FreshStatus(read), broadcast, Redrive(deps))
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    yield
+    end_streams(app)
+
+
+def _limits(settings: ApiSettings) -> Mapping[str, str]:
+    """What parameters may be, in words."""
+    return {
+        "quantity": f"a whole number from 1 to {settings.max_orders}",
+        "seed": f"a whole number from 0 to {MAX_SEED}",
+        "limit": f"a whole number from 1 to {MAX_PAGE}",
+        "run": "the id of a run, like 01934f1e-7c00-8a1b-8c3d-4e0000000000",
+        "types": f"some of {queue.ALL_TYPES}, with commas between them",
+        "lines": f"a whole number from 1 to {logs.MAX_LINES}",
+    }
+
+
+def _describe(app: FastAPI, settings: ApiSettings) -> None:
+    """FastAPI asks the application for its description, so that is where ours goes."""
+
+    def openapi() -> dict[str, object]:
+        if app.openapi_schema is None:
+            app.openapi_schema = describe(app, settings.max_orders, bool(settings.api_key))
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]

@@ -1,0 +1,81 @@
+"""What the API stands on: ports, and the settings that it was given."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from prometheus_client import CollectorRegistry
+
+from pedidos_common.domain.run_jobs import GENERATION_QUEUE, ORDERS_QUEUE
+from pedidos_common.ports import (
+    Events,
+    ImportStore,
+    JobLedger,
+    LogGathering,
+    OrderStore,
+    Processes,
+    QueueState,
+    RunStore,
+    Transport,
+)
+from pedidos_orchestrator.aftermath import NOTIFICATIONS_QUEUE
+
+QUEUES = (GENERATION_QUEUE, ORDERS_QUEUE, NOTIFICATIONS_QUEUE)
+MIB = 1024 * 1024
+
+Check = Callable[[], Awaitable[bool]]
+
+
+async def unknown_policy() -> str | None:
+    """An eviction policy that nobody looked up."""
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Deps:
+    """The ports that the API uses.
+
+    `checks` says of each server whether it answers; they may raise. `eviction_policy` is what
+    Redis does when its memory is full, or None where it won't say. `clock` is only used to name
+    new things: every time that is kept is the database server's.
+    """
+
+    runs: RunStore
+    ledger: JobLedger
+    orders: OrderStore
+    imports: ImportStore
+    transport: Transport
+    events: Events
+    logs: LogGathering
+    queue_state: QueueState
+    processes: Processes
+    registry: CollectorRegistry
+    clock: Callable[[], datetime]
+    checks: Mapping[str, Check] = field(default_factory=dict)
+    eviction_policy: Callable[[], Awaitable[str | None]] = unknown_policy
+
+
+@dataclass(frozen=True, slots=True)
+class ApiSettings:
+    """What the API was told; sizes are in orders, `run_settings` is frozen into each run."""
+
+    api_key: str | None = None
+    max_orders: int = 1_500_000
+    generation_chunk_size: int = 10_000
+    orders_batch_size: int = 1_000
+    normal_enqueue_batch_size: int = 10_000
+    run_settings: Mapping[str, Any] = field(default_factory=dict)
+    backend_logs: bool = True
+    live_within_seconds: float = 10.0
+    stuck_after_ms: int = 60_000
+    cancel_wait_seconds: float = 20.0
+    notice_seconds: float = 0.6
+    max_body_bytes: int = MIB
+    max_upload_bytes: int = 20 * 1024 * MIB
+    upload_idle_seconds: float = 60.0
+    max_watchers: int = 1_000
+    heartbeat_seconds: float = 15.0
+    check_seconds: float = 2.0

@@ -1,0 +1,165 @@
+"""How the queue is: what waits and moves, who works, and what is wrong."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pedidos_common.domain.jobs import JobStatus
+from pedidos_common.domain.run_jobs import GENERATION_QUEUE, ORDERS_QUEUE
+from pedidos_common.domain.runs import Phase, Run
+from pedidos_common.ports import ProcessSeen
+from pedidos_orchestrator.deps import ApiSettings, Check, Deps
+from pedidos_orchestrator.views import phase_of, process_view
+
+GOOD_POLICY = "noeviction"
+ENQUEUEING = frozenset({Phase.ENQUEUE_VIP, Phase.ENQUEUE_NORMAL})
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a verdict is made of; `quiet_ms` is how long nothing of the run has moved."""
+
+    run: Run | None
+    counts: Mapping[JobStatus, int]
+    queue_state: str
+    processes: Sequence[ProcessSeen]
+    redis_ok: bool
+    eviction_policy: str | None
+    quiet_ms: float
+
+    @property
+    def outstanding(self) -> int:
+        """Jobs that are not final."""
+        names = (JobStatus.QUEUED, JobStatus.RUNNING, JobStatus.RETRYING)
+        return sum(self.counts.get(status, 0) for status in names)
+
+    @property
+    def active(self) -> bool:
+        """Whether a run is active."""
+        return self.run is not None and self.run.active
+
+    def serves(self, queue: str) -> bool:
+        """Whether a live process takes jobs of the queue."""
+        return any(queue in seen.report.queues for seen in self.processes)
+
+
+async def gather_facts(queue_state: str, deps: Deps, settings: ApiSettings) -> Facts:
+    """Look at everything once, side by side."""
+    run, counts, processes, redis_ok, policy = await asyncio.gather(
+        deps.runs.current(),
+        deps.ledger.counts(),
+        deps.processes.live(settings.live_within_seconds),
+        answers(deps.checks.get("redis"), settings.check_seconds),
+        _policy(deps, settings.check_seconds),
+    )
+    return Facts(run, counts, queue_state, processes, redis_ok, policy, _quiet_ms(run, deps))
+
+
+async def answers(check: Check | None, seconds: float) -> bool:
+    """Whether a server answers in time; one that is not checked does."""
+    if check is None:
+        return True
+    try:
+        return await asyncio.wait_for(check(), seconds)
+    except Exception:  # noqa: BLE001 - a check that fails is an answer
+        return False
+
+
+async def _policy(deps: Deps, seconds: float) -> str | None:
+    try:
+        return await asyncio.wait_for(deps.eviction_policy(), seconds)
+    except Exception:  # noqa: BLE001 - unknown is an answer
+        return None
+
+
+def _quiet_ms(run: Run | None, deps: Deps) -> float:
+    """How long the run has not moved, by its engine, or since its engine last wrote."""
+    if run is None or not run.active:
+        return 0.0
+    stalled = float(run.live.get("stalledMs") or 0.0)
+    written = run.updated_at or run.created_at
+    return max(stalled, (deps.clock() - written).total_seconds() * 1000)
+
+
+def health_of(facts: Facts, settings: ApiSettings) -> dict[str, Any]:
+    """The answer of `GET /pedidos/health/queue`."""
+    is_stuck = _is_stuck(facts, settings)
+    warnings = _warnings(facts)
+    counts, live = facts.counts, dict(facts.run.live) if facts.run else {}
+    return {
+        "status": _status(facts, is_stuck, bool(warnings)),
+        "waiting": counts.get(JobStatus.QUEUED, 0),
+        "active": counts.get(JobStatus.RUNNING, 0),
+        "completed": counts.get(JobStatus.SUCCEEDED, 0),
+        "failed": counts.get(JobStatus.FAILED, 0),
+        "delayed": counts.get(JobStatus.RETRYING, 0),
+        "phase": phase_of(facts.run).value,
+        **_going_on(facts, live),
+        "hasFailedJobs": counts.get(JobStatus.FAILED, 0) > 0,
+        "isStuck": is_stuck,
+        "aborted": phase_of(facts.run) is Phase.ABORTED,
+        "queueState": facts.queue_state,
+        "workers": [process_view(seen) for seen in facts.processes],
+        "redis": {"evictionPolicy": facts.eviction_policy, "ok": facts.redis_ok},
+        "warnings": warnings,
+    }
+
+
+def _is_stuck(facts: Facts, settings: ApiSettings) -> bool:
+    """Work is there and nothing moves, though it may."""
+    waits = facts.active or facts.outstanding > 0
+    return waits and facts.queue_state == "running" and facts.quiet_ms > settings.stuck_after_ms
+
+
+def _going_on(facts: Facts, live: Mapping[str, Any]) -> dict[str, bool]:
+    run = facts.run
+    if run is None or not run.active:
+        return {"generating": False, "enqueueing": False, "processing": facts.outstanding > 0}
+    written = int(live.get("generated") or 0)
+    generating = run.phase is Phase.GENERATING and written < run.plan.quantity
+    final = sum(_final(live.get(lane)) for lane in ("vip", "normal"))
+    return {
+        "generating": generating,
+        "enqueueing": run.phase in ENQUEUEING,
+        "processing": final < written,
+    }
+
+
+def _final(lane: Mapping[str, Any] | None) -> int:
+    return sum(int((lane or {}).get(name) or 0) for name in ("processed", "failed"))
+
+
+def _status(facts: Facts, is_stuck: bool, warned: bool) -> str:
+    phase = phase_of(facts.run)
+    if phase is Phase.ERROR or is_stuck:
+        return "error"
+    if phase is Phase.ABORTED:
+        return "aborted"
+    if facts.queue_state != "running":
+        return "paused"
+    has_failed = facts.counts.get(JobStatus.FAILED, 0) > 0
+    return "degraded" if warned or has_failed else "healthy"
+
+
+def _warnings(facts: Facts) -> list[str]:
+    found: list[str] = []
+    if not facts.redis_ok:
+        found.append("Redis does not answer: no new work starts until it is back")
+    if facts.eviction_policy not in {None, GOOD_POLICY}:
+        found.append(
+            f"Redis evicts keys ({facts.eviction_policy}): set maxmemory-policy to {GOOD_POLICY}"
+        )
+    if facts.run is not None and facts.run.phase is Phase.GENERATING:
+        found += _absent(facts, GENERATION_QUEUE, "generator")
+    if facts.active or facts.outstanding:
+        found += _absent(facts, ORDERS_QUEUE, "worker")
+    return found
+
+
+def _absent(facts: Facts, queue: str, service: str) -> list[str]:
+    if facts.serves(queue):
+        return []
+    return [f"work is there, but no live {service} takes jobs of queue {queue!r}: start one"]

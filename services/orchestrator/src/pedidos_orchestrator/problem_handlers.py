@@ -1,0 +1,98 @@
+"""Which exception becomes which problem."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from pedidos_common.domain.errors import InvalidTransition, RunAlreadyActive, Unavailable
+from pedidos_orchestrator.problems import (
+    RETRY_AFTER_SECONDS,
+    ProblemError,
+    problem_response,
+    shortened,
+)
+
+MAX_ERRORS = 20
+
+_log = structlog.get_logger()
+
+
+def install(app: FastAPI, limits: Mapping[str, str]) -> None:
+    """Answer every error as a problem; `limits` says in words what a parameter may be."""
+
+    async def on_invalid(request: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)  # noqa: S101 - what it is installed for
+        return problem_response(request.scope, _of_validation(error, limits))
+
+    app.add_exception_handler(RequestValidationError, on_invalid)
+    app.add_exception_handler(HTTPException, _on_error)
+    for kind in (ProblemError, RunAlreadyActive, InvalidTransition, Unavailable):
+        app.add_exception_handler(kind, _on_error)
+
+
+async def _on_error(request: Request, error: Exception) -> Response:
+    return problem_response(request.scope, problem_of(error))
+
+
+def problem_of(error: Exception) -> ProblemError:
+    """The problem that an exception means."""
+    match error:
+        case ProblemError():
+            return error
+        case RunAlreadyActive():
+            return ProblemError(409, str(error), slug="run-active", runId=error.run_id)
+        case InvalidTransition():
+            return _of_transition(error)
+        case Unavailable():
+            return _of_absence(error)
+        case HTTPException():
+            return ProblemError(error.status_code, _words(error), headers=error.headers)
+        case _:
+            return ProblemError(
+                500, "an unexpected error: the log of the service has it under this traceId"
+            )
+
+
+def _of_transition(error: InvalidTransition) -> ProblemError:
+    detail = f"{error.trigger} is not possible while the run is {error.state}"
+    return ProblemError(409, detail, slug="wrong-phase", phase=str(error.state))
+
+
+def _of_absence(error: Unavailable) -> ProblemError:
+    _log.warning("dependency_unavailable", error=str(error))
+    detail = "MongoDB or Redis did not answer in time: try again in a moment, and see /readyz"
+    return ProblemError(503, detail, headers={"retry-after": str(RETRY_AFTER_SECONDS)})
+
+
+def _words(error: HTTPException) -> str:
+    phrase = HTTPStatus(error.status_code).phrase
+    if error.status_code == HTTPStatus.NOT_FOUND:
+        return "there is no such route: see /docs"
+    return error.detail or phrase
+
+
+def _of_validation(error: RequestValidationError, limits: Mapping[str, str]) -> ProblemError:
+    errors = [_field_error(one, limits) for one in error.errors()[:MAX_ERRORS]]
+    detail = "; ".join(f"{one['field']} {one['detail']}" for one in errors)
+    return ProblemError(422, detail, errors=errors)
+
+
+def _field_error(error: Mapping[str, Any], limits: Mapping[str, str]) -> dict[str, str]:
+    place = [str(part) for part in error["loc"]]
+    field = ".".join(place[1:]) or place[0]
+    if error["type"] == "json_invalid":
+        return {"field": "body", "detail": "is not valid JSON"}
+    limit = limits.get(field)
+    if limit is None:
+        return {"field": field, "detail": f"is wrong: {error['msg']}"}
+    if error["type"] == "missing":
+        return {"field": field, "detail": f"is missing: it must be {limit}"}
+    was = shortened(repr(error.get("input")))
+    return {"field": field, "detail": f"must be {limit}, but was {was}"}

@@ -1,0 +1,131 @@
+"""A run's record as the status that clients see (SPEC O-8): one read, no counting."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from pedidos_common.domain.runs import Phase, Run
+from pedidos_orchestrator.run_progress import milliseconds
+
+_NO_LANE: Mapping[str, Any] = {
+    "expected": 0,
+    "processed": 0,
+    "failed": 0,
+    "start": None,
+    "end": None,
+    "speed": 0.0,
+}
+
+
+def iso(at: datetime | None) -> str | None:
+    """ISO 8601 in UTC with milliseconds."""
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z") if at else None
+
+
+def _rate(count: int, time_ms: int | None) -> float | None:
+    return round(count / (time_ms / 1000), 1) if time_ms and count else None
+
+
+def _now(run: Run) -> datetime:
+    """The server's time of the newest figures, so that no process's clock gets in."""
+    return run.updated_at or run.created_at
+
+
+def _window(lane: Mapping[str, Any], run: Run) -> dict[str, Any]:
+    start, end = lane["start"], lane["end"]
+    is_over = not run.active or _complete(lane, run)
+    until = end if is_over else _now(run)
+    return {
+        "start": iso(start),
+        "end": iso(end) if is_over else None,
+        "timeMs": milliseconds(start, until),
+        "count": lane["processed"],
+        "failed": lane["failed"],
+    }
+
+
+def _complete(lane: Mapping[str, Any], run: Run) -> bool:
+    """Whether all orders of the lane are done; more may come while they are written."""
+    return run.phase is not Phase.GENERATING and 0 < int(lane["expected"]) <= _done(lane)
+
+
+def _lanes(run: Run | None) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    live = run.live if run else {}
+    return live.get("vip", _NO_LANE), live.get("normal", _NO_LANE)
+
+
+def _done(lane: Mapping[str, Any]) -> int:
+    return int(lane["processed"]) + int(lane["failed"])
+
+
+def _total_ms(run: Run) -> int | None:
+    if not run.active and "totalTimeMs" in run.figures:
+        total: int | None = run.figures["totalTimeMs"]
+        return total
+    return milliseconds(run.created_at, _now(run))
+
+
+def estimate(run: Run) -> dict[str, Any]:
+    """Time left by recent speed and what is left in each phase; null until there is a basis.
+
+    Orders that are still to be written count one writing and one processing; what each costs
+    comes from recent speed, and where a phase has not begun, from the other work's speed.
+    """
+    live = run.live
+    vip, normal = _lanes(run)
+    generated, done = int(live.get("generated", 0)), _done(vip) + _done(normal)
+    # rows that another import brought meanwhile are never written
+    target = run.plan.quantity if run.phase is Phase.GENERATING else max(generated, done)
+    percent = round(100 * (generated + done) / (2 * target), 1) if target else None
+    if run.phase is Phase.DONE:
+        return {"estimatedMs": 0, "progressPercent": 100.0}
+    if not run.active or not live:
+        return {"estimatedMs": None, "progressPercent": percent if live else None}
+    writing = float(live.get("generationSpeed") or 0.0)
+    working = float(vip["speed"]) + float(normal["speed"])
+    to_write, to_work = max(0, target - generated), max(0, target - done)
+    if (to_write and not writing) or (to_work and not (working or writing)):
+        return {"estimatedMs": None, "progressPercent": percent}
+    seconds = to_write / writing if to_write else 0.0
+    seconds += to_work / (working or writing) if to_work else 0.0
+    return {"estimatedMs": round(seconds * 1000), "progressPercent": percent}
+
+
+def status_of(run: Run | None, queue_state: str) -> dict[str, Any]:
+    """The object of `GET /pedidos`."""
+    live: Mapping[str, Any] = run.live if run else {}
+    vip, normal = _lanes(run)
+    windows = {
+        "vip": _window(vip, run) if run else _idle_window(),
+        "normal": _window(normal, run) if run else _idle_window(),
+    }
+    total_ms = _total_ms(run) if run else None
+    return {
+        "phase": run.phase.value if run else Phase.IDLE.value,
+        "lastRunId": run.scope if run else None,
+        "generationTimeMs": live.get("generationMs"),
+        "enqueueVipTimeMs": live.get("enqueueVipMs"),
+        "enqueueNormalTimeMs": live.get("enqueueNormalMs"),
+        "processing": windows,
+        "totalTimeMs": total_ms,
+        "counts": {"vip": vip["expected"], "normal": normal["expected"]},
+        "throughput": {
+            "vip": _rate(_done(vip), windows["vip"]["timeMs"]),
+            "normal": _rate(_done(normal), windows["normal"]["timeMs"]),
+            "overall": _rate(_done(vip) + _done(normal), total_ms),
+        },
+        "eta": estimate(run) if run else {"estimatedMs": None, "progressPercent": None},
+        "progress": {
+            "target": run.plan.quantity if run else 0,
+            "generated": live.get("generated", 0),
+            "processedTotal": _done(vip) + _done(normal),
+        },
+        "error": run.error if run else None,
+        "queueState": queue_state,
+    }
+
+
+def _idle_window() -> dict[str, Any]:
+    return {"start": None, "end": None, "timeMs": None, "count": 0, "failed": 0}

@@ -1,0 +1,117 @@
+"""The only place that repairs: lost leases, lost rings, retries that are due.
+
+Everyone's lease looks expired after an outage, so nothing is taken away until one full lease
+has passed since writes work again, or since this process became the leader.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+
+import structlog
+
+from pedidos_common.domain.errors import Unavailable
+from pedidos_common.ports import Bell, JobLedger, Transport
+from pedidos_orchestrator.leader import Leadership
+
+log = structlog.get_logger(__name__)
+AT_ONCE = 1_000
+PAGES_A_ROUND = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """Seconds: between rounds; until a silent job's ring is looked for; a job's lease."""
+
+    every_seconds: float = 0.5
+    look_after_seconds: float = 1.5
+    lease_seconds: float = 10.0
+
+
+class Reconciler:
+    """Repairs while this process leads. Counters: `expired`, `rung`, `due`, `failures`."""
+
+    def __init__(
+        self,
+        ledger: JobLedger,
+        transport: Transport,
+        scope_is_open: Callable[[str], Awaitable[bool]],
+        leadership: Leadership,
+        patience: Patience,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._ledger, self._transport = ledger, transport
+        self._scope_is_open, self._leadership = scope_is_open, leadership
+        self._patience, self._monotonic = patience, monotonic
+        self._trusted_since = self._looked_at = monotonic()
+        self.expired = self.rung = self.due = self.failures = 0
+
+    async def run(self) -> None:
+        """Reconcile until cancelled."""
+        while True:
+            if self._leadership.epoch is not None:
+                await self._guarded_round()
+            await asyncio.sleep(self._patience.every_seconds)
+
+    async def _guarded_round(self) -> None:
+        try:
+            await self.round()
+            return
+        except Unavailable as error:
+            log.warning("reconcile_delayed", error=str(error)[:300])
+        except Exception:
+            log.exception("reconcile_failed")
+        self.failures += 1
+
+    async def round(self) -> None:
+        """One look at everything that may need repair."""
+        try:
+            await self._expire()
+            due = await self._ledger.release_due(AT_ONCE)
+            silent = await self._silent()
+        except Unavailable:
+            self._trusted_since = self._monotonic()
+            raise
+        try:
+            self.due += len(due)
+            await self._transport.ring(due)
+            await self._ring_lost(silent)
+        finally:
+            self._looked_at = self._monotonic()
+
+    async def _expire(self) -> None:
+        now = self._monotonic()
+        if now - self._looked_at > self._patience.lease_seconds:
+            self._trusted_since = now  # nobody looked for so long: workers may have been cut off
+        trusted_for = now - max(self._trusted_since, self._leadership.since)
+        if trusted_for <= self._patience.lease_seconds:
+            return
+        expired = await self._ledger.expire_leases(self._scope_is_open)
+        if expired:
+            self.expired += expired
+            log.warning("leases_expired", count=expired)
+
+    async def _silent(self) -> Sequence[Bell]:
+        return await self._ledger.silent(self._patience.look_after_seconds, AT_ONCE)
+
+    async def _ring_lost(self, silent: Sequence[Bell]) -> None:
+        """Ring again what the broker lost; go on at once while whole pages of it are lost."""
+        for _ in range(PAGES_A_ROUND):
+            lost = await self._ring_those_lost(silent) if silent else 0
+            if not lost or len(silent) < AT_ONCE:
+                return
+            silent = await self._silent()
+
+    async def _ring_those_lost(self, silent: Sequence[Bell]) -> int:
+        """Ring again what the broker lost, and note of the others that they were looked for."""
+        lost = {bell.job_id for bell in await self._transport.missing(silent)}
+        again = [replace(b, ring=b.ring + 1) if b.job_id in lost else b for b in silent]
+        await self._transport.ring([bell for bell in again if bell.job_id in lost])
+        await self._ledger.rang(again)
+        if lost:
+            self.rung += len(lost)
+            log.info("lost_rings_rung_again", count=len(lost))
+        return len(lost)

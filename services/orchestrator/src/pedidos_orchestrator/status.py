@@ -1,0 +1,60 @@
+"""The status of O-8, in one read of the current run."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Any
+
+from pedidos_common.ports import QueueState, RunStore
+from pedidos_orchestrator.projections import iso, status_of
+
+QUEUE_STATE_SECONDS = 1.0
+
+
+class CachedQueueState:
+    """The queue's state, at most a second old; what this process writes is seen at once."""
+
+    def __init__(self, source: QueueState, clock: Callable[[], float] = time.monotonic) -> None:
+        self._source = source
+        self._clock = clock
+        self._state: str | None = None
+        self._read_at = 0.0
+
+    async def read(self) -> str:
+        """The state."""
+        if self._state is None or self._clock() - self._read_at > QUEUE_STATE_SECONDS:
+            self._keep(await self._source.read())
+        return self._state or "running"
+
+    async def write(self, state: str) -> None:
+        """Change it."""
+        await self._source.write(state)
+        self._keep(state)
+
+    def _keep(self, state: str) -> None:
+        self._state, self._read_at = state, self._clock()
+
+
+def status_reader(runs: RunStore, queue_state: CachedQueueState) -> Callable[[], Awaitable[bytes]]:
+    """A function that gives the present status as JSON."""
+
+    async def read() -> bytes:
+        run = await runs.current()
+        return encode(status_of(run, await queue_state.read()))
+
+    return read
+
+
+def encode(value: Any) -> bytes:
+    """Compact JSON; times in ISO 8601."""
+    text = json.dumps(value, separators=(",", ":"), ensure_ascii=False, default=_plain)
+    return text.encode()
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return iso(value)
+    raise TypeError(f"{type(value).__name__} has no place in JSON")

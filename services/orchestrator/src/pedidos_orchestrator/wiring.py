@@ -1,0 +1,172 @@
+"""Where an orchestrator's parts meet: the only module that picks adapters."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Awaitable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from prometheus_client import CollectorRegistry
+
+from pedidos_common.adapters import clock
+from pedidos_common.adapters.mongo.client import connect_blocking
+from pedidos_common.adapters.mongo.controls import MongoQueueState
+from pedidos_common.adapters.mongo.imports import MongoImportStore
+from pedidos_common.adapters.mongo.jobs import MongoJobLedger
+from pedidos_common.adapters.mongo.leases import MongoLeaderLease, MongoLeaseKeeper, MongoProcesses
+from pedidos_common.adapters.mongo.orders import MongoOrderStore
+from pedidos_common.adapters.mongo.runs import MongoRunStore
+from pedidos_common.adapters.redis.events import RedisEvents
+from pedidos_common.adapters.redis.logs import RedisLogGathering
+from pedidos_common.adapters.redis.transport import ArqTransport
+from pedidos_common.domain.pipeline import Limits
+from pedidos_common.execution.heartbeat import Heartbeat, Rhythm
+from pedidos_common.execution.leases import HeldLeases
+from pedidos_common.ports import ProcessReport
+from pedidos_common.runtime.connections import Connections
+from pedidos_orchestrator.aftermath import Aftermath
+from pedidos_orchestrator.deps import ApiSettings, Deps
+from pedidos_orchestrator.engine import EnginePorts, EngineSettings, RunEngine
+from pedidos_orchestrator.engine_loop import EngineLoop
+from pedidos_orchestrator.housekeeping import (
+    Chore,
+    Housekeeping,
+    Retention,
+    remove_expired,
+)
+from pedidos_orchestrator.leader import Leadership
+from pedidos_orchestrator.reconcile import Patience, Reconciler
+from pedidos_orchestrator.settings import OrchestratorSettings
+from pedidos_orchestrator.zombies import ZombieSweep
+
+ABANDONED_UPLOAD_SECONDS = 86_400.0
+
+
+def deps_of(
+    settings: OrchestratorSettings, connections: Connections, registry: CollectorRegistry
+) -> Deps:
+    """The ports of the API and of the engine, on real servers."""
+    database, redis, prefix = connections.database, connections.redis, connections.key_prefix
+    return Deps(
+        runs=MongoRunStore(database),
+        ledger=MongoJobLedger(database, settings.lease_seconds),
+        orders=MongoOrderStore(database),
+        imports=MongoImportStore(database),
+        transport=ArqTransport(redis, prefix),
+        events=RedisEvents(redis, prefix),
+        logs=RedisLogGathering(redis, prefix),
+        queue_state=MongoQueueState(database),
+        processes=MongoProcesses(database),
+        registry=registry,
+        clock=clock.now,
+        checks=connections.checks(),
+        eviction_policy=connections.eviction_policy,
+    )
+
+
+def api_settings_of(settings: OrchestratorSettings) -> ApiSettings:
+    """What the API is told."""
+    return ApiSettings(
+        api_key=settings.api_key.get_secret_value() if settings.api_key else None,
+        max_orders=settings.max_orders,
+        generation_chunk_size=settings.generation_chunk_size,
+        orders_batch_size=settings.orders_batch_size,
+        normal_enqueue_batch_size=settings.normal_enqueue_batch_size,
+        run_settings=frozen_settings(settings),
+        backend_logs=settings.backend_logs,
+        max_upload_bytes=settings.import_max_bytes,
+    )
+
+
+def frozen_settings(settings: OrchestratorSettings) -> Mapping[str, Any]:
+    """The settings in force, by their variables' names, as each run keeps them."""
+    names = (
+        "max_orders",
+        "generation_chunk_size",
+        "normal_enqueue_batch_size",
+        "orders_batch_size",
+        "order_max_attempts",
+        "order_retry_base_ms",
+        "order_handler_timeout_ms",
+        "run_stall_timeout_ms",
+        "lease_seconds",
+    )
+    return {name.upper(): getattr(settings, name) for name in names}
+
+
+@contextmanager
+def heartbeat_of(settings: OrchestratorSettings, service: str, name: str) -> Iterator[Heartbeat]:
+    """The sign of life of a process that holds no job's lease."""
+
+    def report() -> ProcessReport:
+        return ProcessReport(name, service, socket.gethostname(), os.getpid())
+
+    with connect_blocking(settings.mongo_uri.get_secret_value(), "heartbeat") as client:
+        keeper = MongoLeaseKeeper(client, settings.mongo_db, settings.lease_seconds)
+        rhythm = Rhythm(every_seconds=settings.heartbeat_seconds)
+        yield Heartbeat(keeper, HeldLeases(settings.lease_seconds), report, rhythm)
+
+
+def background_of(
+    settings: OrchestratorSettings, deps: Deps, database: Connections, holder: str
+) -> tuple[Leadership, Mapping[str, Awaitable[object]]]:
+    """Leadership, and the loops that act while this process leads."""
+    leadership = Leadership(MongoLeaderLease(database.database), holder)
+    engine = RunEngine(_engine_ports(deps), _engine_settings(settings))
+    patience = Patience(lease_seconds=settings.lease_seconds)
+    loops = {
+        "leadership": leadership.run(),
+        "engine": EngineLoop(engine, leadership, deps.events).run(),
+        "reconcile": Reconciler(
+            deps.ledger, deps.transport, deps.runs.is_open, leadership, patience
+        ).run(),
+        "housekeeping": _housekeeping(settings, deps, database, leadership).run(),
+    }
+    return leadership, loops
+
+
+def _engine_ports(deps: Deps) -> EnginePorts:
+    return EnginePorts(
+        runs=deps.runs,
+        ledger=deps.ledger,
+        orders=deps.orders,
+        transport=deps.transport,
+        events=deps.events,
+        queue_state=deps.queue_state,
+        logs=deps.logs,
+    )
+
+
+def _engine_settings(settings: OrchestratorSettings) -> EngineSettings:
+    return EngineSettings(
+        stall_seconds=settings.run_stall_timeout_ms / 1000,
+        limits=Limits(vip_orders=4 * settings.normal_enqueue_batch_size),
+        progress_log_seconds=settings.log_progress_every_ms / 1000,
+    )
+
+
+def _housekeeping(
+    settings: OrchestratorSettings, deps: Deps, connections: Connections, leadership: Leadership
+) -> Housekeeping:
+    webhook = settings.webhook_url is not None
+    aftermath = Aftermath(
+        deps.runs, deps.orders, deps.ledger, deps.transport, deps.imports, webhook
+    )
+    retention = Retention(settings.orders_retention_days, settings.jobs_retention_days)
+    imports = MongoImportStore(connections.database)
+
+    async def expire() -> None:
+        await remove_expired(deps.runs, deps.orders, deps.ledger, retention, deps.clock)
+
+    async def forget_uploads() -> None:
+        await imports.sweep(ABANDONED_UPLOAD_SECONDS)
+
+    chores = [
+        Chore("receipts", 0.5, aftermath.settle),
+        Chore("zombies", 60.0, ZombieSweep(deps.runs, deps.orders, deps.ledger).sweep),
+        Chore("retention", 600.0, expire),
+        Chore("abandoned uploads", 3600.0, forget_uploads),
+    ]
+    return Housekeeping(leadership, chores)

@@ -1,0 +1,1 @@
+"""The worker: processes batches of orders with the shop's order handler."""

@@ -1,0 +1,34 @@
+"""Start a worker: `python -m pedidos_worker`."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Sequence
+
+from pedidos_common.execution.registry import JobFunction
+from pedidos_common.runtime.connections import Connections
+from pedidos_common.runtime.job_service import run_job_service
+from pedidos_common.runtime.load_settings import EXIT_WRONG_SETTING, load
+from pedidos_worker.handlers import HandlerNotUsable
+from pedidos_worker.settings import WorkerSettings
+from pedidos_worker.wiring import functions_of, handler_of, service_of
+
+
+def main() -> None:
+    """Run until SIGTERM or SIGINT."""
+    settings = load(WorkerSettings)
+    try:
+        handler = handler_of(settings)
+    except HandlerNotUsable as error:
+        sys.stderr.write(f"Can't start: {error}\n")
+        raise SystemExit(EXIT_WRONG_SETTING) from None
+
+    def functions(connections: Connections) -> Sequence[JobFunction]:
+        return functions_of(settings, handler, connections)
+
+    asyncio.run(run_job_service(service_of(settings), settings, functions))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,165 @@
+"""Process one batch: a contiguous range of orders of one priority.
+
+Orders that are final are never touched again, so a batch may be run any number of times. A
+batch whose worker was lost too often is split, down to the one order that kills workers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from pedidos_common.domain.ids import OrderRange, sequence_of
+from pedidos_common.domain.jobs import (
+    Failed,
+    Job,
+    Outcome,
+    Released,
+    Retry,
+    RetryPolicy,
+    Succeeded,
+)
+from pedidos_common.domain.orders import OBSERVATION, Order, Priority, StatusCounts
+from pedidos_common.domain.run_jobs import PROCESS_BATCH, place_of
+from pedidos_common.execution.registry import JobContext, JobFunction
+from pedidos_common.ports import OrderStore
+from pedidos_worker.handlers import BuiltInHandler, OrderHandler
+from pedidos_worker.verdicts import Verdicts, judge
+
+SPLIT_PARTS = 10
+DEADLINE_SPARE_SECONDS = 120.0
+LEFT_OVER_SECONDS = 0.5
+
+
+def range_of(job: Job) -> OrderRange:
+    """The orders that a batch job is about."""
+    payload = job.payload
+    return OrderRange(UUID(payload["runId"]), int(payload["first"]), int(payload["last"]))
+
+
+async def write_verdicts(
+    store: OrderStore, orders: Sequence[Order], verdicts: Verdicts, context: JobContext
+) -> int:
+    """Write a slice's verdicts; `orders` are all pendente ones between the first and the last.
+
+    Returns how many orders changed for good.
+    """
+    context.ensure_held()
+    changed = 0
+    if verdicts.alike is not None:
+        run_id = UUID(int=orders[0].id.int - sequence_of(orders[0].id))
+        covered = OrderRange(run_id, sequence_of(orders[0].id), sequence_of(orders[-1].id))
+        changed += await store.mark_processed(
+            covered, verdicts.alike, context.fence, verdicts.outliers
+        )
+    changed += await store.mark_each(verdicts.others, context.fence)
+    if verdicts.failures:
+        await store.mark_failures(verdicts.failures, context.fence)
+    return changed
+
+
+class BatchProcessing:
+    """The job function `orders.process_batch`, bound to a store and a handler.
+
+    At most `writes_at_once` batches write at the same time: MongoDB needs the more processor
+    time for each update, the more of them it does side by side.
+    """
+
+    def __init__(
+        self,
+        store: OrderStore,
+        handler: OrderHandler,
+        retry: RetryPolicy,
+        order_seconds: float,
+        writes_at_once: int = 2,
+    ) -> None:
+        self._store, self._handler, self._retry = store, handler, retry
+        self._order_seconds = order_seconds
+        self._writes = asyncio.Semaphore(writes_at_once)
+
+    def as_function(self) -> JobFunction:
+        """The entry of the registry."""
+        return JobFunction(
+            PROCESS_BATCH,
+            self.perform,
+            self.give_up,
+            deadline_seconds=self._deadline,
+            probe_first=lambda job: len(range_of(job)) == 1,
+        )
+
+    def _deadline(self, job: Job) -> float:
+        slices = -(-len(range_of(job)) // self._handler.slice_size)
+        return DEADLINE_SPARE_SECONDS + slices * self._order_seconds
+
+    async def perform(self, job: Job, context: JobContext) -> Outcome:
+        """Take every pendente order of the batch through the handler once."""
+        if isinstance(self._handler, BuiltInHandler):
+            return await self._process_unseen(job, context)
+        return await self._process_in_slices(job, context)
+
+    async def _process_unseen(self, job: Job, context: JobContext) -> Outcome:
+        orders = range_of(job)
+        text = OBSERVATION[Priority(job.payload["priority"])]
+        async with self._writes:
+            context.ensure_held()
+            changed = await self._store.mark_processed(orders, text, context.fence)
+        return await self._outcome(job, changed, 0, wait=None)
+
+    async def _process_in_slices(self, job: Job, context: JobContext) -> Outcome:
+        left, changed, failed, wait = range_of(job), 0, 0, None
+        while orders := await self._store.read_pending(left, self._handler.slice_size):
+            if context.stopping:
+                return Released()
+            verdicts = judge(orders, await self._handler.answer(orders), self._retry)
+            async with self._writes:
+                changed += await write_verdicts(self._store, orders, verdicts, context)
+            failed += sum(failure.final for failure in verdicts.failures)
+            wait = _longest(wait, verdicts.retry_seconds)
+            left = OrderRange(left.run_id, sequence_of(orders[-1].id) + 1, left.last)
+        return await self._outcome(job, changed, failed, wait)
+
+    async def _outcome(self, job: Job, processed: int, failed: int, wait: float | None) -> Outcome:
+        """Done, or to be run again while one order is pendente, whatever the reason.
+
+        Counted in the store unless this was the batch's one plain run.
+        """
+        whole = StatusCounts(0, processed, failed)
+        if whole.total != len(range_of(job)) or job.deliveries > 1 or place_of(job.id).is_part:
+            whole = await self._store.count(range_of(job))
+        if whole.pendente == 0:
+            return Succeeded(self._result(whole))
+        if wait is not None:
+            reason = f"{whole.pendente} orders failed and are tried again"
+            return Retry(reason, wait, self._result(whole))
+        reason = f"{whole.pendente} orders were not written before the lease ended"
+        return Retry(reason, LEFT_OVER_SECONDS, self._result(whole))
+
+    def _result(self, counts: StatusCounts) -> dict[str, Any]:
+        return {
+            "processed": counts.processado,
+            "failed": counts.falhou,
+            "handler": self._handler.name,
+        }
+
+    async def give_up(self, job: Job, context: JobContext, reason: str) -> Outcome:
+        """Split what kills workers; the one order left, or a batch that fails, is `falhou`."""
+        orders = range_of(job)
+        counts = await self._store.count(orders)
+        killed_workers = job.lost >= job.max_deliveries
+        if killed_workers and counts.pendente > 1:
+            parts = [[part.first, part.last] for part in orders.split(SPLIT_PARTS)]
+            return Succeeded({"processed": 0, "failed": 0, "split": parts})
+        context.ensure_held()
+        await self._store.fail_rest(orders, reason, context.fence)
+        left = await self._store.count(orders)
+        if left.pendente:
+            return Retry(reason, LEFT_OVER_SECONDS, self._result(left))
+        result = self._result(left)
+        return Failed(reason, result) if counts.pendente else Succeeded(result)
+
+
+def _longest(first: float | None, second: float | None) -> float | None:
+    known = [seconds for seconds in (first, second) if seconds is not None]
+    return max(known) if known else None

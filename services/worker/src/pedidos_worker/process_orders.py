@@ -1,0 +1,117 @@
+"""Process single orders, named by id: what a redrive of dead letters asks for."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Any
+from uuid import UUID
+
+from pedidos_common.domain.jobs import Failed, Job, Outcome, Released, Retry, RetryPolicy, Succeeded
+from pedidos_common.domain.orders import Order, OrderFailure, OrderStatus, StatusCounts
+from pedidos_common.domain.run_jobs import PROCESS_ORDERS
+from pedidos_common.execution.registry import JobContext, JobFunction
+from pedidos_common.ports import OrderStore
+from pedidos_worker.handlers import OrderHandler
+from pedidos_worker.verdicts import Verdicts, judge
+
+DEADLINE_SPARE_SECONDS = 120.0
+LEFT_OVER_SECONDS = 0.5
+
+
+def ids_of(job: Job) -> list[UUID]:
+    """The orders that the job names."""
+    return [UUID(text) for text in job.payload["orderIds"]]
+
+
+class OrderProcessing:
+    """The job function `orders.process_orders`, bound to a store and a handler."""
+
+    def __init__(
+        self, store: OrderStore, handler: OrderHandler, retry: RetryPolicy, order_seconds: float
+    ) -> None:
+        self._store, self._handler, self._retry = store, handler, retry
+        self._order_seconds = order_seconds
+
+    def as_function(self) -> JobFunction:
+        """The entry of the registry."""
+        return JobFunction(
+            PROCESS_ORDERS, self.perform, self.give_up, deadline_seconds=self._deadline
+        )
+
+    def _deadline(self, job: Job) -> float:
+        slices = -(-len(ids_of(job)) // self._slice_size(job))
+        return DEADLINE_SPARE_SECONDS + slices * self._order_seconds
+
+    def _slice_size(self, job: Job) -> int:
+        return 1 if job.lost else self._handler.slice_size
+
+    async def perform(self, job: Job, context: JobContext) -> Outcome:
+        """Take each named order that is pendente through the handler once."""
+        wait: float | None = None
+        for ids in self._slices(job):
+            orders = await self._store.read_pending_among(ids)
+            if context.stopping and orders:
+                return Released()
+            verdicts = judge(orders, await self._handler.answer(orders), self._retry)
+            await self._write(orders, verdicts, context)
+            if verdicts.retry_seconds is not None:
+                wait = max(wait or 0.0, verdicts.retry_seconds)
+        return await self._outcome(job, wait)
+
+    def _slices(self, job: Job) -> Iterator[list[UUID]]:
+        """The orders in slices; one by one, there and back, once a worker was lost with them.
+
+        A job without a run can't be split. This way each order before one that kills its worker
+        ends in one pass and each behind it in the next, and only that one is given up.
+        """
+        ids, size = ids_of(job), self._slice_size(job)
+        if job.lost % 2:
+            ids.reverse()
+        for start in range(0, len(ids), size):
+            yield ids[start : start + size]
+
+    async def _write(
+        self, orders: Sequence[Order], verdicts: Verdicts, context: JobContext
+    ) -> None:
+        texts = verdicts.others | {
+            order.id: verdicts.alike
+            for order in orders
+            if verdicts.alike is not None and order.id not in verdicts.outliers
+        }
+        context.ensure_held()
+        await self._store.mark_each(texts, context.fence)
+        await self._store.mark_failures(verdicts.failures, context.fence)
+
+    async def _outcome(self, job: Job, wait: float | None) -> Outcome:
+        counts = await self._count(job)
+        if counts.pendente == 0:
+            return Succeeded(self._result(counts))
+        if wait is not None:
+            return Retry("some orders failed and are tried again", wait, self._result(counts))
+        # the lease's end came before the write: what is left is not settled
+        return Retry("some orders were not written", LEFT_OVER_SECONDS, self._result(counts))
+
+    async def _count(self, job: Job) -> StatusCounts:
+        """How the named orders stand: a job that ran more than once can't know it by itself."""
+        found = [await self._store.get(order_id) for order_id in ids_of(job)]
+        standing = Counter(str(record.status) for record in found if record is not None)
+        return StatusCounts(**{status.value: standing[status.value] for status in OrderStatus})
+
+    def _result(self, counts: StatusCounts) -> dict[str, Any]:
+        return {
+            "processed": counts.processado,
+            "failed": counts.falhou,
+            "handler": self._handler.name,
+        }
+
+    async def give_up(self, job: Job, context: JobContext, reason: str) -> Outcome:
+        """What is left becomes `falhou` again."""
+        orders = await self._store.read_pending_among(ids_of(job))
+        context.ensure_held()
+        failures = [OrderFailure(order.id, reason, final=True) for order in orders]
+        await self._store.mark_failures(failures, context.fence)
+        counts = await self._count(job)
+        if counts.pendente:
+            return Retry(reason, LEFT_OVER_SECONDS, self._result(counts))
+        return Failed(reason, self._result(counts)) if orders else Succeeded(self._result(counts))

@@ -1,0 +1,19 @@
+"""What a worker is told, by its environment."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from pedidos_common.runtime.job_service import JobServiceSettings
+from pedidos_common.runtime.settings import (
+    OrderSettings,
+    Port,
+    WebhookSettings,
+    WorkerSlotSettings,
+)
+
+
+class WorkerSettings(JobServiceSettings, OrderSettings, WorkerSlotSettings, WebhookSettings):
+    """Every setting of a worker; see README.md for the table."""
+
+    metrics_port: Port = Field(9102)

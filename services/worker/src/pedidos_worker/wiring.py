@@ -1,0 +1,63 @@
+"""Where a worker's parts meet: the only module that picks adapters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import httpx
+
+from pedidos_common.adapters import clock
+from pedidos_common.adapters.mongo.orders import MongoOrderStore
+from pedidos_common.domain.jobs import RetryPolicy
+from pedidos_common.domain.run_jobs import ORDERS_QUEUE
+from pedidos_common.execution.registry import JobFunction
+from pedidos_common.runtime.connections import Connections
+from pedidos_common.runtime.job_service import Service
+from pedidos_worker.handlers import BUILT_IN, OrderHandler, load_handler
+from pedidos_worker.notify import webhook_function
+from pedidos_worker.process_batch import BatchProcessing
+from pedidos_worker.process_orders import OrderProcessing
+from pedidos_worker.settings import WorkerSettings
+
+NOTIFICATIONS_QUEUE = "notifications"
+
+
+def service_of(settings: WorkerSettings) -> Service:
+    """A worker serves orders and notifications."""
+    queues = (ORDERS_QUEUE, NOTIFICATIONS_QUEUE)
+    return Service("worker", queues, settings.orders_queue_concurrency)
+
+
+def handler_of(settings: WorkerSettings) -> OrderHandler:
+    """The shop's order handler, or the built-in one.
+
+    Raises:
+        HandlerNotUsable: when `ORDER_HANDLER` names nothing that can be called.
+    """
+    return load_handler(
+        settings.order_handler or BUILT_IN,
+        settings.order_handler_timeout_ms / 1000,
+        settings.order_handler_concurrency,
+    )
+
+
+def functions_of(
+    settings: WorkerSettings, handler: OrderHandler, connections: Connections
+) -> Sequence[JobFunction]:
+    """The job functions of a worker."""
+    store = MongoOrderStore(connections.database)
+    retry = RetryPolicy(
+        max_attempts=settings.order_max_attempts, base_seconds=settings.order_retry_base_ms / 1000
+    )
+    order_seconds = settings.order_handler_timeout_ms / 1000
+    functions = [
+        BatchProcessing(
+            store, handler, retry, order_seconds, settings.orders_write_concurrency
+        ).as_function(),
+        OrderProcessing(store, handler, retry, order_seconds).as_function(),
+    ]
+    if settings.webhook_url is not None:
+        secret = settings.webhook_secret.get_secret_value() if settings.webhook_secret else ""
+        url = settings.webhook_url.get_secret_value()
+        functions.append(webhook_function(httpx.AsyncClient(), url, secret, clock.now))
+    return functions

@@ -1,0 +1,339 @@
+"""Every job ledger keeps the same promises."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from pedidos_common.adapters.mongo.jobs import MongoJobLedger
+from pedidos_common.domain.jobs import (
+    Band,
+    Cancelled,
+    Failed,
+    Job,
+    JobStatus,
+    NewJob,
+    Outcome,
+    Released,
+    Retry,
+    Succeeded,
+)
+from pedidos_common.ports import Bell, JobFilter, JobLedger
+from pedidos_common.testing.in_memory_jobs import InMemoryJobLedger
+from tests.contract.lab import KINDS, LEASE_SECONDS, Lab, lab_of
+
+RUN = "01934f1e-7c00-8a1b-8c3d-4e0000000000"
+OTHER = "01934f1e-7c01-8a1b-8c3d-4e0000000000"
+
+
+@pytest.fixture(params=KINDS)
+async def lab(request: pytest.FixtureRequest) -> AsyncIterator[Lab]:
+    async with lab_of(request.param, request) as found:
+        yield found
+
+
+@pytest.fixture
+def ledger(lab: Lab) -> JobLedger:
+    if lab.database is not None:
+        return MongoJobLedger(lab.database, LEASE_SECONDS)
+    assert lab.clock is not None
+    return InMemoryJobLedger(lab.clock, LEASE_SECONDS)
+
+
+def new(name: str, scope: str | None = RUN, **fields: object) -> NewJob:
+    job_id = name if scope is None else f"{scope}:{name}"
+    plain = NewJob(job_id, "f", "orders", Band.HIGH, {"n": 1, "text": "$name"}, scope=scope)
+    return NewJob(**{**{f: getattr(plain, f) for f in plain.__slots__}, **fields})
+
+
+async def claimed(ledger: JobLedger, name: str = "a", worker: str = "w") -> Job:
+    job = await ledger.claim(f"{RUN}:{name}", worker)
+    assert job is not None
+    return job
+
+
+async def stored(ledger: JobLedger, name: str = "a") -> Job:
+    job = await ledger.get(f"{RUN}:{name}")
+    assert job is not None
+    return job
+
+
+async def is_open(_scope: str) -> bool:
+    return True
+
+
+async def is_closed(_scope: str) -> bool:
+    return False
+
+
+async def test_a_created_job_reads_as_it_was_given(ledger: JobLedger) -> None:
+    bells = await ledger.create([new("a", trace="00-x", max_deliveries=3)])
+    job = await stored(ledger)
+    assert [(bell.job_id, bell.queue, bell.band) for bell in bells] == [
+        (job.id, "orders", Band.HIGH)
+    ]
+    assert job.status is JobStatus.QUEUED
+    assert (job.function, job.scope, job.payload) == ("f", RUN, {"n": 1, "text": "$name"})
+    assert (job.trace, job.max_deliveries, job.deliveries, job.attempts) == ("00-x", 3, 0, 0)
+    assert job.created_at.utcoffset() == timedelta(0)
+
+
+async def test_creating_twice_changes_nothing(ledger: JobLedger) -> None:
+    await ledger.create([new("a")])
+    await claimed(ledger)
+    bells = await ledger.create([new("a", function="other"), new("b")])
+    assert [bell.job_id for bell in bells] == [f"{RUN}:b"]
+    assert (await stored(ledger)).function == "f"
+    assert (await stored(ledger)).status is JobStatus.RUNNING
+
+
+async def test_creating_a_queued_job_again_gives_its_bell(ledger: JobLedger) -> None:
+    first = await ledger.create([new("a")])
+    assert list(await ledger.create([new("a")])) == list(first)
+
+
+async def test_nothing_created_is_nothing_rung(ledger: JobLedger) -> None:
+    assert list(await ledger.create([])) == []
+
+
+async def test_one_of_many_claims_wins(ledger: JobLedger) -> None:
+    await ledger.create([new("a")])
+    claims = await asyncio.gather(*(ledger.claim(f"{RUN}:a", f"w{n}") for n in range(8)))
+    winners = [job for job in claims if job is not None]
+    assert len(winners) == 1
+    job = winners[0]
+    assert (job.status, job.deliveries) == (JobStatus.RUNNING, 1)
+    assert job.lease is not None
+    assert job.lease.worker == job.worker
+    assert job.first_claimed_at == job.claimed_at
+    assert job.claimed_at is not None
+    assert job.lease.until > job.claimed_at
+
+
+async def test_what_is_not_queued_is_not_claimed(ledger: JobLedger) -> None:
+    assert await ledger.claim("nobody", "w") is None
+    await ledger.create([new("a")])
+    job = await claimed(ledger)
+    await ledger.settle(job, Succeeded())
+    assert await ledger.claim(job.id, "w") is None
+
+
+@pytest.mark.parametrize(
+    ("outcome", "status"),
+    [
+        (Succeeded({"processed": 3}), JobStatus.SUCCEEDED),
+        (Failed("$broken", {"failed": 1}), JobStatus.FAILED),
+        (Cancelled(), JobStatus.CANCELLED),
+        (Retry("$later", 60.0), JobStatus.RETRYING),
+        (Released(), JobStatus.QUEUED),
+    ],
+)
+async def test_each_outcome_settles(ledger: JobLedger, outcome: Outcome, status: JobStatus) -> None:
+    await ledger.create([new("a")])
+    job = await claimed(ledger)
+    assert await ledger.settle(job, outcome)
+    after = await stored(ledger)
+    assert (after.status, after.lease, after.deliveries, after.lost) == (status, None, 1, 0)
+    assert (after.settled_at is not None) == (status in {"succeeded", "failed", "cancelled"})
+    assert after.result == dict(getattr(outcome, "result", {}))
+    assert after.error == getattr(outcome, "reason", None)
+
+
+async def test_a_settled_job_does_not_settle_again(ledger: JobLedger) -> None:
+    await ledger.create([new("a")])
+    job = await claimed(ledger)
+    assert await ledger.settle(job, Succeeded({"n": 1}))
+    assert not await ledger.settle(job, Failed("too late"))
+    assert (await stored(ledger)).result == {"n": 1}
+
+
+async def test_only_the_lease_s_holder_settles(ledger: JobLedger) -> None:
+    await ledger.create([new("a")])
+    stale = await claimed(ledger, worker="stale")
+    await ledger.settle(stale, Released())
+    fresh = await claimed(ledger, worker="fresh")
+    assert not await ledger.settle(stale, Succeeded())
+    assert (fresh.deliveries, fresh.first_claimed_at) == (2, stale.first_claimed_at)
+    assert await ledger.settle(fresh, Succeeded())
+
+
+async def test_a_probe_is_noted_by_the_lease_s_holder_only(ledger: JobLedger) -> None:
+    await ledger.create([new("a")])
+    job = await claimed(ledger)
+    assert await ledger.note_probe(job)
+    assert (await stored(ledger)).probes == 1
+    await ledger.settle(job, Released())
+    assert not await ledger.note_probe(job)
+    assert (await stored(ledger)).probes == 1
+
+
+async def test_settling_what_was_never_claimed_is_refused(ledger: JobLedger) -> None:
+    await ledger.create([new("a")])
+    assert not await ledger.settle(await stored(ledger), Succeeded())
+
+
+async def test_success_clears_the_reason_of_an_earlier_retry(ledger: JobLedger, lab: Lab) -> None:
+    await ledger.create([new("a")])
+    await ledger.settle(await claimed(ledger), Retry("hm", 0.0, {"n": 1}, counts=True))
+    await lab.until(lambda: ledger.release_due(10))
+    job = await claimed(ledger)
+    assert (job.error, job.result, job.attempts) == ("hm", {"n": 1}, 1)
+    await ledger.settle(job, Succeeded({"n": 2}))
+    after = await stored(ledger)
+    assert (after.error, after.result, after.attempts) == (None, {"n": 2}, 1)
+
+
+async def test_a_retry_that_does_not_count_is_no_attempt(ledger: JobLedger) -> None:
+    await ledger.create([new("a")])
+    await ledger.settle(await claimed(ledger), Retry("a server was away", 1.0))
+    assert (await stored(ledger)).attempts == 0
+
+
+async def test_a_retry_is_released_when_due_with_a_new_ring(ledger: JobLedger, lab: Lab) -> None:
+    await ledger.create([new("a"), new("b")])
+    for name, delay in (("a", 0.2), ("b", 600.0)):
+        await ledger.settle(await claimed(ledger, name), Retry("later", delay))
+    assert list(await ledger.release_due(10)) == []
+    bells: list[Bell] = []
+
+    async def released() -> bool:
+        bells.extend(await ledger.release_due(10))
+        return bool(bells)
+
+    await lab.until(released)
+    assert [(bell.job_id, bell.ring) for bell in bells] == [(f"{RUN}:a", 2)]
+    job = await stored(ledger)
+    assert (job.status, job.due_at) == (JobStatus.QUEUED, None)
+
+
+async def test_a_lost_lease_is_expired_once_and_counts_as_lost(ledger: JobLedger, lab: Lab) -> None:
+    await ledger.create([new("a")])
+    lost = await claimed(ledger)
+    assert await ledger.expire_leases(is_open) == 0
+    await lab.until(lambda: ledger.expire_leases(is_open))
+    assert await ledger.expire_leases(is_open) == 0
+    job = await stored(ledger)
+    assert (job.status, job.lost, job.deliveries, job.attempts) == (JobStatus.QUEUED, 1, 1, 0)
+    assert not await ledger.settle(lost, Succeeded())
+    assert [bell.job_id for bell in await ledger.silent(LEASE_SECONDS / 2, 10)] == [job.id]
+
+
+async def test_a_lost_lease_of_a_closed_scope_ends_cancelled(ledger: JobLedger, lab: Lab) -> None:
+    await ledger.create([new("a"), new("alone", scope=None)])
+    await claimed(ledger)
+    await ledger.claim("alone", "w")
+
+    async def both_expired() -> bool:
+        await ledger.expire_leases(is_closed)
+        return await ledger.running() == 0
+
+    await lab.until(both_expired)
+    assert (await stored(ledger)).status is JobStatus.CANCELLED
+    alone = await ledger.get("alone")
+    assert alone is not None
+    assert alone.status is JobStatus.QUEUED
+
+
+async def test_silent_jobs_are_those_not_rung_for_long(ledger: JobLedger, lab: Lab) -> None:
+    bells = await ledger.create([new("a"), new("b")])
+    assert list(await ledger.silent(60.0, 10)) == []
+
+    async def silent() -> int:
+        return len(await ledger.silent(0.2, 10))
+
+    await lab.until(silent)
+    await ledger.rang(bells[:1])
+    assert [bell.job_id for bell in await ledger.silent(0.2, 10)] in ([f"{RUN}:b"], [])
+
+
+async def test_a_ring_number_never_falls(ledger: JobLedger) -> None:
+    bells = await ledger.create([new("a")])
+    await ledger.rang([replace(bells[0], ring=4)])
+    await ledger.rang([replace(bells[0], ring=2)])
+    assert (await stored(ledger)).ring == 4
+
+
+async def test_cancel_takes_what_waits_and_leaves_what_runs(ledger: JobLedger) -> None:
+    await ledger.create([new("a"), new("b"), new("c"), new("x", scope=OTHER)])
+    await ledger.settle(await claimed(ledger, "b"), Retry("later", 60.0))
+    await claimed(ledger, "c")
+    assert await ledger.cancel_scope(RUN) == 2
+    counts = await ledger.counts(RUN)
+    assert (counts[JobStatus.CANCELLED], counts[JobStatus.RUNNING]) == (2, 1)
+    assert await ledger.running(RUN) == 1
+    assert (await ledger.counts(OTHER))[JobStatus.QUEUED] == 1
+    assert (await ledger.counts())[JobStatus.QUEUED] == 1
+
+
+async def test_resume_queues_the_cancelled_and_named_failures(ledger: JobLedger) -> None:
+    await ledger.create([new("a"), new("b"), new("c", function="g"), new("d")])
+    await ledger.settle(await claimed(ledger, "b"), Failed("f broke"))
+    await ledger.settle(await claimed(ledger, "c"), Failed("g broke"))
+    await ledger.settle(await claimed(ledger, "d"), Succeeded())
+    await ledger.cancel_scope(RUN)
+    bells = await ledger.resume_scope(RUN, ["g"])
+    assert sorted(bell.job_id for bell in bells) == [f"{RUN}:a", f"{RUN}:c"]
+    assert {bell.ring for bell in bells} == {2}
+    assert (await stored(ledger, "a")).settled_at is None
+    assert (await stored(ledger, "b")).status is JobStatus.FAILED
+
+
+async def test_settled_and_started_among(ledger: JobLedger) -> None:
+    await ledger.create([new(name) for name in "abcd"])
+    await ledger.settle(await claimed(ledger, "a"), Succeeded())
+    await ledger.settle(await claimed(ledger, "b"), Retry("later", 60.0))
+    await claimed(ledger, "c")
+    ids = [f"{RUN}:{name}" for name in "abcd"] + ["nobody"]
+    assert [job.id[-1] for job in await ledger.settled_among(ids)] == ["a"]
+    assert sorted(job.id[-1] for job in await ledger.started_among(ids)) == ["b", "c"]
+    assert list(await ledger.settled_among([])) == []
+
+
+async def test_jobs_of_a_scope_by_id(ledger: JobLedger) -> None:
+    await ledger.create([new(name) for name in "cab"] + [new("x", scope=OTHER)])
+    assert [job.id[-1] async for job in ledger.of_scope(RUN)] == ["a", "b", "c"]
+
+
+async def test_pages_are_newest_first_and_join_to_the_whole(ledger: JobLedger) -> None:
+    for number in range(7):
+        await ledger.create([new(f"{number}", queue="generation" if number == 3 else "orders")])
+    await ledger.create([new("x", scope=OTHER)])
+    found, cursor = [], None
+    while True:
+        page = await ledger.page(JobFilter(scope=RUN, queue="orders"), 2, cursor)
+        assert len(page.items) <= 2
+        found += [job.id[-1] for job in page.items]
+        cursor = page.cursor
+        if cursor is None:
+            break
+    assert found == ["6", "5", "4", "2", "1", "0"]
+
+
+async def test_pages_filter_by_status_and_function(ledger: JobLedger) -> None:
+    await ledger.create([new("a"), new("b", function="g")])
+    await claimed(ledger, "a")
+    running = await ledger.page(JobFilter(statuses=[JobStatus.RUNNING]), 10, None)
+    assert [job.id for job in running.items] == [f"{RUN}:a"]
+    of_g = await ledger.page(JobFilter(function="g"), 10, None)
+    assert [job.id for job in of_g.items] == [f"{RUN}:b"]
+
+
+async def test_remove_by_scope_by_age_by_status_and_all(ledger: JobLedger, lab: Lab) -> None:
+    await ledger.create([new(name) for name in "abc"] + [new("x", scope=OTHER)])
+    await ledger.create([new("alone", scope=None)])
+    done = await claimed(ledger, "a")
+    await ledger.settle(done, Succeeded())
+    await ledger.settle(await claimed(ledger, "b"), Failed("broken"))
+    settled_at = (await stored(ledger, "a")).settled_at
+    assert settled_at is not None
+    assert await ledger.remove(settled_before=settled_at - timedelta(minutes=1)) == 0
+    assert await ledger.remove_settled(JobStatus.SUCCEEDED, OTHER) == 0
+    assert await ledger.remove_settled(JobStatus.SUCCEEDED, None) == 0
+    assert await ledger.remove_settled(JobStatus.SUCCEEDED, RUN) == 1
+    assert await ledger.remove(settled_before=settled_at + timedelta(minutes=1)) == 1
+    assert await ledger.remove(scope=OTHER) == 1
+    assert await ledger.remove() == 2

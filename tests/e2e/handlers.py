@@ -1,0 +1,85 @@
+"""An order handler whose behaviour a test switches while the workers run.
+
+Each call looks at the file that `TEST_HANDLER_FILE` names: `{"mode": …, "seconds": …}`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from pedidos_common.domain.errors import PermanentOrderError
+from pedidos_common.domain.ids import sequence_of
+from pedidos_common.domain.orders import Order
+
+VARIABLE = "TEST_HANDLER_FILE"
+SPEC = "tests.e2e.handlers:handle"
+
+
+def switch(path: Path, mode: str = "plain", seconds: float = 0.0) -> None:
+    """Make the handler behave otherwise from its next call on; the file changes as a whole."""
+    draft = path.with_suffix(".new")
+    draft.write_text(json.dumps({"mode": mode, "seconds": seconds}), "utf-8")
+    draft.replace(path)
+
+
+def fails_for_good(sequence: int) -> bool:
+    """In mode `failing`: 1% of the orders."""
+    return sequence % 100 == 50
+
+
+def fails_once(sequence: int) -> bool:
+    """In mode `failing`: another 5%."""
+    return sequence % 20 == 3
+
+
+async def handle(order: Order) -> Any:
+    """One order, as the present mode has it."""
+    wanted = _wanted()
+    if wanted["seconds"]:
+        await asyncio.sleep(wanted["seconds"])
+    return await _MODES[wanted["mode"]](order, sequence_of(order.id))
+
+
+def _wanted() -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(Path(os.environ[VARIABLE]).read_text("utf-8"))
+    return found
+
+
+async def _plain(_order: Order, _sequence: int) -> None:
+    return None
+
+
+async def _failing(order: Order, sequence: int) -> str | None:
+    if fails_for_good(sequence):
+        raise PermanentOrderError(f"order {sequence} is not deliverable")
+    if fails_once(sequence) and order.attempts == 0:
+        raise ConnectionError("the carrier did not answer")
+    return f"shipped {sequence}" if sequence % 10 == 0 else None
+
+
+async def _none_works(_order: Order, sequence: int) -> str:
+    raise RuntimeError(f"$nothing works for {sequence}")
+
+
+async def _odd(_order: Order, sequence: int) -> Any:
+    if sequence % 50 == 7:
+        await asyncio.sleep(3600)
+    return {"not": "a text"} if sequence % 50 == 9 else None
+
+
+async def _deadly(_order: Order, sequence: int) -> None:
+    if sequence == 77:
+        os._exit(1)
+
+
+_MODES = {
+    "plain": _plain,
+    "failing": _failing,
+    "none_works": _none_works,
+    "odd": _odd,
+    "deadly": _deadly,
+}

@@ -1,0 +1,291 @@
+"""The audit passes a correct run, and sees each way in which a run can be wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import pymongo
+import pytest
+from bson import Timestamp
+
+from pedidos_cli.audit import AuditImpossible, AuditVerdict, audit_run
+from tests.integration import audit_dataset as dataset
+from tests.integration.audit_dataset import RUN_ID, SETTLED_AT, Documents, order_id
+
+Spoil = Callable[[Documents], object]
+Audit = Callable[[], AuditVerdict]
+
+
+@pytest.fixture
+def database(mongo_client: pymongo.MongoClient[dict[str, Any]], mongo_database: str) -> Documents:
+    database = mongo_client[mongo_database]
+    dataset.write(database)
+    return database
+
+
+@pytest.fixture
+def audit(mongo_uri: str, mongo_database: str) -> Audit:
+    return lambda: audit_run(mongo_uri, mongo_database)
+
+
+def set_order(sequence: int, **fields: Any) -> Spoil:
+    return lambda db: db.orders.update_one({"_id": order_id(sequence)}, {"$set": fields})
+
+
+def unset_order(sequence: int, field: str) -> Spoil:
+    return lambda db: db.orders.update_one({"_id": order_id(sequence)}, {"$unset": {field: ""}})
+
+
+def set_job(name: str, **fields: Any) -> Spoil:
+    return lambda db: db.jobs.update_one({"_id": f"{RUN_ID}:{name}"}, {"$set": fields})
+
+
+def set_run(**fields: Any) -> Spoil:
+    return lambda db: db.process_runs.update_one({"_id": RUN_ID}, {"$set": fields})
+
+
+def lose_order(database: Documents) -> None:
+    database.orders.delete_one({"_id": order_id(30)})
+
+
+def copy_order(to: UUID) -> Spoil:
+    def spoil(database: Documents) -> None:
+        order = database.orders.find_one({"_id": order_id(30)})
+        assert order is not None
+        database.orders.insert_one({**order, "_id": to})
+
+    return spoil
+
+
+def leave_pending(sequence: int) -> Spoil:
+    def spoil(database: Documents) -> None:
+        set_order(sequence, status="pendente", observacoes="")(database)
+        unset_order(sequence, "processedAt")(database)
+
+    return spoil
+
+
+def fail_without_reason(database: Documents) -> None:
+    dataset.settle_badly(database, 30, "normal:000000:00001")
+    unset_order(30, "error")(database)
+
+
+LATE = SETTLED_AT["NORMAL"] + timedelta(hours=1)
+EARLY = Timestamp(int(dataset.START.timestamp()), 1)
+SPOILS: dict[str, tuple[Spoil, set[str]]] = {
+    "an order is missing": (
+        lose_order,
+        {"stored_once", "adds_up", "chunks_wrote", "batches_add_up", "totals_fit"},
+    ),
+    "an order is beyond the plan": (
+        copy_order(order_id(dataset.QUANTITY + 1)),
+        {"stored_once", "adds_up", "chunks_wrote", "batches_add_up", "totals_fit"},
+    ),
+    "an order belongs to no run": (copy_order(UUID(int=(9 << 100) + 1)), {"no_strays"}),
+    "an order is still pending": (
+        leave_pending(30),
+        {"fits_phase", "batches_add_up", "totals_fit"},
+    ),
+    "a VIP order is still pending": (
+        leave_pending(3),
+        {"fits_phase", "batches_add_up", "totals_fit", "vip_before_normal"},
+    ),
+    "an order has an unknown status": (
+        set_order(30, status="enviado"),
+        {"adds_up", "batches_add_up", "totals_fit"},
+    ),
+    "a NORMAL tier is VIP": (set_order(3, tier="OURO"), {"priority_follows_tier"}),
+    "a tier is unknown": (set_order(30, tier="GOLD"), {"priority_follows_tier"}),
+    "a processed order has no time": (
+        unset_order(30, "processedAt"),
+        {"state_is_explained", "batches_add_up", "totals_fit"},
+    ),
+    "a failed order has no reason": (fail_without_reason, {"state_is_explained"}),
+    "the observation is the other priority's": (
+        set_order(3, observacoes=dataset.WORDING["NORMAL"]),
+        {"observation_fits"},
+    ),
+    "the observation is missing": (set_order(30, observacoes=""), {"observation_fits"}),
+    "a VIP order was final after a NORMAL claim": (
+        set_order(3, processedAt=LATE),
+        {"vip_before_normal"},
+    ),
+    "a NORMAL batch was claimed too early": (
+        set_job("normal:000001:00003", firstClaimedAt=dataset.START),
+        {"vip_before_normal"},
+    ),
+    "a NORMAL batch was created too early": (
+        set_job("normal:000001:00003", createdSeq=EARLY),
+        {"vip_settled_first"},
+    ),
+    "a VIP batch was settled too late": (
+        set_job("vip:000000:00000", settledSeq=Timestamp(int(LATE.timestamp()), 1)),
+        {"vip_settled_first"},
+    ),
+    "a split VIP batch's part was settled too late": (
+        lambda db: db.jobs.insert_one(
+            {
+                "_id": f"{RUN_ID}:vip:000000:00000/0",
+                "status": "succeeded",
+                "payload": {"first": 1, "last": 5},
+                "settledSeq": Timestamp(int(LATE.timestamp()), 1),
+            }
+        ),
+        {"vip_settled_first"},
+    ),
+    "a job is open": (set_job("chunk:000001", status="running"), {"nothing_open", "chunks_wrote"}),
+    "a VIP job is open": (
+        set_job("vip:000000:00000", status="queued"),
+        {"nothing_open", "vip_settled_first"},
+    ),
+    "a chunk counted wrong": (
+        set_job("chunk:000001", **{"result.vip": 11, "result.normal": 39}),
+        {"chunks_wrote"},
+    ),
+    "a chunk is missing": (
+        lambda db: db.jobs.delete_one({"_id": f"{RUN_ID}:chunk:000001"}),
+        {"chunks_wrote"},
+    ),
+    "a batch counted wrong": (
+        set_job("normal:000001:00003", **{"result.processed": 9}),
+        {"batches_add_up"},
+    ),
+    "two batches overlap": (
+        set_job("normal:000001:00003", **{"payload.first": 90, "payload.last": 100}),
+        {"batches_cover"},
+    ),
+    "a batch leaves an order out": (
+        set_job("normal:000001:00003", **{"payload.last": 99}),
+        {"batches_cover"},
+    ),
+    "a total is wrong": (set_run(totalProcessedVIP=19), {"totals_fit"}),
+    "a total is missing": (set_run(totalFailedVIP=None), {"totals_fit"}),
+    "the phases skip one": (
+        lambda db: db.process_runs.update_one(
+            {"_id": RUN_ID}, {"$pull": {"phases": {"phase": "WAITING_VIP_DRAIN"}}}
+        ),
+        {"phases_in_order"},
+    ),
+    "the import accepted more": (
+        lambda db: (
+            set_run(**{"plan.importId": "upload"})(db),
+            db.imports.insert_one({"_id": "upload", "report": {"accepted": dataset.QUANTITY + 1}}),
+        ),
+        {"import_arrived"},
+    ),
+}
+
+
+def test_correct_run_passes(database: Documents, audit: Audit) -> None:
+    verdict = audit()
+    assert verdict.failed == ()
+    assert (verdict.passed, verdict.run_id, verdict.phase) == (True, RUN_ID, "DONE")
+
+
+@pytest.mark.parametrize(("spoil", "red"), SPOILS.values(), ids=SPOILS)
+def test_each_spoil_is_seen(database: Documents, audit: Audit, spoil: Spoil, red: set[str]) -> None:
+    spoil(database)
+    assert set(audit().failed) == red
+
+
+def test_every_check_has_a_spoil(database: Documents, audit: Audit) -> None:
+    seen = set().union(*(red for _, red in SPOILS.values()))
+    assert {check.key for check in audit().checks} <= seen
+
+
+def test_missing_order_is_located(database: Documents, audit: Audit) -> None:
+    lose_order(database)
+    found = {check.key: check.found for check in audit().checks}
+    assert "chunk 0 holds 49 of 50" in found["stored_once"]
+
+
+def test_failed_orders_are_no_error(database: Documents, audit: Audit) -> None:
+    dataset.settle_badly(database, 30, "normal:000000:00001")
+    assert audit().failed == ()
+
+
+def test_redriven_order_keeps_its_first_final_state(database: Documents, audit: Audit) -> None:
+    dataset.settle_badly(database, 30, "normal:000000:00001")
+    set_order(30, status="processado", processedAt=LATE, observacoes="by hand")(database)
+    job = {"_id": "redrive:1", "status": "succeeded", "scope": None, "result": {"processed": 1}}
+    database.jobs.insert_one(job)
+    assert audit().failed == ()
+
+
+def test_order_that_failed_twice_counts_by_its_first(database: Documents, audit: Audit) -> None:
+    fields = {"status": "falhou", "error": "no", "firstFailedAt": SETTLED_AT["VIP"]}
+    set_order(3, failedAt=LATE, **fields)(database)
+    unset_order(3, "processedAt")(database)
+    assert "vip_before_normal" not in audit().failed
+
+
+def test_other_handlers_write_what_they_like(database: Documents, audit: Audit) -> None:
+    batches = {"payload.priority": {"$exists": True}}
+    database.jobs.update_many(batches, {"$set": {"result.handler": "shop.handlers:ship"}})
+    set_order(3, observacoes="sent by drone")(database)
+    assert audit().failed == ()
+
+
+def test_cancelled_run_adds_up_with_what_it_deleted(database: Documents, audit: Audit) -> None:
+    last = [order_id(sequence) for sequence in range(91, 101)]
+    database.orders.delete_many({"_id": {"$in": last}})
+    set_job("normal:000001:00003", status="cancelled", result={})(database)
+    phases = ("GENERATING", "ENQUEUE_VIP", "WAITING_VIP_DRAIN", "ENQUEUE_NORMAL", "ABORTED")
+    history = [{"phase": phase, "at": dataset.START} for phase in phases]
+    set_run(phase="ABORTED", phases=history, totalProcessedNormal=70)(database)
+    set_run(cancelled={"deletedPending": 10})(database)
+    assert audit().failed == ()
+    set_run(cancelled={"deletedPending": 9})(database)
+    assert set(audit().failed) == {"stored_once", "adds_up", "chunks_wrote"}
+
+
+def test_active_run_is_reported_as_open(database: Documents, audit: Audit) -> None:
+    database.jobs.delete_many({"_id": {"$regex": ":normal:"}})
+    database.jobs.delete_one({"_id": f"{RUN_ID}:chunk:000001"})
+    database.orders.delete_many({"_id": {"$gt": order_id(80)}})
+    pending = {"$set": {"status": "pendente", "observacoes": ""}, "$unset": {"processedAt": ""}}
+    database.orders.update_many({"priority": "NORMAL"}, pending)
+    set_job("vip:000001:00000", status="running", result={})(database)
+    set_run(phase="GENERATING", phases=[{"phase": "GENERATING", "at": dataset.START}])(database)
+    verdict = audit()
+    assert verdict.failed == ()
+    assert any("still arriving" in check.expected for check in verdict.checks)
+
+
+def test_rows_known_before_are_no_orders(database: Documents, audit: Audit) -> None:
+    set_run(**{"plan.importId": "upload"})(database)
+    database.imports.insert_one({"_id": "upload", "report": {"accepted": dataset.QUANTITY}})
+    database.orders.delete_one({"_id": order_id(100)})
+    set_job("chunk:000001", result={"vip": 10, "normal": 40, "duplicates": 1})(database)
+    set_job("normal:000001:00003", **{"result.processed": 9})(database)
+    set_run(totalProcessedNormal=79)(database)
+    assert audit().failed == ()
+
+
+def test_reset_must_leave_nothing(database: Documents, audit: Audit) -> None:
+    set_run(hidden=True)(database)
+    assert audit().failed == ("wiped",)
+    database.orders.drop()
+    database.jobs.drop()
+    assert audit().passed
+
+
+def test_run_is_named_or_newest(database: Documents, mongo_uri: str, mongo_database: str) -> None:
+    assert audit_run(mongo_uri, mongo_database, RUN_ID).passed
+    with pytest.raises(AuditImpossible, match="unknown"):
+        audit_run(mongo_uri, mongo_database, str(UUID(int=1)))
+    with pytest.raises(AuditImpossible, match="not a run id"):
+        audit_run(mongo_uri, mongo_database, "latest")
+    database.process_runs.drop()
+    with pytest.raises(AuditImpossible, match="no run yet"):
+        audit_run(mongo_uri, mongo_database)
+
+
+def test_api_that_does_not_answer_is_no_pass(
+    database: Documents, mongo_uri: str, mongo_database: str, unused_tcp_port: int
+) -> None:
+    verdict = audit_run(mongo_uri, mongo_database, api_url=f"http://127.0.0.1:{unused_tcp_port}")
+    assert verdict.failed == ("api_answers",)

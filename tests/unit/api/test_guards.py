@@ -1,0 +1,98 @@
+"""The API key, the bound on bodies, and traces."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from pedidos_orchestrator.tracing import parse
+from tests.unit.api.world import Client, World
+
+KEY = "correct horse"
+TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
+
+
+@pytest.fixture
+async def guarded(world: World) -> AsyncIterator[Client]:
+    async with world.client_of(world.app(api_key=KEY)) as client:
+        yield client
+
+
+@pytest.mark.parametrize("path", ["/pedidos", "/pedidos/orders", "/pedidos/stream", "/nowhere"])
+async def test_without_the_key_nothing_is_shown(guarded: Client, path: str) -> None:
+    for key in (b"", b"wrong", b"correct horse ", "ação".encode()):
+        answer = await guarded.get(path, headers=[(b"x-api-key", key)])
+        assert answer.status_code == 401
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert "x-api-key" in answer.json()["detail"]
+
+
+async def test_without_the_key_nothing_changes(world: World, guarded: Client) -> None:
+    assert (await guarded.post("/pedidos/generate?quantity=5")).status_code == 401
+    assert await world.runs.active() is None
+
+
+async def test_with_the_key_everything_works(guarded: Client) -> None:
+    headers = {"x-api-key": KEY}
+    assert (await guarded.get("/pedidos", headers=headers)).status_code == 200
+    start = await guarded.post("/pedidos/generate?quantity=5", headers=headers)
+    assert start.status_code == 202
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics", "/docs", "/openapi.json"])
+async def test_probes_and_description_are_open(guarded: Client, path: str) -> None:
+    assert (await guarded.get(path)).status_code == 200
+
+
+async def test_a_large_body_is_refused_by_its_length(client: Client) -> None:
+    answer = await client.post("/pedidos/customers/erase", content=b"x" * (1024 * 1024 + 1))
+    assert answer.status_code == 413
+    assert "1048576 bytes" in answer.json()["detail"]
+
+
+async def test_a_large_body_is_refused_though_it_hides_its_length(client: Client) -> None:
+    async def pieces() -> AsyncIterator[bytes]:
+        for _ in range(20):
+            yield b"x" * 100_000
+
+    headers = {"content-type": "application/json"}
+    answer = await client.post("/pedidos/customers/erase", content=pieces(), headers=headers)
+    assert answer.status_code == 413
+
+
+async def test_a_chunked_body_within_the_bound_is_read(client: Client) -> None:
+    async def pieces() -> AsyncIterator[bytes]:
+        yield b'{"cliente": '
+        yield b'"Ana"}'
+
+    headers = {"content-type": "application/json"}
+    answer = await client.post("/pedidos/customers/erase", content=pieces(), headers=headers)
+    assert (answer.status_code, answer.json()) == (200, {"orders": 0})
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        None,
+        "",
+        "x",
+        f"00-{'0' * 32}-00f067aa0ba902b7-01",
+        f"00-{TRACE}-{'0' * 16}-01",
+        f"ff-{TRACE}-00f067aa0ba902b7-01",
+        f"00-{TRACE}-00f067aa0ba902b7-01-more",
+        f"00-{TRACE.upper()}-00f067aa0ba902b7-01",
+        "0" * 10_000,
+    ],
+)
+def test_a_wrong_traceparent_begins_a_new_trace(header: str | None) -> None:
+    trace = parse(header)
+    assert trace.trace_id != TRACE
+    assert parse(trace.traceparent).trace_id == trace.trace_id
+
+
+@pytest.mark.parametrize("flags", ["00", "01", "03"])
+def test_a_traceparent_is_carried_on(flags: str) -> None:
+    trace = parse(f"00-{TRACE}-00f067aa0ba902b7-{flags}")
+    assert (trace.trace_id, trace.sampled) == (TRACE, flags != "00")
+    assert trace.span_id != "00f067aa0ba902b7"

@@ -1,0 +1,120 @@
+"""The API's description is complete, and true."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, settings
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from pedidos_orchestrator.security import OPEN_PATHS
+from tests.unit.api.world import World
+
+ROUTES = """\
+GET /healthz
+GET /metrics
+GET /pedidos
+GET /pedidos/dead
+GET /pedidos/health/queue
+GET /pedidos/imports/{importId}
+GET /pedidos/logs
+GET /pedidos/orders
+GET /pedidos/orders/{orderId}
+GET /pedidos/queue/jobs
+GET /pedidos/queue/jobs/{jobId}
+GET /pedidos/queue/status
+GET /pedidos/runs
+GET /pedidos/runs/{runId}
+GET /pedidos/runs/{runId}/compare/{otherId}
+GET /pedidos/runs/{runId}/export
+GET /pedidos/runs/{runId}/receipt
+GET /pedidos/stream
+GET /readyz
+POST /pedidos/cancel
+POST /pedidos/customers/erase
+POST /pedidos/dead/redrive
+POST /pedidos/generate
+POST /pedidos/import
+POST /pedidos/queue/clean
+POST /pedidos/queue/close
+POST /pedidos/queue/pause
+POST /pedidos/queue/resume
+POST /pedidos/reset
+POST /pedidos/runs/{runId}/resume
+"""
+
+
+@pytest.fixture
+def document() -> dict[str, Any]:
+    return World().app(max_orders=777, api_key="k").openapi()
+
+
+def _operations(document: dict[str, Any]) -> list[tuple[str, str, dict[str, Any]]]:
+    return [
+        (method.upper(), path, operation)
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+    ]
+
+
+def test_every_route_is_described(document: dict[str, Any]) -> None:
+    found = sorted(f"{method} {path}" for method, path, _ in _operations(document))
+    assert found == ROUTES.splitlines()
+
+
+def test_every_operation_has_tag_summary_and_problems(document: dict[str, Any]) -> None:
+    for method, path, operation in _operations(document):
+        name = f"{method} {path}"
+        assert operation["tags"], name
+        assert operation["summary"], name
+        assert operation["description"], name
+        if path not in OPEN_PATHS:
+            assert {"401", "500"} <= set(operation["responses"]), name
+            assert operation["security"], name
+        for status, response in operation["responses"].items():
+            if int(status) >= 400 and path not in OPEN_PATHS:
+                content = response["content"]["application/problem+json"]
+                assert content["example"]["status"] == int(status)
+
+
+def test_nothing_of_the_default_errors_is_left(document: dict[str, Any]) -> None:
+    assert "HTTPValidationError" not in str(document)
+
+
+def test_the_limit_in_force_is_described(document: dict[str, Any]) -> None:
+    parameters = document["paths"]["/pedidos/generate"]["post"]["parameters"]
+    quantity = next(one for one in parameters if one["name"] == "quantity")
+    assert (quantity["schema"]["minimum"], quantity["schema"]["maximum"]) == (1, 777)
+
+
+def test_every_shape_has_examples(document: dict[str, Any]) -> None:
+    for name, schema in document["components"]["schemas"].items():
+        if "enum" in schema:
+            continue
+        shapes = [*schema["properties"].values(), schema]
+        assert any("examples" in shape or "$ref" in str(shape) for shape in shapes), name
+
+
+CHECKED = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_schema_conformance,
+]
+world = World()
+schema = schemathesis.openapi.from_asgi("/openapi.json", world.app(cancel_wait_seconds=0.01))
+
+
+@pytest.mark.filterwarnings("default")
+@schema.exclude(path_regex="(stream|import)$").parametrize()
+@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+def test_answers_are_as_described(case: Any) -> None:
+    """Whatever is sent, the answer has a described status, type and shape."""
+    case.call_and_validate(checks=CHECKED)

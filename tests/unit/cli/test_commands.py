@@ -1,0 +1,338 @@
+"""The commands against a stand-in API: what they print, and how they end."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pedidos_cli import follow
+from pedidos_cli.commands.demo import demo
+from pedidos_cli.stack_file import LastStack, last_stack_path, remember
+from tests.unit.cli.conftest import Ended
+from tests.unit.cli.fake_api import RUN, Asked, FakeApi, events, run, status
+
+Pedidos = Callable[..., Ended]
+STARTED = (202, {"runId": RUN, "quantity": 100, "seed": 1, "phase": "GENERATING"})
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(follow, "POLL_SECONDS", 0.01)
+
+
+def a_run(api: FakeApi, end: str = "DONE", **changed: Any) -> None:
+    """The API takes one run from start to end."""
+    api.routes |= {
+        "POST /pedidos/generate": STARTED,
+        "GET /pedidos/stream": events(status("GENERATING"), status(end)),
+        "GET /pedidos": status(end),
+        f"GET /pedidos/runs/{RUN}": run(end, **changed),
+    }
+
+
+def test_run_shows_progress_and_ends_in_a_report(api: FakeApi, pedidos: Pedidos) -> None:
+    a_run(api)
+    ended = pedidos("run", "--quantity", "100", "--seed", "7", "--api", api.url)
+    assert ended.status == 0
+    assert api.requests("/pedidos/generate")[0].query == {"quantity": "100", "seed": "7"}
+    assert "GENERATING: orders come in" in ended.out
+    assert "VIP 6/10 (1 failed)" in ended.out
+    assert f"Run {RUN}: DONE, 100 orders in 6.0 s" in ended.out
+    assert "03:04:06.000" in ended.out
+    assert "5.0/s" in ended.out  # 10 VIP orders in 2 s
+    assert "Not audited" in ended.out
+
+
+def test_run_with_json_prints_one_document_and_nothing_else(api: FakeApi, pedidos: Pedidos) -> None:
+    a_run(api)
+    ended = pedidos("run", "--quantity", "100", "--api", api.url, "--json")
+    assert ended.status == 0
+    assert ended.document["ok"] is True
+    assert ended.document["phase"] == "DONE"
+    assert ended.document["throughput"]["vip"] == pytest.approx(5.0)
+    assert ended.err == ""
+
+
+@pytest.mark.parametrize("end", ["ABORTED", "ERROR"])
+def test_a_run_that_ends_badly_is_status_1(api: FakeApi, pedidos: Pedidos, end: str) -> None:
+    a_run(api, end, error="no progress for 600000 ms")
+    ended = pedidos("run", "--quantity", "100", "--api", api.url)
+    assert ended.status == 1
+    assert "Reason: no progress" in ended.out
+
+
+def test_a_second_start_is_told_which_run_is_active(api: FakeApi, pedidos: Pedidos) -> None:
+    problem = {"title": "Conflict", "detail": "another run is active", "runId": RUN}
+    api.routes["POST /pedidos/generate"] = (409, problem)
+    ended = pedidos("run", "--quantity", "1", "--api", api.url)
+    assert ended.status == 4
+    assert f"Active run: {RUN}" in ended.err
+    assert "pedidos watch" in ended.err
+    assert "pedidos cancel" in ended.err
+    told = pedidos("run", "--quantity", "1", "--api", api.url, "--json")
+    assert told.document["error"]["problem"]["runId"] == RUN
+    assert told.document["error"]["exitStatus"] == 4
+
+
+def test_a_bad_quantity_is_status_2_in_the_words_of_the_api(api: FakeApi, pedidos: Pedidos) -> None:
+    problem = {"detail": "quantity must be from 1 to 1500000, but was 0"}
+    api.routes["POST /pedidos/generate"] = (422, problem)
+    ended = pedidos("run", "--quantity", "0", "--api", api.url)
+    assert (ended.status, ended.out) == (2, "")
+    assert "quantity must be from 1 to 1500000" in ended.err
+    assert pedidos("run", "--quantity", "many", "--api", api.url).status == 2
+
+
+def test_without_a_stack_the_message_says_how_to_start_one(pedidos: Pedidos) -> None:
+    for arguments in (["status"], ["status", "--api", "http://127.0.0.1:9"]):
+        ended = pedidos(*arguments)
+        assert ended.status == 3
+        assert "pedidos up" in ended.err
+    assert pedidos("status", "--api", "nonsense").status == 2
+
+
+def test_the_last_stack_started_is_found(api: FakeApi, pedidos: Pedidos, tmp_path: Path) -> None:
+    api.routes["GET /pedidos"] = status("DONE")
+    path = last_stack_path({"XDG_STATE_HOME": str(tmp_path / "state")})
+    remember(path, LastStack("/s/stack.json", api.url, "mongodb://m", "redis://r", "db", 1))
+    ended = pedidos("status", "--json")
+    assert (ended.status, ended.document["phase"]) == (0, "DONE")
+
+
+def test_pedidos_api_and_the_key_come_from_the_environment(
+    api: FakeApi, pedidos: Pedidos, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api.routes["GET /pedidos"] = status("GENERATING")
+    monkeypatch.setenv("PEDIDOS_API", f"{api.url}/")
+    monkeypatch.setenv("API_KEY", "from-environment")
+    assert "GENERATING" in pedidos("status").out
+    assert api.asked[-1].headers["x-api-key"] == "from-environment"
+    pedidos("status", "--api-key", "given")
+    assert api.asked[-1].headers["x-api-key"] == "given"
+
+
+def test_a_refused_key_is_explained(api: FakeApi, pedidos: Pedidos) -> None:
+    api.routes["GET /pedidos"] = (401, {"detail": "x-api-key is missing or wrong."})
+    ended = pedidos("status", "--api", api.url)
+    assert ended.status == 2
+    assert "--api-key or API_KEY" in ended.err
+
+
+def test_what_is_no_pedidos_api_is_said(api: FakeApi, pedidos: Pedidos) -> None:
+    api.routes["GET /pedidos"] = b"<html>"
+    ended = pedidos("status", "--api", api.url)
+    assert ended.status == 1
+    assert "no Pedidos API" in ended.err
+
+
+def test_watch_prints_a_line_of_json_for_each_state(api: FakeApi, pedidos: Pedidos) -> None:
+    a_run(api)
+    api.routes["GET /pedidos"] = [status("GENERATING"), status("DONE")]
+    ended = pedidos("watch", "--api", api.url, "--json")
+    lines = [json.loads(line) for line in ended.out.splitlines()]
+    assert [line["phase"] for line in lines] == ["GENERATING", "DONE", "DONE"]
+    assert lines[-1]["runId"] == RUN
+
+
+def test_watch_without_any_run(api: FakeApi, pedidos: Pedidos) -> None:
+    api.routes["GET /pedidos"] = status("IDLE", lastRunId=None)
+    ended = pedidos("watch", "--api", api.url)
+    assert (ended.status, "No run yet" in ended.out) == (0, True)
+
+
+def test_import_streams_the_file_and_reports_rejections(
+    api: FakeApi, pedidos: Pedidos, tmp_path: Path
+) -> None:
+    a_run(api)
+    report = {
+        "id": "i1",
+        "rows": 3,
+        "accepted": 2,
+        "rejected": 1,
+        "rejections": [{"line": 3, "reason": "valor 'x' is not an amount"}],
+        "tiers": {"DIAMANTE": 1, "BRONZE": 1},
+        "tierRule": True,
+        "ignoredColumns": ["comment"],
+    }
+    answer = {"runId": RUN, "quantity": 2, "phase": "GENERATING", "import": report}
+    api.routes["POST /pedidos/import"] = (202, answer)
+    file = tmp_path / "orders.csv"
+    file.write_bytes(b"cliente,valor\n" + b"a,1.00\n" * 100_000)
+    ended = pedidos("import", str(file), "--encoding", "latin-1", "--api", api.url)
+    assert ended.status == 0
+    assert "3 rows: 2 accepted, 1 rejected" in ended.out
+    assert "line 3: valor 'x' is not an amount" in ended.out
+    request = api.requests("/pedidos/import")[0]
+    assert request.body == file.read_bytes()
+    assert request.query == {"format": "csv", "filename": "orders.csv", "encoding": "latin-1"}
+    assert request.headers["content-type"] == "text/csv"
+
+    api.routes["POST /pedidos/import"] = (200, {"dryRun": True, "import": report})
+    dry = pedidos("import", str(file), "--dry-run", "--json", "--api", api.url)
+    assert dry.document["dryRun"] is True
+
+    api.routes["POST /pedidos/import"] = (422, {"detail": "no row accepted", "import": report})
+    nothing = pedidos("import", str(file), "--api", api.url)
+    assert nothing.status == 2
+    assert "line 3" in nothing.err
+
+
+def test_files_that_can_not_be_imported(api: FakeApi, pedidos: Pedidos, tmp_path: Path) -> None:
+    (tmp_path / "empty.csv").touch()
+    (tmp_path / "orders.bin").write_text("x")
+    for name, said in (
+        ("absent.csv", "No such file"),
+        ("empty.csv", "empty"),
+        ("orders.bin", "--format"),
+    ):
+        ended = pedidos("import", str(tmp_path / name), "--api", api.url)
+        assert ended.status == 2
+        assert said in ended.err
+    assert api.asked == []
+
+
+def test_pause_resume_cancel_reset(api: FakeApi, pedidos: Pedidos) -> None:
+    api.routes |= {
+        "POST /pedidos/queue/pause": {"state": "paused"},
+        "POST /pedidos/queue/resume": {"state": "running"},
+        "POST /pedidos/cancel": {
+            "cancelled": True,
+            "runId": RUN,
+            "cancelledJobs": 4,
+            "deletedPending": 1000,
+            "drained": True,
+        },
+        "POST /pedidos/reset": [
+            (409, {"detail": "a run is active", "runId": RUN}),
+            {"reset": True, "deletedOrders": 10, "deletedJobs": 2},
+        ],
+    }
+    assert "paused" in pedidos("pause", "--api", api.url).out
+    assert "running" in pedidos("resume", "--api", api.url).out
+    cancelled = pedidos("cancel", "--no-purge", "--api", api.url)
+    assert "1,000 pending orders deleted" in cancelled.out
+    assert api.asked[-1].query == {"purge": "false", "removePending": "true", "resetLogs": "false"}
+    assert pedidos("reset", "--api", api.url).status == 4
+    forced = pedidos("reset", "--force", "--api", api.url, "--json")
+    assert forced.document["deletedOrders"] == 10
+    assert api.asked[-1].query == {"force": "true", "history": "false"}
+
+
+def test_resume_of_a_run_follows_it(api: FakeApi, pedidos: Pedidos) -> None:
+    a_run(api)
+    api.routes[f"POST /pedidos/runs/{RUN}/resume"] = STARTED
+    ended = pedidos("resume", "--run", RUN, "--api", api.url)
+    assert ended.status == 0
+    assert "DONE, 100 orders" in ended.out
+
+
+def test_runs_lists_shows_and_compares(api: FakeApi, pedidos: Pedidos) -> None:
+    other = RUN[:-1] + "9"
+    differences = {"totalTimeMs": {"a": 6000, "b": 3000, "ratio": 0.5}}
+    api.routes |= {
+        "GET /pedidos/runs": {"items": [run("DONE"), run("ERROR")], "cursor": None},
+        f"GET /pedidos/runs/{RUN}": run("DONE"),
+        f"GET /pedidos/runs/{RUN}/compare/{other}": {"differences": differences},
+    }
+    listed = pedidos("runs", "--api", api.url).out
+    assert listed.count(RUN) == 2
+    assert "Time per phase" in pedidos("runs", RUN, "--api", api.url).out
+    assert "0.50" in pedidos("runs", RUN, "--compare", other, "--api", api.url).out
+    unknown = pedidos("runs", "nope", "--api", api.url)
+    assert unknown.status == 2
+
+
+def test_dead_lists_and_redrives(api: FakeApi, pedidos: Pedidos) -> None:
+    order = {"id": RUN, "cliente": "[bold]x", "valor": "1.00", "attempts": 5, "error": "[no] stock"}
+    job = {"id": f"{RUN}:vip:000001:00002", "function": "f", "deliveries": 3, "error": "lost"}
+    api.routes |= {
+        "GET /pedidos/dead": {
+            "orders": {"items": [order], "cursor": "next"},
+            "jobs": {"items": [job], "cursor": None},
+        },
+        "POST /pedidos/dead/redrive": (202, {"orders": 1, "jobs": 1, "redriveJobs": []}),
+    }
+    listed = pedidos("dead", "--api", api.url).out
+    assert "[bold]x" in listed
+    assert "[no] stock" in listed
+    assert "--cursor next" in listed
+    sent = pedidos("dead", "--redrive", RUN, "--redrive", job["id"], "--api", api.url)
+    assert "Sent again: 1 orders, 1 jobs" in sent.out
+    assert json.loads(api.asked[-1].body) == {"orderIds": [RUN], "jobIds": [job["id"]]}
+    pedidos("dead", "--redrive", "all", "--api", api.url)
+    assert json.loads(api.asked[-1].body) == {"all": True}
+
+
+def test_export_writes_the_file_and_its_receipt(
+    api: FakeApi, pedidos: Pedidos, tmp_path: Path
+) -> None:
+    data = b'id,observacoes\n1,"two\nlines"\n2,plain\n'
+    api.routes |= {
+        f"GET /pedidos/runs/{RUN}/export": data,
+        f"GET /pedidos/runs/{RUN}/receipt": {"processado": 2},
+        "GET /pedidos": status("DONE"),
+    }
+    file = tmp_path / "out.csv"
+    ended = pedidos("export", "--out", str(file), "--api", api.url, "--json")
+    assert file.read_bytes() == data
+    receipt = json.loads((tmp_path / "out.csv.receipt.json").read_text())
+    assert receipt == ended.document
+    assert receipt["sha256"] == hashlib.sha256(data).hexdigest()
+    assert (receipt["rows"], receipt["bytes"]) == (2, len(data))
+    assert receipt["receipt"] == {"processado": 2}
+    again = pedidos("export", RUN, "--out", str(file), "--api", api.url)
+    assert (again.status, "--force" in again.err) == (2, True)
+    lost = pedidos("export", "unknown", "--out", str(tmp_path / "b.csv"), "--api", api.url)
+    assert lost.status == 2
+    assert sorted(path.name for path in tmp_path.glob("*.csv*")) == [
+        "out.csv",
+        "out.csv.receipt.json",
+    ]
+
+
+def test_logs_are_readable_and_filtered(api: FakeApi, pedidos: Pedidos) -> None:
+    line = {"timestamp": "T1", "level": "error", "service": "worker", "event": "batch_failed"}
+    api.routes["GET /pedidos/logs"] = {"lines": [{**line, "run_id": RUN, "left": 3}]}
+    ended = pedidos("logs", "--lines", "5", "--level", "error", "--api", api.url)
+    assert ended.out == f"T1 error   worker batch_failed run_id={RUN} left=3\n"
+    assert api.asked[-1].query == {"lines": "5", "level": "error"}
+
+
+def test_audit_without_an_address_says_what_is_missing(pedidos: Pedidos) -> None:
+    ended = pedidos("audit")
+    assert ended.status == 2
+    assert "--mongo-uri" in ended.err
+
+
+def test_audit_of_a_server_that_is_away(pedidos: Pedidos, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pedidos_cli.audit.audit.SERVER_SELECTION_MS", 50)
+    ended = pedidos("audit", "--mongo-uri", "mongodb://127.0.0.1:9")
+    assert ended.status == 1
+    assert "could not read MongoDB" in ended.err
+
+
+def test_an_unexpected_error_is_no_traceback(
+    api: FakeApi, pedidos: Pedidos, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_request: Asked) -> Any:
+        return {"items": 3}
+
+    api.routes["GET /pedidos/runs"] = broken
+    ended = pedidos("runs", "--api", api.url)
+    assert ended.status == 1
+    assert "PEDIDOS_DEBUG=1" in ended.err
+    assert "Traceback" not in ended.err
+
+
+def test_every_command_takes_json(pedidos: Pedidos) -> None:
+    listed = pedidos("--help").out
+    names = [line.split()[0] for line in listed.partition("Commands:")[2].splitlines() if line]
+    assert len(names) == 16
+    for name in names:
+        assert "--json" in pedidos(name, "--help").out, name
+    assert demo.__doc__

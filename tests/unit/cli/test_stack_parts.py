@@ -1,0 +1,186 @@
+"""Ports, folders, logs and environments of a stack."""
+
+from __future__ import annotations
+
+import socket
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pedidos_cli import process_log
+from pedidos_cli.data_folder import data_folder
+from pedidos_cli.embedded import servers
+from pedidos_cli.embedded.addresses import redis_address
+from pedidos_cli.embedded.candidates import Binary
+from pedidos_cli.errors import CliError, ExitStatus
+from pedidos_cli.free_ports import free_port, is_free
+from pedidos_cli.http_probe import http_status
+from pedidos_cli.services import ServiceSettings, check_installed, pod
+from pedidos_cli.stack_plan import StackOptions, claim_port, plan_stores
+from tests.unit.cli.fake_api import FakeApi
+
+
+def test_a_port_in_use_is_named() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        assert not is_free(port)
+        with pytest.raises(CliError, match=rf"Port {port} is in use.*--port") as error:
+            claim_port(port)
+        assert error.value.status is ExitStatus.USAGE
+
+
+def test_free_ports_are_outside_the_range_of_outgoing_connections() -> None:
+    lowest = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    port = free_port()
+    assert is_free(port)
+    assert port < lowest
+    assert claim_port(0) < lowest
+
+
+async def test_the_probe_reads_the_status(api: FakeApi) -> None:
+    port = int(api.url.rpartition(":")[2])
+    api.routes["GET /readyz"] = (503, {})
+    assert await http_status(port, "/readyz", 2.0) == 503
+    assert await http_status(free_port(), "/readyz", 2.0) is None
+
+
+def test_a_folder_in_use_is_refused(tmp_path: Path) -> None:
+    with (
+        data_folder(tmp_path / "data"),
+        pytest.raises(CliError, match=r"in use by another running stack.*--data-dir"),
+        data_folder(tmp_path / "data"),
+    ):
+        pass
+    with data_folder(tmp_path / "data") as again:
+        assert again.kept
+
+
+def test_a_folder_that_is_none_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with (
+        pytest.raises(CliError, match="can't be used"),
+        data_folder(tmp_path / "file" / "data"),
+    ):
+        pass
+
+
+def test_an_unnamed_folder_is_thrown_away() -> None:
+    with data_folder(None) as folder:
+        folder.log("worker", 0).write_text("line")
+        root = folder.root
+    assert not root.exists()
+
+
+def test_a_stale_stack_file_does_not_survive(tmp_path: Path) -> None:
+    (tmp_path / "stack.json").write_text('{"ready": true}')
+    with data_folder(tmp_path) as folder:
+        assert not folder.stack_file.exists()
+
+
+def test_logs_are_rotated_and_bounded(tmp_path: Path) -> None:
+    log = tmp_path / "worker-0.log"
+    for number in range(6):
+        process_log.rotate(log, keep=3)
+        log.write_text(f"start {number}")
+    kept = sorted(path.name for path in tmp_path.iterdir())
+    assert kept == ["worker-0.log", *(f"worker-0.log.{number}" for number in (1, 2, 3))]
+    assert (tmp_path / "worker-0.log.3").read_text() == "start 2"
+
+
+def test_a_log_that_grows_is_trimmed_under_its_writer(tmp_path: Path) -> None:
+    log = tmp_path / "worker-0.log"
+    with log.open("ab", buffering=0) as writer:
+        writer.write(b"old line\n" * 20)
+        assert process_log.trim(log, max_bytes=100)
+        writer.write(b"new line\n")
+    assert log.read_text() == "new line\n"
+    assert (tmp_path / "worker-0.log.1").read_text() == "old line\n" * 20
+    assert not process_log.trim(log, max_bytes=100)
+
+
+def test_the_end_of_a_log(tmp_path: Path) -> None:
+    log = tmp_path / "x.log"
+    assert process_log.tail(log) == []
+    log.write_text("".join(f"line {number}\n\n" for number in range(9_000)))
+    assert process_log.tail(log, lines=2) == ["line 8998", "line 8999"]
+
+
+def test_services_inherit_settings_but_not_addresses(tmp_path: Path) -> None:
+    environ = {
+        "ORDER_HANDLER": "shop.orders:handle",
+        "ORDERS_BATCH_SIZE": "7",
+        "PORT": "80",
+        "REDIS_HOST": "elsewhere",
+        "MONGO_URI": "mongodb://elsewhere",
+        "HOST": "0.0.0.0",
+    }
+    settings = ServiceSettings(environ, "mongodb://here", "redis://here", "db")
+    spec = pod("worker", 1, settings, tmp_path / "log")
+    first, second = spec.launch(), spec.launch()
+    assert first.environ["ORDER_HANDLER"] == "shop.orders:handle"
+    assert first.environ["ORDERS_BATCH_SIZE"] == "7"
+    assert first.environ["MONGO_URI"] == "mongodb://here"
+    assert first.environ["MONGO_DB"] == "db"
+    assert first.environ["HOST"] == "127.0.0.1"
+    assert not first.environ.keys() & {"PORT", "REDIS_HOST"}
+    assert (
+        first.metrics
+        == second.metrics
+        == (f"http://127.0.0.1:{first.environ['METRICS_PORT']}/metrics")
+    )
+    assert first.command[1:] == ("-m", "pedidos_worker")
+
+
+def test_a_service_whose_metrics_port_was_taken_gets_another(tmp_path: Path) -> None:
+    spec = pod("worker", 0, ServiceSettings({}, "m", "r", "db"), tmp_path / "log")
+    port = int(spec.launch().environ["METRICS_PORT"])
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", port))
+        taken.listen()
+        assert int(spec.launch().environ["METRICS_PORT"]) != port
+
+
+def test_services_that_are_not_installed_are_named() -> None:
+    with pytest.raises(CliError, match=r"pedidos_absent.*make setup"):
+        check_installed(("absent",))
+
+
+@pytest.mark.parametrize(
+    ("option", "address"),
+    [("mongo_uri", "localhost:27017"), ("redis_url", "localhost:6379")],
+)
+def test_an_address_that_is_none_is_refused(tmp_path: Path, option: str, address: str) -> None:
+    good = StackOptions(mongo_uri="mongodb://m", redis_url="redis://r")
+    wrong: Any = {option: address}
+    with data_folder(tmp_path) as folder, pytest.raises(CliError, match=option.upper()):
+        plan_stores(replace(good, **wrong), folder, 1)
+
+
+def test_a_password_in_a_wrong_address_is_not_shown(tmp_path: Path) -> None:
+    options = StackOptions(mongo_uri="mongodb://m", redis_url="http://:secret@r:1")
+    with data_folder(tmp_path) as folder, pytest.raises(CliError) as error:
+        plan_stores(options, folder, 1)
+    assert "secret" not in error.value.message
+
+
+def test_servers_are_small_and_private(tmp_path: Path) -> None:
+    binary = Binary(Path("/x/server"), "on the PATH", "7.0.0")
+    mongod = " ".join(servers.mongod(binary, tmp_path, 1234, replica_set=True).command)
+    assert "--bind_ip 127.0.0.1 --port 1234" in mongod
+    assert "--wiredTigerCacheSizeGB 1" in mongod
+    assert "--replSet" in mongod
+    redis = " ".join(servers.redis_server(binary, tmp_path, 1234).command)
+    assert "--bind 127.0.0.1 --port 1234" in redis
+    assert "--save  --appendonly no" in redis
+    assert "--maxmemory-policy noeviction" in redis
+
+
+def test_a_redis_described_in_parts() -> None:
+    assert redis_address({}) is None
+    assert redis_address({"REDIS_URL": "redis://a", "REDIS_HOST": "b"}) == "redis://a"
+    parts = {"REDIS_HOST": "b", "REDIS_PORT": "7", "REDIS_PASSWORD": "p@s", "REDIS_DB": "2"}
+    assert redis_address(parts) == "redis://:p%40s@b:7/2"

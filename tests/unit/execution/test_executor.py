@@ -1,0 +1,300 @@
+"""One job's way through a process: whatever happens in it becomes an outcome in the ledger."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from pedidos_common.domain.errors import Unavailable
+from pedidos_common.domain.jobs import (
+    Band,
+    Failed,
+    Job,
+    JobStatus,
+    NewJob,
+    Outcome,
+    Released,
+    RetryPolicy,
+    Succeeded,
+)
+from pedidos_common.execution.executor import Executor
+from pedidos_common.execution.leases import HeldLeases
+from pedidos_common.execution.registry import JobContext, JobFunction, table
+from pedidos_common.execution.scope_gate import ScopeGate
+from pedidos_common.testing.clock import ManualClock
+from pedidos_common.testing.eventually import eventually
+from pedidos_common.testing.in_memory_jobs import InMemoryJobLedger
+
+SCOPE = "0190a0a0-0000-8000-8000-000000000000"
+JOB = f"{SCOPE}:vip:000000:00000"
+Work = Callable[[Job, JobContext], Awaitable[Outcome]]
+
+
+class Bench:
+    """An executor over an in-memory ledger, with one job function `work`."""
+
+    def __init__(self, work: Work, *, lease_seconds: float = 10.0, **of_function: Any) -> None:
+        self.clock = ManualClock()
+        self.ledger = InMemoryJobLedger(self.clock, lease_seconds)
+        self.held = HeldLeases(lease_seconds)
+        self.open = True
+        function = JobFunction("work", work, **of_function)
+        gate = ScopeGate(self._is_open, remember_seconds=0)
+        self.executor = Executor(
+            self.ledger, table([function]), self.held, gate, worker="w", slots=2
+        )
+
+    async def _is_open(self, _scope: str) -> bool:
+        return self.open
+
+    async def create(self, function: str = "work", **fields: Any) -> None:
+        payload = {"first": 1, "last": 2}
+        await self.ledger.create(
+            [NewJob(JOB, function, "orders", Band.HIGH, payload, scope=SCOPE, **fields)]
+        )
+
+    async def job(self) -> Job:
+        job = await self.ledger.get(JOB)
+        assert job is not None
+        return job
+
+    async def run_once(self) -> Job:
+        await self.executor.deliver(JOB)
+        await eventually(self.idle)
+        return await self.job()
+
+    def idle(self) -> bool:
+        return self.executor.busy == 0
+
+
+async def well(_job: Job, _context: JobContext) -> Outcome:
+    return Succeeded({"processed": 2})
+
+
+async def broken(_job: Job, _context: JobContext) -> Outcome:
+    raise ValueError("no such thing")
+
+
+async def test_a_job_is_claimed_performed_and_settled() -> None:
+    bench = Bench(well)
+    await bench.create()
+    job = await bench.run_once()
+    assert (job.status, job.result, job.deliveries) == (JobStatus.SUCCEEDED, {"processed": 2}, 1)
+    assert len(bench.held) == 0
+
+
+async def test_a_ring_for_a_job_that_is_done_or_unknown_does_nothing() -> None:
+    bench = Bench(well)
+    await bench.create()
+    await bench.run_once()
+    await bench.executor.deliver("unknown:chunk:000000")
+    assert (await bench.run_once()).deliveries == 1
+
+
+async def test_an_exception_is_retried_and_at_last_given_up_with_its_reason() -> None:
+    given: list[str] = []
+
+    async def give_up(_job: Job, _context: JobContext, reason: str) -> Outcome:
+        given.append(reason)
+        return Failed(reason)
+
+    bench = Bench(broken, retry=RetryPolicy(max_attempts=2, base_seconds=1), give_up=give_up)
+    await bench.create()
+    job = await bench.run_once()
+    assert (job.status, job.attempts) == (JobStatus.RETRYING, 1)
+    assert given == []
+    bench.clock.advance(2)
+    assert [bell.job_id for bell in await bench.ledger.release_due(10)] == [JOB]
+    job = await bench.run_once()
+    assert job.status is JobStatus.FAILED
+    assert given == ["ValueError: no such thing"]
+
+
+async def test_a_server_that_is_away_is_no_attempt() -> None:
+    async def unreachable(_job: Job, _context: JobContext) -> Outcome:
+        raise Unavailable("MongoDB did not answer")
+
+    bench = Bench(unreachable, retry=RetryPolicy(max_attempts=1))
+    await bench.create()
+    job = await bench.run_once()
+    assert (job.status, job.attempts) == (JobStatus.RETRYING, 0)
+
+
+async def test_a_job_past_its_deadline_is_stopped() -> None:
+    async def slow(_job: Job, _context: JobContext) -> Outcome:
+        await asyncio.Event().wait()
+        return Succeeded()
+
+    bench = Bench(slow, deadline_seconds=lambda _job: 0.01)
+    await bench.create()
+    job = await bench.run_once()
+    assert job.status is JobStatus.RETRYING
+    assert "took longer than" in str(job.error)
+
+
+async def lose_a_worker(bench: Bench, *, probed: bool = False) -> None:
+    claimed = await bench.ledger.claim(JOB, "a worker that dies")
+    assert claimed is not None
+    assert not probed or await bench.ledger.note_probe(claimed)
+    bench.clock.advance(11)
+    assert await bench.ledger.expire_leases(bench._is_open) == 1
+
+
+async def test_a_suspect_is_run_alone_before_it_is_given_up() -> None:
+    bench = Bench(well)
+    await bench.create(max_deliveries=1)
+    await lose_a_worker(bench)
+    job = await bench.run_once()
+    assert (job.status, job.probes, job.lost) == (JobStatus.SUCCEEDED, 1, 1)
+
+
+@pytest.mark.parametrize("harmless", [True, False])
+async def test_a_job_that_kills_its_worker_even_alone_is_given_up_not_run(harmless: bool) -> None:
+    bench = Bench(broken, probe_first=lambda _job: not harmless)
+    await bench.create(max_deliveries=1)
+    await lose_a_worker(bench)
+    for _ in range(0 if harmless else 2):
+        await lose_a_worker(bench, probed=True)
+    job = await bench.run_once()
+    assert job.status is JobStatus.FAILED
+    assert "its worker was lost" in str(job.error)
+
+
+async def test_nothing_else_runs_beside_a_suspect() -> None:
+    entered, go_on = asyncio.Event(), asyncio.Event()
+    started: list[str] = []
+
+    async def record(job: Job, _context: JobContext) -> Outcome:
+        started.append(job.id)
+        if job.id == JOB:
+            entered.set()
+            await go_on.wait()
+        return Succeeded()
+
+    bench = Bench(record)
+    await bench.create(max_deliveries=1)
+    await lose_a_worker(bench)
+    other = NewJob("other", "work", "orders", Band.HIGH, {})
+    await bench.ledger.create([other])
+    await bench.executor.deliver(JOB)
+    await entered.wait()
+    await bench.executor.deliver(other.id)
+    assert started == [JOB]
+    go_on.set()
+    await eventually(bench.idle)
+    assert started == [JOB, other.id]
+
+
+async def test_a_job_of_a_run_that_is_over_is_cancelled_not_run() -> None:
+    bench = Bench(well)
+    await bench.create()
+    bench.open = False
+    assert (await bench.run_once()).status is JobStatus.CANCELLED
+
+
+async def test_an_unknown_function_is_left_to_another_worker() -> None:
+    bench = Bench(well)
+    await bench.create(function="of a later release")
+    job = await bench.run_once()
+    assert job.status is JobStatus.RETRYING
+    assert "of a later release" in str(job.error)
+
+
+async def test_a_stale_worker_settles_nothing() -> None:
+    entered, go_on = asyncio.Event(), asyncio.Event()
+
+    async def paused(_job: Job, _context: JobContext) -> Outcome:
+        entered.set()
+        await go_on.wait()
+        return Succeeded({"by": "the stale one"})
+
+    bench = Bench(paused)
+    await bench.create()
+    await bench.executor.deliver(JOB)
+    await entered.wait()
+    bench.clock.advance(11)
+    await bench.ledger.expire_leases(bench._is_open)
+    other = await bench.ledger.claim(JOB, "another")
+    assert other is not None
+    go_on.set()
+    await eventually(bench.idle)
+    assert (await bench.job()).status is JobStatus.RUNNING
+    assert await bench.ledger.settle(other, Succeeded({"by": "the other"}))
+    assert (await bench.job()).result == {"by": "the other"}
+
+
+async def test_a_lease_that_the_heartbeat_reports_lost_stops_the_job() -> None:
+    entered, ended = asyncio.Event(), asyncio.Event()
+
+    async def paused(_job: Job, _context: JobContext) -> Outcome:
+        entered.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+        return Succeeded()
+
+    bench = Bench(paused)
+    await bench.create()
+    await bench.executor.deliver(JOB)
+    await entered.wait()
+    await asyncio.to_thread(bench.held.lose, list(bench.held.to_extend(0.0)))
+    await asyncio.wait_for(ended.wait(), 5)
+    await eventually(bench.idle)
+    assert (await bench.job()).status is JobStatus.RUNNING
+
+
+async def test_settling_waits_for_a_server_that_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pedidos_common.execution.executor.SETTLE_PAUSE_SECONDS", 0.001)
+    bench = Bench(well)
+    await bench.create()
+    settle, failures = bench.ledger.settle, iter([True, True])
+
+    async def sometimes(job: Job, outcome: Outcome) -> bool:
+        if next(failures, False):
+            raise Unavailable("away")
+        return await settle(job, outcome)
+
+    monkeypatch.setattr(bench.ledger, "settle", sometimes)
+    assert (await bench.run_once()).status is JobStatus.SUCCEEDED
+
+
+async def test_a_drain_lets_jobs_end_and_takes_no_new_ones() -> None:
+    entered, go_on = asyncio.Event(), asyncio.Event()
+
+    async def paused(_job: Job, context: JobContext) -> Outcome:
+        entered.set()
+        await go_on.wait()
+        return Released() if context.stopping else Succeeded()
+
+    bench = Bench(paused)
+    await bench.create()
+    await bench.executor.deliver(JOB)
+    await entered.wait()
+    draining = asyncio.create_task(bench.executor.drain(5))
+    await eventually(lambda: bench.executor.stopping)
+    assert bench.executor.free_slots() == 0
+    go_on.set()
+    await draining
+    job = await bench.job()
+    assert (job.status, job.lost) == (JobStatus.QUEUED, 0)
+
+
+async def test_a_drain_that_takes_too_long_hands_jobs_back() -> None:
+    entered = asyncio.Event()
+
+    async def endless(_job: Job, _context: JobContext) -> Outcome:
+        entered.set()
+        await asyncio.Event().wait()
+        return Succeeded()
+
+    bench = Bench(endless)
+    await bench.create()
+    await bench.executor.deliver(JOB)
+    await entered.wait()
+    await bench.executor.drain(0.01)
+    job = await bench.job()
+    assert (job.status, job.lost, job.lease) == (JobStatus.QUEUED, 0, None)

@@ -1,0 +1,217 @@
+"""A process that executes jobs: it takes rings while the queue is open, and leaves in order."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+from structlog.testing import capture_logs
+
+from pedidos_common.domain.errors import Unavailable
+from pedidos_common.domain.jobs import Band, Job, JobStatus, NewJob, Outcome, Succeeded
+from pedidos_common.execution import process
+from pedidos_common.execution.process import (
+    ENGINE_TOPIC,
+    Duties,
+    QueueWatch,
+    Surroundings,
+    execute_jobs,
+)
+from pedidos_common.execution.registry import JobContext, JobFunction, table
+from pedidos_common.testing.clock import ManualClock
+from pedidos_common.testing.eventually import eventually
+from pedidos_common.testing.in_memory_controls import (
+    InMemoryLeaseKeeper,
+    InMemoryProcesses,
+    InMemoryQueueState,
+)
+from pedidos_common.testing.in_memory_events import InMemoryEvents
+from pedidos_common.testing.in_memory_jobs import InMemoryJobLedger
+from pedidos_common.testing.in_memory_transport import InMemoryTransport
+
+
+class Bench:
+    """One process over in-memory ports, with one job function that waits for `go`."""
+
+    def __init__(self) -> None:
+        self.clock = ManualClock()
+        self.ledger = InMemoryJobLedger(self.clock)
+        self.processes = InMemoryProcesses(self.clock)
+        self.transport = InMemoryTransport()
+        self.events = InMemoryEvents()
+        self.queue_state = InMemoryQueueState()
+        self.go, self.stop = asyncio.Event(), asyncio.Event()
+        self.go.set()
+        self.counted: list[tuple[str, str]] = []
+
+    async def _work(self, _job: Job, _context: JobContext) -> Outcome:
+        await self.go.wait()
+        return Succeeded()
+
+    async def _is_open(self, _scope: str) -> bool:
+        return True
+
+    @asynccontextmanager
+    async def running(self, drain_seconds: float = 5.0) -> AsyncIterator[asyncio.Task[None]]:
+        keeper = InMemoryLeaseKeeper(self.ledger, self.processes, self.clock)
+        duties = Duties("w", "worker", "host", 1, ["orders"], 2, drain_seconds=drain_seconds)
+        around = Surroundings(
+            self.ledger, keeper, self.transport, self.events, self.queue_state, self._is_open
+        )
+
+        def count(job: Job, outcome: Outcome, _seconds: float) -> None:
+            self.counted.append((job.id, type(outcome).__name__))
+
+        functions = table([JobFunction("work", self._work)])
+        task = asyncio.create_task(execute_jobs(duties, around, functions, self.stop, count))
+        try:
+            yield task
+        finally:
+            self.go.set()
+            self.stop.set()
+            await asyncio.wait_for(task, 10.0)
+
+    async def ring(self, *numbers: int) -> None:
+        jobs = [NewJob(f"j{number}", "work", "orders", Band.NORMAL, {}) for number in numbers]
+        await self.transport.ring(await self.ledger.create(jobs))
+
+    def is_(self, number: int, status: JobStatus) -> Callable[[], Awaitable[bool]]:
+        async def stands() -> bool:
+            job = await self.ledger.get(f"j{number}")
+            return job is not None and job.status is status
+
+        return stands
+
+
+async def test_a_ring_is_executed_counted_and_told() -> None:
+    bench = Bench()
+    async with bench.running():
+        await bench.ring(1)
+        await eventually(bench.is_(1, JobStatus.SUCCEEDED))
+        await eventually(lambda: bench.counted == [("j1", "Succeeded")])
+        await eventually(lambda: ENGINE_TOPIC in bench.events.published)
+        (seen,) = await bench.processes.live(60)
+        assert (seen.report.name, list(seen.report.queues), seen.report.slots) == (
+            "w",
+            ["orders"],
+            2,
+        )
+    assert await bench.processes.live(60) == []  # it took leave
+
+
+async def test_it_takes_no_more_than_it_has_slots() -> None:
+    bench = Bench()
+    bench.go.clear()
+    async with bench.running():
+        await bench.ring(1, 2, 3)
+        await eventually(bench.is_(2, JobStatus.RUNNING))
+        await asyncio.sleep(0.05)
+        assert await bench.transport.depth("orders") == 1
+        bench.go.set()
+        await eventually(bench.is_(3, JobStatus.SUCCEEDED))
+
+
+@pytest.mark.parametrize("state", ["paused", "closed"])
+async def test_nothing_is_taken_while_the_queue_is_not_running(
+    state: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "STATE_POLL_SECONDS", 0.01)
+    bench = Bench()
+    await bench.queue_state.write(state)
+    async with bench.running():
+        await bench.ring(1)
+        await asyncio.sleep(0.1)
+        assert await bench.transport.depth("orders") == 1
+        await bench.queue_state.write("running")
+        await eventually(bench.is_(1, JobStatus.SUCCEEDED))
+
+
+async def test_a_stop_lets_running_jobs_end_and_takes_no_new_one() -> None:
+    bench = Bench()
+    bench.go.clear()
+    async with bench.running() as task:
+        await bench.ring(1)
+        await eventually(bench.is_(1, JobStatus.RUNNING))
+        bench.stop.set()
+        await asyncio.sleep(0)
+        await bench.ring(2)
+        await asyncio.sleep(0.05)
+        assert not task.done()
+        bench.go.set()
+    assert await bench.is_(1, JobStatus.SUCCEEDED)()
+    assert await bench.is_(2, JobStatus.QUEUED)()
+
+
+async def test_what_does_not_end_in_time_is_handed_back() -> None:
+    bench = Bench()
+    bench.go.clear()
+    async with bench.running(drain_seconds=0.05) as task:
+        await bench.ring(1)
+        await eventually(bench.is_(1, JobStatus.RUNNING))
+        bench.stop.set()
+        await asyncio.wait_for(asyncio.shield(task), 10.0)
+        assert await bench.is_(1, JobStatus.QUEUED)()
+
+
+async def test_a_ring_that_was_taken_when_the_stop_came_is_not_left_to_its_lease() -> None:
+    bench = Bench()
+    claim, asked, answer = bench.ledger.claim, asyncio.Event(), asyncio.Event()
+
+    async def slow(job_id: str, worker: str) -> Job | None:
+        asked.set()
+        await answer.wait()
+        return await claim(job_id, worker)
+
+    bench.ledger.claim = slow  # type: ignore[method-assign]
+    async with bench.running():
+        await bench.ring(1)
+        await asked.wait()
+        bench.stop.set()
+        await asyncio.sleep(0.02)
+        answer.set()
+    assert await bench.is_(1, JobStatus.SUCCEEDED)()
+
+
+async def test_a_receiver_that_fails_is_started_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "RECEIVER_PAUSE_SECONDS", 0.01)
+    bench = Bench()
+    receive, failures = bench.transport.receive, [ValueError("a bug"), ValueError("again")]
+
+    async def failing(*args: object) -> None:
+        if failures:
+            raise failures.pop()
+        await receive(*args)  # type: ignore[arg-type]
+
+    bench.transport.receive = failing  # type: ignore[method-assign, assignment]
+    with capture_logs() as lines:
+        async with bench.running():
+            await bench.ring(1)
+            await eventually(bench.is_(1, JobStatus.SUCCEEDED))
+    assert [line["event"] for line in lines].count("receiver_failed") == 2
+
+
+async def test_the_last_known_queue_state_holds_while_it_can_not_be_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(process, "STATE_POLL_SECONDS", 0.005)
+    state = InMemoryQueueState()
+    watch = QueueWatch(state)
+    assert not watch.is_open()  # not before it is known
+    with capture_logs():
+        running = asyncio.create_task(watch.run())
+        await eventually(watch.is_open)
+        reads: list[int] = []
+
+        async def away() -> str:
+            reads.append(1)
+            raise Unavailable("away") if len(reads) % 2 else ValueError("a bug")
+
+        read, state.read = state.read, away  # type: ignore[method-assign]
+        await eventually(lambda: len(reads) > 3)
+        assert watch.is_open()
+        state.read = read  # type: ignore[method-assign]
+        await state.write("paused")
+        await eventually(lambda: not watch.is_open())
+        running.cancel()

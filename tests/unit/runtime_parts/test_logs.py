@@ -1,0 +1,234 @@
+"""Structured log lines, and every way that they go."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import logging
+import threading
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import structlog
+
+from pedidos_common.domain.errors import Unavailable
+from pedidos_common.ports import LogLine
+from pedidos_common.runtime.log_files import BoundedFile
+from pedidos_common.runtime.log_shipping import LONGEST_LINE, LogShipper, shortened
+from pedidos_common.runtime.logging import Logs, configure_logging
+from pedidos_common.runtime.settings import LogSettings
+from pedidos_common.testing.eventually import eventually
+
+log = structlog.get_logger("test")
+
+Lines = Callable[[], list[dict[str, Any]]]
+
+
+@contextmanager
+def logging_to(
+    stream: io.StringIO, settings: LogSettings, process: str = "worker-1"
+) -> Iterator[Logs]:
+    root = logging.getLogger()
+    level = root.level
+    logs = configure_logging(settings, "worker", process, stream)
+    try:
+        yield logs
+    finally:
+        logs.close()
+        root.setLevel(level)
+        structlog.reset_defaults()
+        structlog.contextvars.clear_contextvars()
+
+
+@pytest.fixture
+def lines() -> Iterator[Lines]:
+    stream = io.StringIO()
+    with logging_to(stream, LogSettings()):
+        yield lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
+
+
+class Gathering:
+    """A gathering that can be away."""
+
+    def __init__(self) -> None:
+        self.lines: list[LogLine] = []
+        self.away = False
+
+    async def append(self, lines: Sequence[LogLine]) -> None:
+        if self.away:
+            raise Unavailable("gone")
+        self.lines += lines
+
+    async def newest(
+        self, limit: int, level: str | None = None, service: str | None = None
+    ) -> Sequence[str]:
+        return [line.text for line in self.lines[-limit:]]
+
+    async def clear(self) -> None:
+        self.lines.clear()
+
+
+def test_a_line_says_what_when_and_by_whom(lines: Lines) -> None:
+    with structlog.contextvars.bound_contextvars(runId="r1", jobId="j1"):
+        log.info("batch_processed", orders=3, queue="orders")
+    (line,) = lines()
+    stamp = line.pop("timestamp")
+    assert datetime.fromisoformat(stamp).utcoffset() is not None
+    assert stamp.endswith("Z")
+    assert len(stamp) == len("2026-01-01T00:00:00.000Z")
+    assert line == {
+        "event": "batch_processed",
+        "level": "info",
+        "service": "worker",
+        "process": "worker-1",
+        "runId": "r1",
+        "jobId": "j1",
+        "orders": 3,
+        "queue": "orders",
+    }
+
+
+def test_the_logging_of_libraries_goes_the_same_way(lines: Lines) -> None:
+    logging.getLogger("pymongo.pool").warning("lost %s", "a connection", extra={"host": "h"})
+    logging.getLogger("arq.worker").info("one for every job")
+    logging.getLogger("uvicorn.access").info("one for every request")
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        warnings.warn("be warned", UserWarning, stacklevel=1)
+    first, second = lines()
+    assert (first["event"], first["host"], first["level"]) == ("lost a connection", "h", "warning")
+    assert first["service"] == "worker"
+    assert "be warned" in second["event"]
+
+
+def fail(reason: str) -> None:
+    raise RuntimeError(reason)
+
+
+def test_an_exception_is_one_bounded_line(lines: Lines) -> None:
+    try:
+        fail("redis://u:hunter2@h " + "x" * 20_000 + " the end")
+    except RuntimeError:
+        log.exception("job_failed")
+        logging.getLogger("lib").exception("failed too")
+    for line in lines():
+        assert line["level"] == "error"
+        assert line["exception"].endswith("the end")
+        assert len(line["exception"]) <= 6_000
+
+
+def test_secrets_are_hidden(lines: Lines) -> None:
+    log.warning("server_not_reached", address="redis://u:hunter2@h", password="hunter2")
+    logging.getLogger("lib").warning("at mongodb://u:hunter2@h")
+    assert "hunter2" not in json.dumps(lines())
+    assert lines()[0]["password"] == "***"
+    assert lines()[0]["address"] == "redis://u:***@h"
+
+
+def test_levels_and_odd_values(lines: Lines) -> None:
+    log.debug("not_shown")
+    log.info("odd", value={1, 2}.__class__, path=Path("x"), text="é\n")
+    (line,) = lines()
+    assert line["path"] == "x"
+    assert line["text"] == "é\n"
+
+
+async def test_lines_are_shipped_in_order_and_flushed() -> None:
+    gathering = Gathering()
+    with logging_to(io.StringIO(), LogSettings()) as logs:
+        for number in range(1200):
+            log.info("counted", n=number)
+        shipping = asyncio.create_task(logs.ship(gathering))
+        await eventually(lambda: len(gathering.lines) == 1200)
+        shipping.cancel()
+        await asyncio.gather(shipping, return_exceptions=True)
+        log.warning("last")
+        await logs.ship_rest(gathering)
+    assert [json.loads(line.text)["n"] for line in gathering.lines[:-1]] == list(range(1200))
+    assert gathering.lines[-1].level == "warning"
+    assert gathering.lines[-1].service == "worker"
+    assert logs.dropped == 0
+
+
+async def test_an_outage_of_the_gathering_keeps_the_newest_lines() -> None:
+    gathering, shipper = Gathering(), LogShipper("worker", waiting_lines=100)
+    gathering.away = True
+    shipping = asyncio.create_task(shipper.run(gathering))
+    await asyncio.sleep(0)
+    for number in range(250):
+        shipper.emit(logging.LogRecord("x", logging.INFO, "", 0, str(number), None, None))
+    assert shipper.dropped == 150
+    await asyncio.sleep(0)
+    gathering.away = False
+    await eventually(lambda: len(gathering.lines) >= 100)
+    shipping.cancel()
+    await asyncio.gather(shipping, return_exceptions=True)
+    texts = [line.text for line in gathering.lines]
+    assert texts[-1] == "249"
+    assert len(texts) + shipper.dropped == 250
+
+
+async def test_backend_logs_off_gathers_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BACKEND_LOGS", "false")
+    gathering = Gathering()
+    with logging_to(io.StringIO(), LogSettings()) as logs:
+        log.info("seen_nowhere")
+        await logs.ship(gathering)
+        await logs.ship_rest(gathering)
+    assert gathering.lines == []
+
+
+def test_a_long_line_stays_json() -> None:
+    line = shortened(json.dumps({"event": "e", "exception": "x" * 50_000, "n": 1}))
+    assert len(line) <= LONGEST_LINE
+    assert json.loads(line)["event"] == "e"
+    assert json.loads(line)["n"] == 1
+    assert len(shortened("x" * 50_000)) == LONGEST_LINE
+
+
+def test_files_hold_their_levels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOG_DIR", str(tmp_path / "logs"))
+    with logging_to(io.StringIO(), LogSettings()):
+        log.info("all_well")
+        log.warning("take_care")
+        log.error("broken")
+        thread = threading.Thread(target=log.error, args=("broken_in_a_thread",))
+        thread.start()
+        thread.join()
+
+    def events(name: str) -> list[str]:
+        text = (tmp_path / "logs" / name).read_text()
+        return [json.loads(line)["event"] for line in text.splitlines()]
+
+    assert events("log.messages") == ["all_well", "take_care", "broken", "broken_in_a_thread"]
+    assert events("warn.messages") == ["take_care"]
+    assert events("errors.messages") == ["broken", "broken_in_a_thread"]
+
+
+def test_a_full_file_is_set_aside_even_when_shared(tmp_path: Path) -> None:
+    path = tmp_path / "log.messages"
+    writers = [BoundedFile(path, logging.DEBUG, largest_bytes=1000) for _process in range(2)]
+    for number in range(100):
+        record = logging.LogRecord("x", logging.INFO, "", 0, f"line {number:05}", None, None)
+        writers[number % 2].emit(record)
+    for writer in writers:
+        writer.close()
+    assert path.stat().st_size <= 1012
+    both = (tmp_path / "log.messages.1").read_text() + path.read_text()
+    assert both.splitlines() == [
+        f"line {number:05}" for number in range(100 - len(both) // 11, 100)
+    ]
+
+
+def test_configuring_twice_does_not_double_lines() -> None:
+    first, second = io.StringIO(), io.StringIO()
+    with logging_to(first, LogSettings()), logging_to(second, LogSettings(), "worker-2"):
+        log.info("once")
+    assert first.getvalue() == ""
+    assert json.loads(second.getvalue())["process"] == "worker-2"

@@ -1,0 +1,181 @@
+"""A batch over in-memory orders: each order ends once, neighbours do not matter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+from pedidos_common.domain.errors import PermanentOrderError
+from pedidos_common.domain.ids import OrderRange, new_run_id, order_id, sequence_of
+from pedidos_common.domain.jobs import (
+    Band,
+    Failed,
+    Job,
+    JobStatus,
+    Outcome,
+    Released,
+    Retry,
+    RetryPolicy,
+    Succeeded,
+)
+from pedidos_common.domain.orders import Order, Priority, StatusCounts, Tier
+from pedidos_common.testing.clock import ManualClock
+from pedidos_common.testing.in_memory_orders import InMemoryOrderStore, PlainChunk
+from pedidos_worker.handlers import Answer, BuiltInHandler, OrderHandler
+from pedidos_worker.process_batch import BatchProcessing
+
+RUN = new_run_id(1, 1)
+SIZE = 20
+
+
+@dataclass
+class Context:
+    fence: datetime
+    stopping: bool = False
+
+    def ensure_held(self) -> None:
+        return
+
+
+@dataclass
+class Scripted:
+    """A handler that answers by a function of the order's sequence."""
+
+    answer_of: Callable[[int], Answer]
+    name: str = "scripted"
+    slice_size: int = 6
+
+    async def answer(self, orders: Sequence[Order]) -> Sequence[Answer]:
+        return [self.answer_of(sequence_of(order.id)) for order in orders]
+
+
+class Bench:
+    def __init__(self, handler: OrderHandler, max_attempts: int = 3) -> None:
+        self.clock = ManualClock()
+        self.store = InMemoryOrderStore(self.clock)
+        self.whole = OrderRange(RUN, 1, SIZE)
+        self.batch = BatchProcessing(
+            self.store, handler, RetryPolicy(max_attempts, base_seconds=1), 30
+        )
+        self.context = Context(self.clock() + timedelta(seconds=10))
+        payload = {"runId": str(RUN), "priority": "VIP", "first": 1, "last": SIZE}
+        self.job = Job(
+            f"{RUN}:vip:000000:00000",
+            "orders.process_batch",
+            "orders",
+            Band.HIGH,
+            payload,
+            JobStatus.RUNNING,
+            datetime(2026, 1, 1, tzinfo=UTC),
+            deliveries=1,
+        )
+
+    async def fill(self) -> None:
+        orders = [
+            Order(
+                order_id(RUN, n), "Ana", Decimal("1.00"), Tier.DIAMANTE, Priority.VIP, self.clock()
+            )
+            for n in range(1, SIZE + 1)
+        ]
+        await self.store.insert_chunk(PlainChunk(self.whole, orders), redelivered=False)
+
+    async def run(self) -> Outcome:
+        outcome = await self.batch.perform(self.job, self.context)
+        self.job = replace(self.job, deliveries=self.job.deliveries + 1)
+        return outcome
+
+    async def counts(self) -> StatusCounts:
+        return await self.store.count(self.whole)
+
+
+async def test_the_built_in_handler_takes_the_whole_batch_in_one_write() -> None:
+    bench = Bench(BuiltInHandler())
+    await bench.fill()
+    outcome = await bench.run()
+    assert outcome == Succeeded({"processed": SIZE, "failed": 0, "handler": "builtin"})
+    record = await bench.store.get(order_id(RUN, 1))
+    assert record is not None
+    assert record.observacoes == "enviado com prioridade"
+
+
+async def test_a_batch_that_is_run_again_changes_and_reports_the_same() -> None:
+    bench = Bench(BuiltInHandler())
+    await bench.fill()
+    assert await bench.run() == await bench.run()
+
+
+async def test_one_orders_failure_does_not_fail_its_neighbours() -> None:
+    def answer(sequence: int) -> Answer:
+        if sequence == 7:
+            return PermanentOrderError("blocked")
+        return ValueError("later") if sequence in {3, 9} else None
+
+    bench = Bench(Scripted(answer))
+    await bench.fill()
+    outcome = await bench.run()
+    assert isinstance(outcome, Retry)
+    assert outcome.result["processed"] == SIZE - 3
+    assert await bench.counts() == StatusCounts(pendente=2, processado=SIZE - 3, falhou=1)
+    await bench.run()
+    outcome = await bench.run()
+    assert outcome == Succeeded({"processed": SIZE - 3, "failed": 3, "handler": "scripted"})
+
+
+async def test_an_order_that_fails_once_is_processed_the_next_time() -> None:
+    seen: set[int] = set()
+
+    def answer(sequence: int) -> Answer:
+        if sequence % 5 == 0 and sequence not in seen:
+            seen.add(sequence)
+            return ConnectionError("provider away")
+        return "texto" if sequence % 2 else None
+
+    bench = Bench(Scripted(answer))
+    await bench.fill()
+    assert isinstance(await bench.run(), Retry)
+    assert await bench.run() == Succeeded({"processed": SIZE, "failed": 0, "handler": "scripted"})
+    record = await bench.store.get(order_id(RUN, 5))
+    assert record is not None
+    assert (record.order.attempts, record.observacoes) == (2, "texto")
+
+
+async def test_a_batch_past_the_end_of_its_lease_writes_nothing() -> None:
+    bench = Bench(BuiltInHandler())
+    await bench.fill()
+    bench.clock.advance(11)
+    await bench.run()
+    assert (await bench.counts()).pendente == SIZE
+
+
+async def test_a_draining_worker_hands_the_batch_back_between_slices() -> None:
+    bench = Bench(Scripted(lambda _sequence: None))
+    await bench.fill()
+    bench.context.stopping = True
+    assert await bench.run() == Released()
+
+
+async def test_a_batch_that_kills_workers_is_split_to_the_last_order() -> None:
+    bench = Bench(BuiltInHandler())
+    await bench.fill()
+    killer = replace(bench.job, lost=3, max_deliveries=3)
+    outcome = await bench.batch.give_up(killer, bench.context, "its worker was lost 3 times")
+    assert isinstance(outcome, Succeeded)
+    parts = outcome.result["split"]
+    assert [n for first, last in parts for n in range(first, last + 1)] == list(range(1, SIZE + 1))
+    single = replace(killer, id=f"{killer.id}/0", payload={**killer.payload, "last": 1})
+    outcome = await bench.batch.give_up(single, bench.context, "its worker was lost 3 times")
+    assert isinstance(outcome, Failed)
+    assert outcome.result["failed"] == 1
+    record = await bench.store.get(order_id(RUN, 1))
+    assert record is not None
+    assert (record.status, record.error) == ("falhou", "its worker was lost 3 times")
+
+
+async def test_a_batch_that_fails_for_good_leaves_no_order_open() -> None:
+    bench = Bench(BuiltInHandler())
+    await bench.fill()
+    outcome = await bench.batch.give_up(bench.job, bench.context, "a bug")
+    assert isinstance(outcome, Failed)
+    assert (await bench.counts()).falhou == SIZE

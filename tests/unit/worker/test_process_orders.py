@@ -1,0 +1,170 @@
+"""Single orders that are sent again: each ends once, whatever happens to its neighbours."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+from pedidos_common.domain.errors import PermanentOrderError
+from pedidos_common.domain.ids import OrderRange, new_run_id, order_id, sequence_of
+from pedidos_common.domain.jobs import (
+    Band,
+    Failed,
+    Job,
+    JobStatus,
+    Outcome,
+    Released,
+    Retry,
+    RetryPolicy,
+    Succeeded,
+)
+from pedidos_common.domain.orders import Order, Priority, Tier
+from pedidos_common.testing.clock import ManualClock
+from pedidos_common.testing.in_memory_orders import InMemoryOrderStore, PlainChunk
+from pedidos_worker.handlers import Answer
+from pedidos_worker.process_orders import OrderProcessing
+
+RUN = new_run_id(1, 1)
+
+
+@dataclass
+class Context:
+    fence: datetime
+    stopping: bool = False
+
+    def ensure_held(self) -> None:
+        return
+
+
+@dataclass
+class Scripted:
+    """Answers by the order's sequence, and notes which orders it was given together."""
+
+    answer_of: Callable[[int], Answer] = lambda _sequence: None
+    name: str = "scripted"
+    slice_size: int = 4
+    given: list[list[int]] = field(default_factory=list)
+
+    async def answer(self, orders: Sequence[Order]) -> Sequence[Answer]:
+        self.given.append([sequence_of(order.id) for order in orders])
+        return [self.answer_of(sequence_of(order.id)) for order in orders]
+
+
+class Bench:
+    """Ten orders, nine of which a job names."""
+
+    def __init__(self, handler: Scripted) -> None:
+        self.clock = ManualClock()
+        self.store = InMemoryOrderStore(self.clock)
+        self.context = Context(self.clock() + timedelta(seconds=10))
+        self.singles = OrderProcessing(self.store, handler, RetryPolicy(2, 1), 30)
+        payload = {"orderIds": [str(order_id(RUN, n)) for n in range(1, 10)]}
+        self.job = Job(
+            "redrive:1",
+            "orders.process_orders",
+            "orders",
+            Band.NORMAL,
+            payload,
+            JobStatus.RUNNING,
+            datetime(2026, 1, 1, tzinfo=UTC),
+            deliveries=1,
+        )
+
+    async def run(self) -> Outcome:
+        if not self.store._records:
+            await self._fill()
+        return await self.singles.perform(self.job, self.context)
+
+    async def _fill(self) -> None:
+        orders = [
+            Order(order_id(RUN, n), "Ana", Decimal("1.00"), Tier.OURO, Priority.NORMAL, START)
+            for n in range(1, 11)
+        ]
+        chunk = PlainChunk(OrderRange(RUN, 1, 10), orders)
+        await self.store.insert_chunk(chunk, redelivered=False)
+
+    async def status(self, number: int) -> str:
+        record = await self.store.get(order_id(RUN, number))
+        assert record is not None
+        return str(record.status)
+
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def result(processed: int, failed: int) -> dict[str, object]:
+    return {"processed": processed, "failed": failed, "handler": "scripted"}
+
+
+async def test_the_named_orders_are_processed_and_no_other() -> None:
+    handler = Scripted()
+    bench = Bench(handler)
+    assert await bench.run() == Succeeded(result(9, 0))
+    assert await bench.status(10) == "pendente"
+    assert [len(given) for given in handler.given] == [4, 4, 1]  # as many as it wants at once
+
+
+async def test_a_job_that_is_run_again_changes_and_reports_the_same() -> None:
+    bench = Bench(Scripted())
+    assert await bench.run() == await bench.run()
+
+
+async def test_failures_are_tried_again_alone_and_at_last_dead() -> None:
+    def answer(sequence: int) -> Answer:
+        if sequence == 2:
+            return PermanentOrderError("blocked")
+        return ValueError("later") if sequence == 5 else None
+
+    handler = Scripted(answer)
+    bench = Bench(handler)
+    outcome = await bench.run()
+    assert isinstance(outcome, Retry)
+    assert outcome.result == result(7, 1)
+    handler.given.clear()
+    assert await bench.run() == Succeeded(result(7, 2))
+    assert [given for given in handler.given if given] == [[5]]
+
+
+async def test_what_was_not_written_in_time_is_left_open() -> None:
+    bench = Bench(Scripted())
+    bench.clock.advance(11)
+    assert isinstance(await bench.run(), Retry)
+    assert await bench.status(1) == "pendente"
+
+
+async def test_a_draining_worker_hands_the_job_back() -> None:
+    bench = Bench(Scripted())
+    bench.context.stopping = True
+    assert await bench.run() == Released()
+
+
+async def test_after_a_lost_worker_orders_go_one_by_one_there_and_back() -> None:
+    handler = Scripted()
+    bench = Bench(handler)
+    bench.job = replace(bench.job, lost=1)
+    await bench.run()
+    assert handler.given == [[n] for n in range(9, 0, -1)]
+    handler = Scripted()
+    bench = Bench(handler)
+    bench.job = replace(bench.job, lost=2)
+    await bench.run()
+    assert handler.given == [[n] for n in range(1, 10)]
+
+
+async def test_giving_up_leaves_no_order_open() -> None:
+    bench = Bench(Scripted(lambda n: ValueError("x") if n == 3 else None))
+    await bench.run()
+    outcome = await bench.singles.give_up(bench.job, bench.context, "its worker was lost")
+    assert outcome == Failed("its worker was lost", result(8, 1))
+    again = await bench.singles.give_up(bench.job, bench.context, "its worker was lost")
+    assert again == Succeeded(result(8, 1))
+
+
+async def test_giving_up_too_late_settles_nothing() -> None:
+    bench = Bench(Scripted(lambda n: ValueError("x") if n == 3 else None))
+    await bench.run()
+    bench.clock.advance(11)
+    outcome = await bench.singles.give_up(bench.job, bench.context, "its worker was lost")
+    assert isinstance(outcome, Retry)
