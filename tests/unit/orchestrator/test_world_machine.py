@@ -242,10 +242,14 @@ class Life(RuleBasedStateMachine):
         try:
             self.do(self._end_well())
         finally:
-            for task in asyncio.all_tasks(self.loop):
-                task.cancel()
-            self.loop.run_until_complete(asyncio.sleep(0))
+            self.do(self._end_tasks())
             self.loop.close()
+
+    async def _end_tasks(self) -> None:
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
 
     async def _end_well(self) -> None:
         """Once nothing goes wrong any more, the newest run gets to its end."""

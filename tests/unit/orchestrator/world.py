@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from pedidos_common.domain.ids import OrderRange, new_run_id, order_id, sequence_of
+from pedidos_common.domain.ids import OrderRange, new_run_id, order_id, run_of, sequence_of
 from pedidos_common.domain.jobs import Job, JobStatus, Outcome, RetryPolicy, Succeeded
 from pedidos_common.domain.orders import Order, Priority, StatusCounts, Tier, priority_of
 from pedidos_common.domain.pipeline import Limits
@@ -217,7 +217,9 @@ class World:
         """Note every NORMAL batch that is taken before each VIP order had a final state."""
         if job.payload.get("priority") != Priority.NORMAL:
             return
-        vip = [r for r in self.orders._all() if r.order.priority is Priority.VIP]
+        run = UUID(job.payload["runId"])
+        mine = [r for r in self.orders._all() if run_of(r.order.id) == run]
+        vip = [r for r in mine if r.order.priority is Priority.VIP]
         if any(r.status == "pendente" and r.failed_at is None for r in vip):
             self.breaches.append(job.id)
 
@@ -278,7 +280,9 @@ class World:
 
     def hold(self, holds: Callable[[Job], bool]) -> None:
         """Make such jobs wait, in the middle of their work, until `let_go`."""
-        self._holds, self._gate = holds, asyncio.Event()
+        self._holds = holds
+        if self._gate.is_set():
+            self._gate = asyncio.Event()
 
     def let_go(self) -> None:
         self._holds = never

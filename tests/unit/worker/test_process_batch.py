@@ -149,6 +149,16 @@ async def test_a_batch_past_the_end_of_its_lease_writes_nothing() -> None:
     assert (await bench.counts()).pendente == SIZE
 
 
+async def test_a_failure_that_was_not_written_in_time_is_not_settled() -> None:
+    bench = Bench(Scripted(lambda _sequence: PermanentOrderError("blocked")))
+    await bench.fill()
+    bench.clock.advance(11)
+    outcome = await bench.run()
+    assert isinstance(outcome, Retry)
+    assert outcome.result["failed"] == 0
+    assert (await bench.counts()).pendente == SIZE
+
+
 async def test_a_draining_worker_hands_the_batch_back_between_slices() -> None:
     bench = Bench(Scripted(lambda _sequence: None))
     await bench.fill()

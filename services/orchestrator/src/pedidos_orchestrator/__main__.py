@@ -67,6 +67,7 @@ async def _serve(
     registry: CollectorRegistry = new_registry()
     watch_dropped_logs(registry, lambda: logs.dropped)
     async with connected(settings, name) as connections:
+        write_port_file(settings.port_file, port_of(listening))
         deps = deps_of(settings, connections, registry)
         server = _server(create_app(deps, api_settings_of(settings)))
         acting = {
@@ -75,7 +76,6 @@ async def _serve(
             "memory": log_memory(settings),
         }
         serving = asyncio.create_task(server.serve([listening]))
-        write_port_file(settings.port_file, port_of(listening))
         log.info("api_started", host=settings.host, port=port_of(listening))
         _warn_if_open(settings)
         async with running(acting):

@@ -70,8 +70,7 @@ def _total_ms(run: Run) -> int | None:
 def estimate(run: Run) -> dict[str, Any]:
     """Time left by recent speed and what is left in each phase; null until there is a basis.
 
-    Orders that are still to be written count one writing and one processing; what each costs
-    comes from recent speed, and where a phase has not begun, from the other work's speed.
+    An order that is still to be written counts one writing and one processing.
     """
     live = run.live
     vip, normal = _lanes(run)
@@ -83,14 +82,32 @@ def estimate(run: Run) -> dict[str, Any]:
         return {"estimatedMs": 0, "progressPercent": 100.0}
     if not run.active or not live:
         return {"estimatedMs": None, "progressPercent": percent if live else None}
-    writing = float(live.get("generationSpeed") or 0.0)
-    working = float(vip["speed"]) + float(normal["speed"])
+    writing = _writing_speed(live)
+    working = _working_speed(vip, normal, writing)
     to_write, to_work = max(0, target - generated), max(0, target - done)
-    if (to_write and not writing) or (to_work and not (working or writing)):
+    if (to_write and not writing) or (to_work and not working):
         return {"estimatedMs": None, "progressPercent": percent}
     seconds = to_write / writing if to_write else 0.0
-    seconds += to_work / (working or writing) if to_work else 0.0
+    seconds += to_work / working if to_work else 0.0
     return {"estimatedMs": round(seconds * 1000), "progressPercent": percent}
+
+
+def _writing_speed(live: Mapping[str, Any]) -> float:
+    """Orders written a second: now, or on the whole once generation is over."""
+    now = float(live.get("generationSpeed") or 0.0)
+    average = _rate(int(live.get("generated", 0)), live.get("generationMs"))
+    return now or average or 0.0
+
+
+def _working_speed(vip: Mapping[str, Any], normal: Mapping[str, Any], writing: float) -> float:
+    """Orders processed a second, as far as that is known.
+
+    While generation goes on VIP orders can't go faster than they come. Where they keep up, the
+    speed of writing says more of what workers could do than theirs.
+    """
+    speed = float(normal["speed"]) or float(vip["speed"])
+    keeps_up = 2 * _done(vip) >= int(vip["expected"]) > 0
+    return max(speed, writing) if keeps_up and not normal["speed"] else speed
 
 
 def status_of(run: Run | None, queue_state: str) -> dict[str, Any]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import Sequence
 
 from pedidos_common.execution.registry import JobFunction
 from pedidos_common.runtime.connections import Connections
+from pedidos_common.runtime.giving_up import give_up
 from pedidos_common.runtime.job_service import run_job_service
-from pedidos_common.runtime.load_settings import EXIT_WRONG_SETTING, load
+from pedidos_common.runtime.load_settings import load
 from pedidos_worker.handlers import HandlerNotUsable
 from pedidos_worker.settings import WorkerSettings
 from pedidos_worker.wiring import functions_of, handler_of, service_of
@@ -21,8 +21,7 @@ def main() -> None:
     try:
         handler = handler_of(settings)
     except HandlerNotUsable as error:
-        sys.stderr.write(f"Can't start: {error}\n")
-        raise SystemExit(EXIT_WRONG_SETTING) from None
+        give_up(f": {error}")
 
     def functions(connections: Connections) -> Sequence[JobFunction]:
         return functions_of(settings, handler, connections)

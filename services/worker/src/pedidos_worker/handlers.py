@@ -28,6 +28,7 @@ from pedidos_common.domain.errors import PedidosError
 from pedidos_common.domain.orders import Order
 
 BUILT_IN = "builtin"
+LONGEST_REASON = 300
 _BULK_MARK = "__pedidos_bulk__"
 Answer = str | None | BaseException
 F = TypeVar("F", bound=Callable[..., Any])
@@ -152,9 +153,11 @@ def _resolve(spec: str) -> Callable[..., Awaitable[Any]]:
     module_name, _, attribute = spec.partition(":")
     try:
         found = getattr(importlib.import_module(module_name), attribute)
-    except (ImportError, AttributeError, ValueError) as error:
+    except Exception as error:
+        # a module runs when it is imported, so whatever is wrong with it comes out here
+        reason = f"{type(error).__name__}: {error}"[:LONGEST_REASON]
         raise HandlerNotUsable(
-            f"ORDER_HANDLER={spec!r} can't be loaded ({error}): "
+            f"ORDER_HANDLER={spec!r} can't be loaded ({reason}): "
             "name it package.module:attribute and put the package into the worker's image"
         ) from error
     target = found if inspect.isroutine(found) else type(found).__call__

@@ -41,13 +41,14 @@ def range_of(job: Job) -> OrderRange:
 
 async def write_verdicts(
     store: OrderStore, orders: Sequence[Order], verdicts: Verdicts, context: JobContext
-) -> int:
+) -> tuple[int, int]:
     """Write a slice's verdicts; `orders` are all pendente ones between the first and the last.
 
-    Returns how many orders changed for good.
+    Returns how many orders became processado and falhou; a write that the lease's end forestalled
+    counts nothing.
     """
     context.ensure_held()
-    changed = 0
+    changed = failed = 0
     if verdicts.alike is not None:
         run_id = UUID(int=orders[0].id.int - sequence_of(orders[0].id))
         covered = OrderRange(run_id, sequence_of(orders[0].id), sequence_of(orders[-1].id))
@@ -56,8 +57,10 @@ async def write_verdicts(
         )
     changed += await store.mark_each(verdicts.others, context.fence)
     if verdicts.failures:
-        await store.mark_failures(verdicts.failures, context.fence)
-    return changed
+        written = await store.mark_failures(verdicts.failures, context.fence)
+        if written == len(verdicts.failures):
+            failed = sum(failure.final for failure in verdicts.failures)
+    return changed, failed
 
 
 class BatchProcessing:
@@ -114,8 +117,8 @@ class BatchProcessing:
                 return Released()
             verdicts = judge(orders, await self._handler.answer(orders), self._retry)
             async with self._writes:
-                changed += await write_verdicts(self._store, orders, verdicts, context)
-            failed += sum(failure.final for failure in verdicts.failures)
+                written = await write_verdicts(self._store, orders, verdicts, context)
+            changed, failed = changed + written[0], failed + written[1]
             wait = _longest(wait, verdicts.retry_seconds)
             left = OrderRange(left.run_id, sequence_of(orders[-1].id) + 1, left.last)
         return await self._outcome(job, changed, failed, wait)

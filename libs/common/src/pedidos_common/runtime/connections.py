@@ -76,19 +76,19 @@ async def wait_for_servers(
     """Wait until both servers answer and the collections are there; False when told to stop."""
 
     async def prepare() -> None:
+        await mongo.check_there(connections.database)
         await ensure_indexes(connections.database)
 
     async def ring_once() -> None:
         await redis_client.check_writable(connections.redis, connections.key_prefix)
 
-    for name, address, check, setting in (
-        ("MongoDB", settings.mongo_address, prepare, "MONGO_URI"),
-        ("Redis", settings.redis_address, ring_once, "REDIS_URL"),
-    ):
-        if not await until_reachable(name, address, check, setting, stop):
-            return False
-    await _report_eviction(connections)
-    return True
+    both = await asyncio.gather(
+        until_reachable("MongoDB", settings.mongo_address, prepare, "MONGO_URI", stop),
+        until_reachable("Redis", settings.redis_address, ring_once, "REDIS_URL", stop),
+    )
+    if all(both):
+        await _report_eviction(connections)
+    return all(both)
 
 
 async def _report_eviction(connections: Connections) -> None:

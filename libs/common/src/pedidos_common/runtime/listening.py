@@ -5,10 +5,9 @@ from __future__ import annotations
 import errno
 import os
 import socket
-import sys
 from pathlib import Path
 
-EXIT_PORT_NOT_FREE = 2
+from pedidos_common.runtime.giving_up import give_up
 
 
 def listening_socket(host: str, port: int, setting: str) -> socket.socket:
@@ -20,8 +19,7 @@ def listening_socket(host: str, port: int, setting: str) -> socket.socket:
     try:
         return socket.create_server((host, port), family=_family(host), backlog=512)
     except OSError as error:
-        sys.stderr.write(f"Can't start: {_reason(error, host, port, setting)}\n")
-        raise SystemExit(EXIT_PORT_NOT_FREE) from None
+        give_up(f": {_reason(error, host, port, setting)}")
 
 
 def _family(host: str) -> socket.AddressFamily:
@@ -42,9 +40,15 @@ def port_of(listening: socket.socket) -> int:
 
 
 def write_port_file(path: Path | None, port: int) -> None:
-    """Write the port into the file, whole or not at all; nothing for None."""
+    """Write the port into the file, whole or not at all; nothing for None.
+
+    Where that is impossible, says so, names `PORT_FILE`, and exits with status 2.
+    """
     if path is None:
         return
     draft = path.with_name(f"{path.name}.{os.getpid()}")
-    draft.write_text(f"{port}\n")
-    draft.replace(path)
+    try:
+        draft.write_text(f"{port}\n")
+        draft.replace(path)
+    except OSError as error:
+        give_up(f": PORT_FILE={path} can't be written ({error.strerror})")

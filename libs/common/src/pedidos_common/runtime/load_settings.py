@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
@@ -12,9 +12,9 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings
 
+from pedidos_common.runtime.giving_up import give_up
 from pedidos_common.runtime.redaction import redact
 
-EXIT_WRONG_SETTING = 2
 LONGEST_VALUE_SHOWN = 80
 
 S = TypeVar("S", bound=BaseSettings)
@@ -27,12 +27,14 @@ def load(model: type[S]) -> S:
     value is told on standard error, by its variable's name and what is allowed, and the process
     exits with status 2.
     """
+    folder = os.environ.get("SECRETS_DIR") or None
+    if folder is not None and not Path(folder).is_dir():
+        give_up(f", a setting is wrong:\n  SECRETS_DIR={folder}: must be a folder that is there")
     try:
-        return model(_secrets_dir=os.environ.get("SECRETS_DIR") or None)
+        return model(_secrets_dir=folder)
     except ValidationError as wrong:
         problems = "\n".join(f"  {line}" for line in explain(model, wrong, os.environ))
-        sys.stderr.write(f"Can't start, a setting is wrong:\n{problems}\n")
-        raise SystemExit(EXIT_WRONG_SETTING) from None
+        give_up(f", a setting is wrong:\n{problems}")
 
 
 def explain(
@@ -68,6 +70,8 @@ def _reason(error: ErrorDetails) -> str:
             return f"must be {context['expected']}"
         case "string_pattern_mismatch":
             return f"must match {context['pattern']}"
+        case "string_too_short" | "too_short":
+            return "is too short"
         case "value_error":
             return f"must be {context['error']}"
         case _:

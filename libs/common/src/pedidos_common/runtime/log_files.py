@@ -53,6 +53,8 @@ class FileLogs(QueueHandler):
 
     def __init__(self, folder: Path, largest_bytes: int = LARGEST_FILE_BYTES) -> None:
         folder.mkdir(parents=True, exist_ok=True)
+        with (folder / "log.messages").open("ab"):  # at start, not at the first line
+            pass
         self._waiting: queue.Queue[logging.LogRecord] = queue.Queue(WAITING_RECORDS)
         super().__init__(self._waiting)
         files = [

@@ -9,11 +9,13 @@ import time
 from collections.abc import MutableMapping
 from contextlib import suppress
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, TextIO, cast
 
 import structlog
 
 from pedidos_common.ports import LogGathering
+from pedidos_common.runtime.giving_up import give_up
 from pedidos_common.runtime.log_files import FileLogs
 from pedidos_common.runtime.log_shipping import LogShipper
 from pedidos_common.runtime.redaction import redact, redact_fields
@@ -67,7 +69,8 @@ def configure_logging(
     """Send the logs of structlog and of Python's logging to standard output and further.
 
     Every line has `event`, `level`, `timestamp` (ISO 8601, UTC, milliseconds), `service`,
-    `process`, and what is bound in `structlog.contextvars` (runId, jobId, traceId).
+    `process`, and what is bound in `structlog.contextvars` (runId, jobId, traceId). A `LOG_DIR`
+    that can't be written ends the process with status 2.
     """
     before: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -85,7 +88,7 @@ def configure_logging(
         foreign_pre_chain=before,
     )
     shipper = LogShipper(service) if settings.backend_logs else None
-    files = FileLogs(settings.log_dir) if settings.log_dir is not None else None
+    files = _files(settings.log_dir)
     outputs = [StandardOutput(stream or sys.stdout), shipper, files]
     _install([output for output in outputs if output is not None], formatter, settings.log_level)
     structlog.configure(
@@ -99,6 +102,16 @@ def configure_logging(
         cache_logger_on_first_use=False,
     )
     return Logs(shipper, files)
+
+
+def _files(folder: Path | None) -> FileLogs | None:
+    if folder is None:
+        return None
+    try:
+        files = FileLogs(folder)
+    except OSError as error:
+        give_up(f": LOG_DIR={folder} can't be written ({error.strerror})")
+    return files
 
 
 def _install(outputs: list[logging.Handler], formatter: logging.Formatter, level: str) -> None:

@@ -5,15 +5,19 @@ A field's environment variable is its name in capital letters. An empty variable
 
 from __future__ import annotations
 
+import base64
+import binascii
 import os
 import socket
 from pathlib import Path
 from typing import Annotated, Literal
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from pedidos_common.adapters.mongo import client as mongo
+from pedidos_common.adapters.redis import client as redis
 from pedidos_common.runtime.redaction import redact
 
 Port = Annotated[int, Field(ge=0, le=65_535)]
@@ -48,7 +52,8 @@ class MongoSettings(Settings):
     @field_validator("mongo_uri")
     @classmethod
     def _is_mongo(cls, uri: SecretStr) -> SecretStr:
-        return _with_scheme(uri, MONGO_SCHEMES)
+        mongo.check_address(_with_scheme(uri, MONGO_SCHEMES).get_secret_value())
+        return uri
 
     @property
     def mongo_address(self) -> str:
@@ -69,7 +74,9 @@ class RedisSettings(Settings):
     @field_validator("redis_url")
     @classmethod
     def _is_redis(cls, url: SecretStr | None) -> SecretStr | None:
-        return url and _with_scheme(url, REDIS_SCHEMES)
+        if url is not None:
+            redis.check_address(_with_scheme(url, REDIS_SCHEMES).get_secret_value())
+        return url
 
     def redis_target(self) -> tuple[str, str | None]:
         """Address and password for `adapters.redis.client.connect`."""
@@ -174,13 +181,42 @@ class WebhookSettings(Settings):
     @field_validator("webhook_url")
     @classmethod
     def _is_http(cls, url: SecretStr | None) -> SecretStr | None:
-        return url and _with_scheme(url, ("http://", "https://"))
+        if url is not None:
+            _check_web_address(_with_scheme(url, ("http://", "https://")).get_secret_value())
+        return url
+
+    @field_validator("webhook_secret")
+    @classmethod
+    def _is_key(cls, secret: SecretStr | None) -> SecretStr | None:
+        if secret is not None:
+            _check_base64(secret.get_secret_value())
+        return secret
 
 
 class ImportSettings(Settings):
     """How large an upload may be."""
 
     import_max_bytes: int = Field(2 * 1024**3, ge=1, le=1024**4)
+
+
+def _check_web_address(url: str) -> None:
+    try:
+        parts = urlsplit(url)
+        fits = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        fits = False
+    if not fits:
+        raise ValueError("an address like https://host:443/path")
+
+
+def _check_base64(secret: str) -> None:
+    """What begins with `whsec_` is a key in base64, by Standard Webhooks."""
+    if not secret.startswith("whsec_"):
+        return
+    try:
+        base64.b64decode(secret.removeprefix("whsec_"), validate=True)
+    except binascii.Error:
+        raise ValueError("base64 behind whsec_, or any text that begins otherwise") from None
 
 
 def _with_scheme(url: SecretStr, schemes: tuple[str, ...]) -> SecretStr:

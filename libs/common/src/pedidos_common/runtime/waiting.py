@@ -15,6 +15,7 @@ log = structlog.get_logger(__name__)
 CHECK_SECONDS = 5.0
 FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 5.0
+STOPPED = "told to stop"
 
 
 async def until_reachable(
@@ -32,7 +33,9 @@ async def until_reachable(
     seconds, attempts = FIRST_PAUSE_SECONDS, 0
     while stop is None or not stop.is_set():
         attempts += 1
-        reason = await _reason(check)
+        reason = await _reason(check, stop)
+        if reason == STOPPED:
+            return False
         if reason is None:
             log.info("server_reached", server=name, address=redact(address), attempts=attempts)
             return True
@@ -50,15 +53,22 @@ async def until_reachable(
     return False
 
 
-async def _reason(check: Callable[[], Awaitable[object]]) -> str | None:
+async def _reason(check: Callable[[], Awaitable[object]], stop: asyncio.Event | None) -> str | None:
+    """Why the check failed, or None; a check that is under way ends when `stop` is set."""
+    asking = asyncio.ensure_future(check())
+    stopping = asyncio.ensure_future((stop or asyncio.Event()).wait())
     try:
-        async with asyncio.timeout(CHECK_SECONDS):
-            await check()
-    except TimeoutError:
-        return f"no answer within {CHECK_SECONDS:g} s"
-    except Exception as error:  # noqa: BLE001 - drivers have many ways to say that nobody is there
-        return f"{type(error).__name__}: {error}"
-    return None
+        await asyncio.wait(
+            {asking, stopping}, timeout=CHECK_SECONDS, return_when=asyncio.FIRST_COMPLETED
+        )
+        if not asking.done():
+            return STOPPED if stopping.done() else f"no answer within {CHECK_SECONDS:g} s"
+        error = asking.exception()
+        return f"{type(error).__name__}: {error}" if error is not None else None
+    finally:
+        asking.cancel()
+        stopping.cancel()
+        await asyncio.gather(asking, stopping, return_exceptions=True)
 
 
 async def _pause_unless(stop: asyncio.Event | None, seconds: float) -> None:

@@ -9,13 +9,14 @@ is that server, and `j` its journal.
 from __future__ import annotations
 
 import asyncio
+import warnings
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any, ParamSpec, TypeVar
 
 from bson.binary import UuidRepresentation
 from bson.codec_options import CodecOptions
-from pymongo import AsyncMongoClient, MongoClient, ReadPreference, WriteConcern
+from pymongo import AsyncMongoClient, MongoClient, ReadPreference, WriteConcern, timeout
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import (
@@ -38,7 +39,12 @@ Collection = AsyncCollection[Document]
 AsyncClient = AsyncMongoClient[Document]
 
 DURABLE = WriteConcern(w="majority", j=True, wtimeout=20_000)
+LET_PASS = ("Unknown option", "Wire protocol compression")
 SOCKET_TIMEOUT_MS = 60_000
+ADDRESS_FORM = (
+    "an address like mongodb://user:password@host:27017/?authSource=admin, with each of "
+    ": / ? # [ ] @ % in user name or password written as %3A %2F %3F %23 %5B %5D %40 %25"
+)
 SELECTION_TIMEOUT_MS = 5_000
 CODEC: CodecOptions[Document] = CodecOptions(
     tz_aware=True, uuid_representation=UuidRepresentation.STANDARD
@@ -69,6 +75,33 @@ def _options(name: str) -> dict[str, Any]:
     }
 
 
+def check_address(uri: str) -> None:
+    """Whether the driver can work with an address; nothing is sent, and no name is looked up.
+
+    An option that the driver doesn't know, or a compression that isn't installed, is let pass: the
+    driver warns of it and goes on.
+
+    Raises:
+        ValueError: how an address is written; holds nothing of this one, which has a password.
+    """
+    try:
+        with warnings.catch_warnings(record=True) as found:
+            warnings.simplefilter("always")
+            MongoClient[Document](uri, connect=False).close()
+    except OSError as error:
+        raise ValueError(f"{ADDRESS_FORM}; {error.filename}: {error.strerror}") from None
+    except (PyMongoError, ValueError, TypeError):
+        raise ValueError(ADDRESS_FORM) from None
+    # the driver leaves out an option with a wrong value: `tls=yes` would be no TLS at all
+    if any(_is_of_a_value(warning) for warning in found):
+        raise ValueError(f"{ADDRESS_FORM}; the value of an option is wrong")
+
+
+def _is_of_a_value(warning: warnings.WarningMessage) -> bool:
+    is_old = issubclass(warning.category, DeprecationWarning)
+    return not is_old and not str(warning.message).startswith(LET_PASS)
+
+
 def connect(uri: str, name: str) -> AsyncMongoClient[Document]:
     """A client for the event loop; connects on first use."""
     return AsyncMongoClient(uri, **_options(name))
@@ -88,6 +121,22 @@ def durable(client: AsyncMongoClient[Document], database: str) -> Database:
         write_concern=DURABLE,
         read_preference=ReadPreference.PRIMARY,
     )
+
+
+async def check_there(database: Database, timeout_seconds: float = 3.0) -> None:
+    """Ask for a sign of life.
+
+    Raises:
+        Unavailable: when none comes in time; says what the driver met.
+        PyMongoError: when the server refuses, as a wrong password.
+    """
+    try:
+        with timeout(timeout_seconds):
+            await database.command("ping")
+    except PyMongoError as error:
+        if _is_transient(error) or error.timeout:
+            raise Unavailable(_describe(error)) from error
+        raise
 
 
 async def ping(database: Database, timeout_seconds: float = 3.0) -> bool:

@@ -21,6 +21,7 @@ from pedidos_common.domain.errors import Unavailable
 __all__ = [
     "Redis",
     "SentinelAddress",
+    "check_address",
     "check_writable",
     "connect",
     "eviction_policy",
@@ -32,6 +33,11 @@ __all__ = [
 CONNECT_TIMEOUT_SECONDS = 2.0
 SOCKET_TIMEOUT_SECONDS = 5.0
 CALL_TIMEOUT_SECONDS = 8.0
+ADDRESS_FORM = (
+    "an address like redis://user:password@host:6379/0, or "
+    "redis+sentinel://user:password@host:26379,host:26379/0?service=name, with each of "
+    ": / ? # [ ] @ % in user name or password written as %3A %2F %3F %23 %5B %5D %40 %25"
+)
 SENTINEL_SCHEMES = {"redis+sentinel": False, "rediss+sentinel": True}
 
 
@@ -75,6 +81,29 @@ def connect(
         **_robust(),
     )
     return Redis.from_pool(pool)
+
+
+def check_address(url: str) -> None:
+    """Whether `connect` can work with an address; nothing is sent, and no name is looked up.
+
+    Raises:
+        ValueError: how an address is written; holds nothing of this one, which has a password.
+    """
+    if not _is_usable(url):
+        raise ValueError(ADDRESS_FORM)
+
+
+def _is_usable(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        connect(url).connection_pool.make_connection()  # type: ignore[no-untyped-call]
+    except (ValueError, TypeError, RedisError):
+        return False
+    # the driver would take another database, or the start of a password for the host
+    db = parts.path.strip("/")
+    return (
+        bool(parts.netloc.rpartition("@")[2]) and not parts.fragment and (not db or db.isdecimal())
+    )
 
 
 def _robust() -> dict[str, Any]:

@@ -1,0 +1,48 @@
+"""What the application needs from the outside: small protocols that state guarantees.
+
+Adapters keep them (`adapters/`), `testing/` has in-memory ones, and one contract suite runs
+against both. Every method may raise `errors.Unavailable` when its server does not answer in
+time; it never hangs.
+"""
+
+from pedidos_common.ports.broker import Bell, Events, Transport
+from pedidos_common.ports.imports import ImportReport, ImportRow, ImportStore, Rejection
+from pedidos_common.ports.jobs import BeatReply, JobFilter, JobLedger, LeaseKeeper
+from pedidos_common.ports.logs import LogGathering, LogLine
+from pedidos_common.ports.orders import EncodedOrders, OrderFilter, OrderRecord, OrderStore
+from pedidos_common.ports.paging import Page
+from pedidos_common.ports.processes import (
+    LeaderLease,
+    Processes,
+    ProcessReport,
+    ProcessSeen,
+    QueueState,
+)
+from pedidos_common.ports.runs import RunStore
+
+__all__ = [
+    "BeatReply",
+    "Bell",
+    "EncodedOrders",
+    "Events",
+    "ImportReport",
+    "ImportRow",
+    "ImportStore",
+    "JobFilter",
+    "JobLedger",
+    "LeaderLease",
+    "LeaseKeeper",
+    "LogGathering",
+    "LogLine",
+    "OrderFilter",
+    "OrderRecord",
+    "OrderStore",
+    "Page",
+    "ProcessReport",
+    "ProcessSeen",
+    "Processes",
+    "QueueState",
+    "Rejection",
+    "RunStore",
+    "Transport",
+]

@@ -1,0 +1,69 @@
+"""The doorbell and the wake-up calls: what may get lost."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from pedidos_common.domain.jobs import Band
+
+
+@dataclass(frozen=True, slots=True)
+class Bell:
+    """One ring for one job: enough for a broker to wake a worker."""
+
+    job_id: str
+    queue: str
+    band: Band
+    ring: int
+
+
+class Transport(Protocol):
+    """The doorbell. It may lose, repeat, delay or reorder rings: the ledger is the truth."""
+
+    async def ring(self, bells: Sequence[Bell]) -> None:
+        """Wake a worker for each of these jobs, the lowest band first, then first come."""
+        ...
+
+    async def missing(self, bells: Sequence[Bell]) -> Sequence[Bell]:
+        """Those bells that the broker does not hold (taken, lost or never rung)."""
+        ...
+
+    async def receive(
+        self,
+        queue: str,
+        free_slots: Callable[[], int],
+        deliver: Callable[[str], Awaitable[None]],
+        is_open: Callable[[], bool],
+    ) -> None:
+        """Deliver job ids of rings until cancelled.
+
+        Never takes more rings than there are free slots, none while `is_open()` is false, and
+        survives the broker's absence. A ring is gone from the broker once `deliver` returned.
+        """
+        ...
+
+    async def purge(self, queue: str) -> int:
+        """Forget every ring of the queue; how many."""
+        ...
+
+    async def depth(self, queue: str) -> int:
+        """How many rings the broker holds for the queue."""
+        ...
+
+
+class Events(Protocol):
+    """Wake-up calls between processes. They may get lost; whoever waits also polls."""
+
+    async def publish(self, topic: str) -> None:
+        """Wake whoever listens to the topic. Never raises: a lost call is only a delay."""
+        ...
+
+    def listen(self, topic: str) -> AsyncIterator[None]:
+        """Yields once per (coalesced) call, until closed; survives the broker's absence."""
+        ...
+
+    async def close(self) -> None:
+        """Send what was published and not sent yet; bounded."""
+        ...

@@ -1,0 +1,123 @@
+"""The job ledger, and the leases that keep its jobs alive."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from pedidos_common.domain.jobs import Job, JobStatus, NewJob, Outcome
+from pedidos_common.ports.broker import Bell
+from pedidos_common.ports.paging import Page
+from pedidos_common.ports.processes import ProcessReport
+
+
+@dataclass(frozen=True, slots=True)
+class JobFilter:
+    """Which jobs a listing wants; an empty field does not filter."""
+
+    statuses: Sequence[JobStatus] = ()
+    queue: str | None = None
+    scope: str | None = None
+    function: str | None = None
+
+
+class JobLedger(Protocol):
+    """The truth about every job. Writes are durable before they return."""
+
+    async def create(self, jobs: Sequence[NewJob]) -> Sequence[Bell]:
+        """Insert the jobs that are absent; return a bell for each of these jobs that is queued."""
+        ...
+
+    async def claim(self, job_id: str, worker: str) -> Job | None:
+        """Take a queued job under a new lease; None when it is not there to be taken."""
+        ...
+
+    async def note_probe(self, job: Job) -> bool:
+        """Note that the job now runs alone in its process; False when its lease is gone."""
+        ...
+
+    async def settle(self, job: Job, outcome: Outcome) -> bool:
+        """Record the outcome if the job's lease still holds; False for a stale worker."""
+        ...
+
+    async def get(self, job_id: str) -> Job | None:
+        """The job, or None."""
+        ...
+
+    async def page(self, wanted: JobFilter, limit: int, cursor: str | None) -> Page[Job]:
+        """Jobs newest first, at most `limit`."""
+        ...
+
+    async def counts(self, scope: str | None = None) -> Mapping[JobStatus, int]:
+        """How many jobs stand where, of one scope or of all."""
+        ...
+
+    async def settled_among(self, job_ids: Sequence[str]) -> Sequence[Job]:
+        """Those of the named jobs that are final."""
+        ...
+
+    async def started_among(self, job_ids: Sequence[str]) -> Sequence[Job]:
+        """Those of the named jobs that are running or retrying."""
+        ...
+
+    def of_scope(self, scope: str) -> AsyncIterator[Job]:
+        """Every job of the scope, by id."""
+        ...
+
+    async def cancel_scope(self, scope: str) -> int:
+        """Cancel what is queued or retrying in the scope; running jobs end by themselves."""
+        ...
+
+    async def resume_scope(self, scope: str, functions: Sequence[str]) -> Sequence[Bell]:
+        """Queue again what was cancelled in the scope, and what failed of `functions`."""
+        ...
+
+    async def running(self, scope: str | None = None) -> int:
+        """How many jobs are running now."""
+        ...
+
+    async def expire_leases(self, scope_is_open: Callable[[str], Awaitable[bool]]) -> int:
+        """Queue again (or cancel, where the scope is closed) every job whose lease ran out."""
+        ...
+
+    async def release_due(self, limit: int) -> Sequence[Bell]:
+        """Queue the retrying jobs whose time has come; bells for them."""
+        ...
+
+    async def silent(self, older_than_seconds: float, limit: int) -> Sequence[Bell]:
+        """Queued jobs whose last ring is older than that, oldest first."""
+        ...
+
+    async def rang(self, bells: Sequence[Bell]) -> None:
+        """Note that these bells were rung just now."""
+        ...
+
+    async def remove_settled(self, status: JobStatus, scope: str | None) -> int:
+        """Delete the final jobs with this status, of a scope or of none; how many."""
+        ...
+
+    async def remove(self, scope: str | None = None, settled_before: datetime | None = None) -> int:
+        """Delete jobs of a scope, or final ones settled before a time; how many."""
+        ...
+
+
+class LeaseKeeper(Protocol):
+    """Extends leases from a thread of its own; blocking on purpose."""
+
+    def beat(self, process: ProcessReport, lease_ids: Mapping[str, str]) -> BeatReply:
+        """Write one heartbeat and extend the leases {lease id: job id} in one update."""
+        ...
+
+    def farewell(self, name: str) -> None:
+        """Take the process off the live ones at once."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class BeatReply:
+    """`until`: server time to which the leases are extended; `lost`: lease ids that are gone."""
+
+    until: datetime
+    lost: frozenset[str] = frozenset()
