@@ -14,7 +14,8 @@ from pedidos_common.testing.clock import ManualClock
 from pedidos_common.testing.eventually import eventually
 
 KINDS = ["in_memory", "mongo"]
-LEASE_SECONDS = 0.3
+# long enough that a busy machine does not use it up between two calls
+LEASE_SECONDS = 1.0
 
 
 @dataclass

@@ -268,7 +268,20 @@ async def test_reviving_takes_only_the_dead_and_starts_them_afresh(store: OrderS
     assert record is not None
     assert before is not None
     assert (record.status, record.order.attempts) == ("pendente", 0)
-    assert await store.count(WHOLE) == StatusCounts(pendente=5, falhou=1)
+    assert await store.count(WHOLE) == StatusCounts(pendente=4, falhou=2)
+
+
+async def test_what_was_sent_again_is_its_redrives_alone(store: OrderStore) -> None:
+    await store.mark_failures([OrderFailure(one, "no", final=True) for one in at(1)], FOREVER)
+    await store.revive(at(1))
+    assert at(1)[0] not in [one.id for one in await store.read_pending(WHOLE, 10)]
+    assert await store.mark_processed(WHOLE, "feito", FOREVER) == len(TIERS) - 1
+    assert await store.fail_rest(WHOLE, "no", FOREVER) == 0
+    assert await store.delete_pending(whole_run(RUN)) == 0
+    assert [one.id for one in await store.read_pending_among(at(1))] == at(1)
+    assert await store.mark_each({at(1)[0]: "feito"}, FOREVER) == 1
+    # the batch's account stays what it was: its first final state
+    assert (await store.count(WHOLE)).falhou == 1
 
 
 async def test_erasing_a_customer(store: OrderStore) -> None:

@@ -178,6 +178,13 @@ async def test_a_resume_is_refused_by_phase_and_by_another_run(runs: RunStore) -
         await runs.resume(second.id)
 
 
+async def test_a_run_whose_orders_were_deleted_is_not_resumed(runs: RunStore) -> None:
+    run = await _ended(runs, await runs.start(a_run(1)), Phase.ABORTED)
+    await runs.annotate(run.id, {"cancelled": {"removePending": True, "deletedPending": 3}})
+    with pytest.raises(InvalidTransition):
+        await runs.resume(run.id)
+
+
 async def test_an_older_run_that_is_resumed_is_the_current_one(runs: RunStore) -> None:
     first = await _ended(runs, await runs.start(a_run(1)), Phase.ABORTED)
     await _ended(runs, await runs.start(a_run(2)))

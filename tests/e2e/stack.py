@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -168,12 +168,19 @@ class Stack:
 
 @contextlib.contextmanager
 def running_stack(
-    folder: Path, environ: Mapping[str, str], generators: int = 1, workers: int = 2
+    folder: Path,
+    environ: Mapping[str, str],
+    generators: int = 1,
+    workers: int = 2,
+    options: Sequence[str] = (),
 ) -> Iterator[Stack]:
-    """Start a stack in `folder` and wait until it is ready; stop it cleanly afterwards."""
+    """Start a stack in `folder` and wait until it is ready; stop it cleanly afterwards.
+
+    `options` are further ones of `pedidos up`.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     command = [PEDIDOS, "up", "--data-dir", str(folder), "--port", "0"]
-    command += ["--generators", str(generators), "--workers", str(workers)]
+    command += ["--generators", str(generators), "--workers", str(workers), *options]
     process = _spawn(command, folder, environ)
     try:
         document = _await_document(process, folder)

@@ -16,7 +16,7 @@ from pedidos_common.adapters.redis import client as redis
 from pedidos_common.domain.ids import OrderRange, order_id
 from pedidos_common.domain.orders import OrderFailure
 from pedidos_common.domain.runs import Phase
-from pedidos_common.ports import LogLine
+from pedidos_common.ports import LogLine, OrderFilter
 from pedidos_common.runtime.connections import Connections
 from pedidos_orchestrator.deps import Deps
 from tests.contract.test_order_store import chunk
@@ -88,8 +88,11 @@ async def test_redrive_creates_a_job_that_is_rung(deps: Deps, client: httpx.Asyn
     assert await deps.transport.depth("orders") == 1
     job = (await client.get(f"/pedidos/queue/jobs/{answer['redriveJobs'][0]}")).json()
     assert job["payload"]["orderIds"] == [str(order_id(run_id, n)) for n in (2, 5)]
+    waiting = await deps.orders.page(OrderFilter(status="pendente"), 10, None)
+    assert len(waiting.items) == 6
+    # the run's own account stays by first final state
     counts = await deps.orders.count(OrderRange(run_id, 1, 6))
-    assert (counts.pendente, counts.falhou) == (6, 0)
+    assert (counts.pendente, counts.falhou) == (4, 2)
 
 
 async def test_an_import_is_staged_and_started(deps: Deps, client: httpx.AsyncClient) -> None:

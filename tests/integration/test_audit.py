@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -73,6 +73,7 @@ def fail_without_reason(database: Documents) -> None:
     unset_order(30, "error")(database)
 
 
+NORMAL_HISTORY = ("GENERATING", "ENQUEUE_VIP", "WAITING_VIP_DRAIN", "ENQUEUE_NORMAL")
 LATE = SETTLED_AT["NORMAL"] + timedelta(hours=1)
 EARLY = Timestamp(int(dataset.START.timestamp()), 1)
 SPOILS: dict[str, tuple[Spoil, set[str]]] = {
@@ -212,6 +213,56 @@ def test_redriven_order_keeps_its_first_final_state(database: Documents, audit: 
     set_order(30, status="processado", processedAt=LATE, observacoes="by hand")(database)
     job = {"_id": "redrive:1", "status": "succeeded", "scope": None, "result": {"processed": 1}}
     database.jobs.insert_one(job)
+    assert audit().failed == ()
+
+
+def send_again(database: Documents, job_status: str, settled_at: datetime | None = None) -> None:
+    dataset.settle_badly(database, 30, "normal:000000:00001")
+    set_order(30, status="pendente", attempts=0, firstFailedAt=SETTLED_AT["NORMAL"])(database)
+    job = {"_id": "redrive:1", "status": job_status, "scope": None, "settledAt": settled_at}
+    database.jobs.insert_one({**job, "payload": {"orderIds": [str(order_id(30))]}})
+
+
+@pytest.mark.parametrize("job_status", ["queued", "running", "retrying"])
+def test_order_that_was_sent_again_may_be_open(
+    database: Documents, audit: Audit, job_status: str
+) -> None:
+    send_again(database, job_status)
+    verdict = audit()
+    assert verdict.failed == ()
+    assert any("1 sent again" in check.found for check in verdict.checks)
+
+
+def test_order_whose_redrive_ends_during_the_audit_is_no_error(
+    database: Documents, audit: Audit
+) -> None:
+    send_again(database, "succeeded", datetime.now(UTC) + timedelta(minutes=1))
+    assert audit().failed == ()
+
+
+def test_order_that_was_sent_again_and_forgotten_is_seen(database: Documents, audit: Audit) -> None:
+    send_again(database, "succeeded", LATE)
+    assert audit().failed == ("fits_phase",)
+
+
+def test_redrive_of_another_run_explains_nothing(database: Documents, audit: Audit) -> None:
+    send_again(database, "queued")
+    other = {"payload.orderIds": [str(UUID(int=(9 << 100) + 30))]}
+    database.jobs.update_one({"_id": "redrive:1"}, {"$set": other})
+    assert audit().failed == ("fits_phase",)
+
+
+def test_vip_order_that_was_sent_again_does_not_close_the_barrier(
+    database: Documents, audit: Audit
+) -> None:
+    set_order(3, status="pendente", observacoes="", error="no")(database)
+    set_order(3, failedAt=SETTLED_AT["VIP"], firstFailedAt=SETTLED_AT["VIP"])(database)
+    unset_order(3, "processedAt")(database)
+    set_job("vip:000000:00000", **{"result.processed": 9, "result.failed": 1})(database)
+    payload = {"orderIds": [str(order_id(3))]}
+    database.jobs.insert_one({"_id": "redrive:1", "status": "queued", "payload": payload})
+    history = [{"phase": phase, "at": dataset.START} for phase in NORMAL_HISTORY]
+    set_run(phase="ENQUEUE_NORMAL", phases=history)(database)
     assert audit().failed == ()
 
 

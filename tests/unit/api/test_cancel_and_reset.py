@@ -112,8 +112,11 @@ async def test_reset_is_refused_in_every_active_phase(
     assert (answer.status_code, answer.json()["runId"]) == (409, run.scope)
 
 
-async def test_forced_reset_cancels_first(world: World, client: Client) -> None:
+@pytest.mark.parametrize("phase", sorted(ACTIVE))
+async def test_forced_reset_cancels_first(world: World, client: Client, phase: Phase) -> None:
     run = await world.started(client)
+    if phase is not run.phase:
+        await world.ended(run, phase)
     engine = asyncio.create_task(_engine(world, run))
     answer = await client.post("/pedidos/reset?force=true")
     await engine

@@ -79,6 +79,26 @@ def test_a_second_start_is_told_which_run_is_active(api: FakeApi, pedidos: Pedid
     assert told.document["error"]["exitStatus"] == 4
 
 
+@pytest.mark.parametrize(
+    ("slug", "told"),
+    [
+        ("orders-deleted", "pedidos cancel --no-remove-pending"),
+        ("queue-closed", "`pedidos resume`"),
+        ("wrong-phase", ""),
+    ],
+)
+def test_a_conflict_without_an_active_run_names_no_cancel(
+    api: FakeApi, pedidos: Pedidos, slug: str, told: str
+) -> None:
+    problem = {"type": f"/problems/{slug}", "detail": "that can't be", "runId": RUN}
+    api.routes[f"POST /pedidos/runs/{RUN}/resume"] = (409, problem)
+    ended = pedidos("resume", "--run", RUN, "--api", api.url)
+    assert ended.status == 4
+    assert told in ended.err
+    assert "watch" not in ended.err
+    assert "end it with" not in ended.err
+
+
 def test_a_bad_quantity_is_status_2_in_the_words_of_the_api(api: FakeApi, pedidos: Pedidos) -> None:
     problem = {"detail": "quantity must be from 1 to 1500000, but was 0"}
     api.routes["POST /pedidos/generate"] = (422, problem)
@@ -228,6 +248,7 @@ def test_resume_of_a_run_follows_it(api: FakeApi, pedidos: Pedidos) -> None:
     api.routes[f"POST /pedidos/runs/{RUN}/resume"] = STARTED
     ended = pedidos("resume", "--run", RUN, "--api", api.url)
     assert ended.status == 0
+    assert f"Run {RUN} goes on" in ended.out
     assert "DONE, 100 orders" in ended.out
 
 
@@ -241,10 +262,26 @@ def test_runs_lists_shows_and_compares(api: FakeApi, pedidos: Pedidos) -> None:
     }
     listed = pedidos("runs", "--api", api.url).out
     assert listed.count(RUN) == 2
-    assert "Time per phase" in pedidos("runs", RUN, "--api", api.url).out
+    shown = pedidos("runs", RUN, "--api", api.url).out
+    assert "Time per phase" in shown
+    assert f"`pedidos audit --run {RUN}`" in shown
+    assert f"`pedidos dead --run {RUN}`" in shown  # one of its orders failed
     assert "0.50" in pedidos("runs", RUN, "--compare", other, "--api", api.url).out
     unknown = pedidos("runs", "nope", "--api", api.url)
     assert unknown.status == 2
+
+
+def test_comparison_tells_seeds_apart_and_says_nothing_twice(
+    api: FakeApi, pedidos: Pedidos
+) -> None:
+    seeds = {"a": 5707047755492120, "b": 7, "ratio": 0.0}
+    differences = {"seed": seeds, "plan.seed": seeds, "plan.chunks": {"a": 5, "b": 6}}
+    api.routes[f"GET /pedidos/runs/{RUN}/compare/{RUN}"] = {"differences": differences}
+    shown = pedidos("runs", RUN, "--compare", RUN, "--api", api.url).out
+    assert "5707047755492120" in shown
+    assert "0.00" not in shown
+    assert "plan.seed" not in shown
+    assert "plan.chunks" in shown
 
 
 def test_dead_lists_and_redrives(api: FakeApi, pedidos: Pedidos) -> None:
@@ -307,6 +344,7 @@ def test_audit_without_an_address_says_what_is_missing(pedidos: Pedidos) -> None
     ended = pedidos("audit")
     assert ended.status == 2
     assert "--mongo-uri" in ended.err
+    assert "its address is not known" in ended.err
 
 
 def test_audit_of_a_server_that_is_away(pedidos: Pedidos, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -70,6 +70,7 @@ def test_room_in_a_folder(tmp_path: Path) -> None:
         ("MAX_ORDERS", "many"),
         ("ORDER_RETRY_BASE_MS", "-1"),
         ("LOG_MEMORY", "perhaps"),
+        ("API_KEY", "short"),
         ("ORDER_HANDLER", "nocolon"),
         ("ORDER_HANDLER", "absent_module:handle"),
         ("ORDER_HANDLER", "json:absent"),
@@ -141,6 +142,25 @@ def test_doctor_without_a_stack_still_looks_at_the_machine(
     assert ended.status == 1
     assert "fail API" in ended.out
     assert "Python" in ended.out
+
+
+def test_addresses_that_are_none_are_not_told(
+    pedidos: Callable[..., Ended], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MONGO_URI", "mongodb://u:12/hunter2@h:1/")
+    monkeypatch.setenv("REDIS_URL", "redis://:hunter2/3@h:1/0")
+    ended = pedidos("doctor", "--api", "http://127.0.0.1:1")
+    assert "must be an address like mongodb://" in ended.out
+    assert "must be an address like redis://" in ended.out
+    assert "hunter2" not in ended.out + ended.err
+
+
+def test_a_missing_key_is_the_remedy(api: FakeApi, pedidos: Callable[..., Ended]) -> None:
+    api.routes |= {"GET /readyz": {"mongo": True}}
+    api.routes["GET /pedidos/health/queue"] = (401, {"detail": "send the API key"})
+    ended = pedidos("doctor", "--api", api.url)
+    assert "--api-key or API_KEY" in ended.out
+    assert "orchestrator's log" not in ended.out
 
 
 def test_a_stack_that_is_not_ready_says_what_it_misses(

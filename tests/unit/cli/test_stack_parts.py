@@ -160,8 +160,18 @@ def test_an_address_that_is_none_is_refused(tmp_path: Path, option: str, address
         plan_stores(replace(good, **wrong), folder, 1)
 
 
-def test_a_password_in_a_wrong_address_is_not_shown(tmp_path: Path) -> None:
-    options = StackOptions(mongo_uri="mongodb://m", redis_url="http://:secret@r:1")
+@pytest.mark.parametrize(
+    ("mongo_uri", "redis_url"),
+    [
+        ("mongodb://m", "http://:secret@r:1"),
+        ("mongodb://m", "redis://:secret/1@r:1"),
+        ("mongodb://u:1/secret@m:1", "redis://r"),
+    ],
+)
+def test_a_password_in_a_wrong_address_is_not_shown(
+    tmp_path: Path, mongo_uri: str, redis_url: str
+) -> None:
+    options = StackOptions(mongo_uri=mongo_uri, redis_url=redis_url)
     with data_folder(tmp_path) as folder, pytest.raises(CliError) as error:
         plan_stores(options, folder, 1)
     assert "secret" not in error.value.message

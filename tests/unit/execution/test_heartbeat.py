@@ -87,6 +87,17 @@ async def test_a_lost_lease_is_told_to_its_job() -> None:
         lease.ensure_held()
 
 
+async def test_a_job_that_is_being_settled_is_not_told_that_it_lost_its_lease() -> None:
+    held = HeldLeases(10.0)
+    lease = hold(held, "a")
+    lease.settling = True
+    assert held.lose(["a", "unknown"]) == 0
+    assert not lease.lost
+    lease.settling = False
+    assert held.lose(["a"]) == 1
+    assert lease.lost
+
+
 async def test_a_job_past_its_deadline_is_not_kept_alive() -> None:
     held = HeldLeases(10.0)
     hold(held, "late", deadline_seconds=-1.0)
@@ -97,7 +108,7 @@ async def test_a_job_past_its_deadline_is_not_kept_alive() -> None:
 async def test_a_hanging_loop_is_noticed_while_beats_go_on() -> None:
     held, keeper = HeldLeases(10.0), Keeper()
     noticed = threading.Event()
-    heart = Heartbeat(keeper, held, report, Rhythm(0.01, hang_seconds=0.1), noticed.set)
+    heart = Heartbeat(keeper, held, report, Rhythm(0.01, hang_seconds=0.5), noticed.set)
     heart.start(asyncio.get_running_loop())
     noticed.wait(5)  # blocks the loop on purpose
     assert noticed.is_set()

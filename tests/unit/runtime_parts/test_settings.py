@@ -104,6 +104,13 @@ def test_values_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> No
         ("MONGO_URI", "http://x", "MONGO_URI: must be an address that begins with mongodb://"),
         ("REDIS_URL", "http://x", "REDIS_URL: must be an address that begins with redis://"),
         ("WEBHOOK_URL", "ftp://x", "WEBHOOK_URL: must be an address that begins with http://"),
+        ("WEBHOOK_URL", "http://", "WEBHOOK_URL: must be an address like https://host"),
+        ("WEBHOOK_URL", "http://h:port/", "WEBHOOK_URL: must be an address like https://host"),
+        ("WEBHOOK_SECRET", "whsec_not-base64!", "WEBHOOK_SECRET: must be base64 behind whsec_"),
+        ("API_KEY", "short", "API_KEY: is too short; allowed is at least 8 characters"),
+        ("MONGO_URI", "mongodb://h:port", "MONGO_URI: must be an address like mongodb://"),
+        ("REDIS_URL", "redis://h:port", "REDIS_URL: must be an address like redis://"),
+        ("SECRETS_DIR", "/proc/none", "SECRETS_DIR=/proc/none: must be a folder that is there"),
         ("LEASE_SECONDS", "-1", "LEASE_SECONDS=-1"),
     ],
 )
@@ -144,6 +151,9 @@ def test_all_wrong_values_are_named_at_once(
         ("API_KEY", "hunter2"),
         ("WEBHOOK_SECRET", "hunter2"),
         ("WEBHOOK_URL", "wrong://user:hunter2@host"),
+        ("WEBHOOK_SECRET", "whsec_hunter2-and-more"),
+        ("MONGO_URI", "mongodb://user:12/hunter2@host:1"),
+        ("REDIS_URL", "redis://user:hunter2/3@host:1"),
     ],
 )
 def test_a_secret_is_never_told(

@@ -13,7 +13,7 @@ import pytest
 
 from pedidos_common.domain.errors import Unavailable
 from pedidos_common.runtime import status_server
-from pedidos_common.runtime.listening import listening_socket, port_of
+from pedidos_common.runtime.listening import listening_socket, port_of, write_port_file
 from pedidos_common.runtime.metrics import new_registry, process_metrics, watch_dropped_logs
 from pedidos_common.runtime.status_server import StatusServer
 
@@ -127,6 +127,15 @@ async def test_the_port_that_it_got_is_written(tmp_path: Path) -> None:
     async with served(State(), tmp_path / "port") as client:
         assert int((tmp_path / "port").read_text()) == client.base_url.port
     assert len(list_of(tmp_path)) == 1, "the draft must be gone"
+
+
+def test_a_port_file_that_can_not_be_written_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        write_port_file(tmp_path / "nowhere" / "port", 1)
+    assert ended.value.code == 2
+    assert f"PORT_FILE={tmp_path}/nowhere/port can't be written" in capsys.readouterr().err
 
 
 def test_a_port_in_use_is_named_with_its_setting(capsys: pytest.CaptureFixture[str]) -> None:

@@ -43,6 +43,28 @@ async def test_each_failure_is_one_line_that_says_what_to_do() -> None:
     assert (reached["event"], reached["attempts"]) == ("server_reached", 3)
 
 
+async def test_shutdown_ends_an_attempt_that_is_under_way(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(waiting, "CHECK_SECONDS", 60.0)
+    stop, asked, ended = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def check() -> None:
+        asked.set()
+        try:
+            await asyncio.sleep(60)
+        finally:
+            ended.set()
+
+    with capture_logs() as lines:
+        task = asyncio.create_task(until_reachable("Redis", "redis://h", check, "REDIS_URL", stop))
+        await asked.wait()
+        stop.set()
+        assert await asyncio.wait_for(task, 5) is False
+    assert ended.is_set()
+    assert lines == [], "it was not the server's fault"
+
+
 async def test_shutdown_ends_the_wait_and_stays_requested() -> None:
     stop, calls = asyncio.Event(), 0
 

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
@@ -124,3 +125,16 @@ async def test_what_a_setting_may_name() -> None:
 def test_a_handler_that_cannot_be_used_is_named(spec: str) -> None:
     with pytest.raises(HandlerNotUsable, match="ORDER_HANDLER="):
         load_handler(spec, 1.0, 10)
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [("def handle(:", "SyntaxError"), ("raise RuntimeError('no catalogue')", "no catalogue")],
+)
+def test_a_module_that_fails_at_import_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str, reason: str
+) -> None:
+    (tmp_path / "shop_broken.py").write_text(code)
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(HandlerNotUsable, match=f"shop_broken:handle.*{reason}"):
+        load_handler("shop_broken:handle", 1.0, 10)

@@ -20,8 +20,8 @@ async def audit(target: Target, run_id: str | None) -> AuditVerdict:
     """
     if not target.mongo_uri:
         raise CliError(
-            f"The audit reads MongoDB, and where the one of {target.api} is, is not known. "
-            "Give its address with --mongo-uri or MONGO_URI",
+            "The audit reads MongoDB, and its address is not known. "
+            "Give it with --mongo-uri or MONGO_URI",
             ExitStatus.USAGE,
         )
     return await asyncio.to_thread(_audit, target, target.mongo_uri, run_id)
@@ -33,7 +33,9 @@ def _audit(target: Target, mongo_uri: str, run_id: str | None) -> AuditVerdict:
     from pymongo.errors import PyMongoError
 
     from pedidos_cli.audit import AuditImpossible, audit_run
+    from pedidos_cli.stores.mongo import check_address
 
+    check_address(mongo_uri)
     try:
         return audit_run(mongo_uri, target.database, run_id, target.api or None, target.api_key)
     except AuditImpossible as refused:

@@ -27,6 +27,11 @@ _STATUS = {
     422: ExitStatus.USAGE,
 }
 _NOT_NOW = {502, 503, 504}
+_CONFLICTS = {
+    "run-active": "See it with `pedidos watch`, or end it with `pedidos cancel`",
+    "orders-deleted": "`pedidos cancel --no-remove-pending` keeps them",
+    "queue-closed": "`pedidos resume` does it",
+}
 
 
 class ApiClient:
@@ -163,11 +168,16 @@ def _next_step(status_code: int, problem: Json, said: str) -> str:
         return f" {problem['traceId']}: `pedidos logs --level error` shows it"
     if status_code in _NOT_NOW:
         return ". The stack is there but not ready: try again, or ask `pedidos doctor`"
-    if status_code == 409:
-        run_id = problem.get("runId")
-        about = f" Active run: {run_id}." if run_id and str(run_id) not in said else ""
-        return f".{about} See it with `pedidos watch`, or end it with `pedidos cancel`"
-    return ""
+    return _way_out(problem, said) if status_code == 409 else ""
+
+
+def _way_out(problem: Json, said: str) -> str:
+    run_id = problem.get("runId")
+    slug = str(problem.get("type") or "run-active").rpartition("/")[2]
+    if slug not in _CONFLICTS or (slug == "run-active" and not run_id):
+        return ""
+    about = f" Active run: {run_id}." if slug == "run-active" and str(run_id) not in said else ""
+    return f".{about} {_CONFLICTS[slug]}"
 
 
 def _reason(error: Exception) -> str:

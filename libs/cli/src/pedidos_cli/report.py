@@ -65,6 +65,10 @@ class Report:
             console.print(Text(f"Reason: {self.run['error']}", "red"))
         console.print(times_table(self.run))
         console.print(priorities_table(self.run))
+        if failed := _sum(self.run, "totalFailed"):
+            line = f"{text.count(failed)} failed for good: "
+            line += f"`pedidos dead --run {self.run.get('runId')}` lists them, with reasons"
+            console.print(Text(line, "yellow"))
         self._render_audit(console)
 
     def _render_audit(self, console: Console) -> None:
@@ -77,7 +81,8 @@ class Report:
         elif self.audit_error:
             console.print(Text(f"Not audited: {self.audit_error}", "bold red"))
         else:
-            console.print("Not audited: `pedidos audit --mongo-uri …` does it", markup=False)
+            line = f"Not audited here: `pedidos audit --run {self.run.get('runId')}` does it"
+            console.print(Text(line))
 
 
 def times_table(run: Json) -> Table:

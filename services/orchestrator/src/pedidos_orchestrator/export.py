@@ -29,6 +29,8 @@ COLUMNS = (
     "attempts",
     "error",
     "externalId",
+    "orderedAt",
+    "quantidade",
 )
 
 

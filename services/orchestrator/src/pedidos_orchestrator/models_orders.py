@@ -32,6 +32,8 @@ class OrderShape(Wire):
     attempts: int = Field(examples=[1])
     error: str | None = None
     externalId: str | None = None
+    orderedAt: str | None = None
+    quantidade: int | None = None
 
 
 class OrderPage(Wire):

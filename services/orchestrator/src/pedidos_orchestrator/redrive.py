@@ -145,12 +145,15 @@ class Redrive:
         if job is None:
             raise not_found("job", job_id)
         if job.status is not JobStatus.FAILED:
-            raise ProblemError(409, f"job {job.id} is {job.status.value}, not failed")
+            raise ProblemError(
+                409, f"job {job.id} is {job.status.value}, not failed", slug="job-not-failed"
+            )
         if job.scope is not None:
             raise ProblemError(
                 409,
                 f"job {job.id} belongs to run {job.scope}: send its orders again (orderIds), "
                 f"or resume the run (POST /pedidos/runs/{job.scope}/resume)",
+                slug="job-of-a-run",
             )
         return job
 

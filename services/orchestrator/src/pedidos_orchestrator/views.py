@@ -113,6 +113,8 @@ def order_view(record: OrderRecord) -> dict[str, Any]:
         "attempts": order.attempts,
         "error": record.error,
         "externalId": order.external_id,
+        "orderedAt": iso(record.ordered_at),
+        "quantidade": record.quantidade,
     }
 
 

@@ -11,8 +11,8 @@ from uuid import UUID
 from bson.errors import BSONError
 from pymongo.database import Database
 
-from pedidos_cli.audit.job_facts import JobFacts, read_jobs
-from pedidos_cli.audit.order_facts import OrderFacts, read_orders, read_strays
+from pedidos_cli.audit.job_facts import JobFacts, read_jobs, read_redrives
+from pedidos_cli.audit.order_facts import OrderFacts, bounds, read_orders, read_strays
 
 Documents = Database[dict[str, Any]]
 
@@ -53,6 +53,7 @@ class RunFacts:
 class Evidence:
     """Everything that the checks look at.
 
+    `redriven` counts the orders of the run that a redrive had in its hands while they were read;
     `strays` are run ids that orders carry and no run has; `import_accepted` counts the rows that
     the run's import accepted, None where the run imported nothing.
     """
@@ -60,6 +61,7 @@ class Evidence:
     run: RunFacts
     jobs: JobFacts
     orders: OrderFacts
+    redriven: int
     strays: tuple[str, ...]
     import_accepted: int | None
 
@@ -73,8 +75,11 @@ def gather(database: Documents, run_id: str | None) -> Evidence:
     run = _run(_find(database, run_id))
     # Jobs before orders: of a run that goes on, orders may be ahead of jobs but never behind.
     jobs = read_jobs(database, run.id)
+    since = database.client.admin.command("hello")["localTime"]
     orders = read_orders(database, UUID(run.id), run.quantity, run.chunk_size)
-    return Evidence(run, jobs, orders, read_strays(database), _accepted(database, run.import_id))
+    redriven = read_redrives(database, *bounds(UUID(run.id)), since)
+    accepted = _accepted(database, run.import_id)
+    return Evidence(run, jobs, orders, redriven, read_strays(database), accepted)
 
 
 def _find(database: Documents, run_id: str | None) -> Mapping[str, Any]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from bson import Timestamp
 from pymongo.database import Database
@@ -78,6 +79,23 @@ def read_jobs(database: Documents, run_id: str) -> JobFacts:
     of_run = {"$match": {"_id": {"$gte": f"{run_id}:", "$lt": f"{run_id};"}}}
     found = database.jobs.aggregate([of_run, {"$group": _group()}])
     return JobFacts(tuple(map(_job_group, found)), _ranges(database, run_id))
+
+
+def read_redrives(database: Documents, first: UUID, last: UUID, since: datetime) -> int:
+    """How many orders, ids from `first` to `last`, a redrive had in its hands after `since`.
+
+    `since` is by the server's clock. What was open at any time after it is open or settled later.
+    """
+    found = database.jobs.aggregate(
+        [
+            {"$match": {"_id": {"$gte": "redrive:", "$lt": "redrive;"}}},
+            {"$match": {"$or": [{"status": {"$in": [*OPEN]}}, {"settledAt": {"$gte": since}}]}},
+            {"$unwind": "$payload.orderIds"},
+            {"$match": {"payload.orderIds": {"$gte": str(first), "$lte": str(last)}}},
+            {"$count": "orders"},
+        ]
+    )
+    return sum(int(document["orders"]) for document in found)
 
 
 def _ranges(database: Documents, run_id: str) -> dict[str, list[tuple[int, int]]]:

@@ -24,7 +24,8 @@ class OrderGroup:
     """The orders of a run that share priority, tier and status; all numbers count orders.
 
     `settled_well` never failed for good before; `settled_badly` did once (a redrive may have
-    helped since); the rest has no first final state yet. `untimed`, `unexplained`, `premature`
+    helped since); the rest has no first final state yet. `sent_again` are pending because a redrive
+    took them up. `untimed`, `unexplained`, `premature`
     and `misworded` count what must not be. `last_settled` is the latest first final state.
     """
 
@@ -34,6 +35,7 @@ class OrderGroup:
     orders: int
     settled_well: int
     settled_badly: int
+    sent_again: int
     untimed: int
     unexplained: int
     premature: int
@@ -61,6 +63,10 @@ class OrderFacts:
         """How many orders have this status and priority."""
         return self.total(lambda g: g.orders if status in {None, g.status} else 0, priority)
 
+    def waiting(self, priority: str | None = None) -> int:
+        """How many orders are pending that never had a final state."""
+        return self.count("pendente", priority) - self.total(lambda g: g.sent_again, priority)
+
     @property
     def last_vip_settled(self) -> datetime | None:
         """When the last VIP order got its first final state."""
@@ -81,6 +87,11 @@ def read_orders(database: Documents, run_id: UUID, quantity: int, chunk_size: in
     stored = sum(group.orders for group in groups) - outside
     gaps = _gaps(database, run_id, quantity, chunk_size) if 0 < stored < quantity else ()
     return OrderFacts(groups, outside, gaps)
+
+
+def bounds(run_id: UUID) -> tuple[UUID, UUID]:
+    """The first and the last id that an order of the run may have."""
+    return UUID(int=run_id.int | 1), UUID(int=run_id.int | (SEQUENCES - 1))
 
 
 def read_strays(database: Documents) -> tuple[str, ...]:
@@ -135,6 +146,7 @@ def _group() -> Expression:
         "orders": {"$sum": 1},
         "settled_well": _how_many(never_failed, processed, processed_once),
         "settled_badly": _how_many(failed_once),
+        "sent_again": _how_many(pending, failed_once, _set("firstFailedAt")),
         "untimed": {
             "$sum": {
                 "$switch": {

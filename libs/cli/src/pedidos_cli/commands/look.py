@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 import typer
@@ -130,11 +131,22 @@ async def _compare(session: Session, first: str, second: str) -> None:
     table.add_column("what")
     for name in ("first", "second", "second / first"):
         table.add_column(name, justify="right")
-    for field, pair in (answer.get("differences") or {}).items():
+    for row in comparison(answer.get("differences") or {}):
+        table.add_row(*row)
+    session.out.say(table)
+
+
+def comparison(differences: Json) -> Iterator[tuple[str, str, str, str]]:
+    """Field, both values and their ratio; what the plan repeats of the run is left out."""
+    for field, pair in differences.items():
+        if differences.get(field.removeprefix("plan.")) == pair and field.startswith("plan."):
+            continue
+        if field in {"seed", "plan.seed"}:  # a name, no measure
+            yield field, str(pair.get("a")), str(pair.get("b")), text.NONE
+            continue
         ratio = pair.get("ratio")
         shown = f"{ratio:.2f}" if isinstance(ratio, int | float) else text.NONE
-        table.add_row(field, _value(pair.get("a")), _value(pair.get("b")), shown)
-    session.out.say(table)
+        yield field, _value(pair.get("a")), _value(pair.get("b")), shown
 
 
 def _value(value: Any) -> str:

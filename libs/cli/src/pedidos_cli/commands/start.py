@@ -93,18 +93,20 @@ def watch(api: Api = None, api_key: ApiKey = None, as_json: AsJson = False) -> N
 async def resume_run(session: Session, run_id: str, *, detach: bool) -> int | None:
     """Goes on with a run that ended ABORTED or ERROR, to its end."""
     resumed = await session.client.post(f"/pedidos/runs/{run_id}/resume")
-    return await see(session, resumed, detach=detach)
+    return await see(session, resumed, detach=detach, verb="goes on")
 
 
-async def see(session: Session, started: Json, *, detach: bool) -> int | None:
+async def see(
+    session: Session, started: Json, *, detach: bool, verb: str = "has started"
+) -> int | None:
     """Follows the run that an answer names, or only says that it started."""
     run_id = str(started["runId"])
     if not detach:
-        session.out.say(f"Run {run_id} has started: {text.count(started.get('quantity'))} orders")
+        session.out.say(f"Run {run_id} {verb}: {text.count(started.get('quantity'))} orders")
         return await _join(session, run_id)
     if session.out.as_json:
         session.out.document(started)
-    session.out.say(f"Run {run_id} has started. `pedidos watch` shows it.")
+    session.out.say(f"Run {run_id} {verb}. `pedidos watch` shows it.")
     return None
 
 

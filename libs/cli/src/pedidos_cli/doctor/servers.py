@@ -68,7 +68,7 @@ def look_at_redis(url: str) -> Iterator[Finding]:
         return
     try:
         facts = redis.facts(url)
-    except (RedisError, OSError, ValueError) as error:
+    except (RedisError, OSError, CliError) as error:
         yield fail("Redis", f"does not answer: {error}", "start it, or correct its address")
         return
     yield from judge_redis(facts)

@@ -29,7 +29,9 @@ async def look_at_api(client: ApiClient) -> AsyncIterator[Finding]:
         yield fail("API", error.message, "start the stack, or correct --api")
         return
     except CliError as error:
-        yield fail("API", error.message, "see the orchestrator's log")
+        keyless = error.details.get("httpStatus") in {401, 403}
+        remedy = "give --api-key or API_KEY" if keyless else "see the orchestrator's log"
+        yield fail("API", error.message, remedy)
         return
     for finding in (*judge_processes(health.get("workers") or []), *judge_health(health)):
         yield finding

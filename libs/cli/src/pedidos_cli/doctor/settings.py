@@ -17,16 +17,18 @@ NOT_NEGATIVE = ("ORDER_RETRY_BASE_MS",)
 TRUTH = ("LOG_MEMORY", "BACKEND_LOGS")
 _TRUE_OR_FALSE = {"true", "false", "1", "0", "yes", "no", "on", "off", "t", "f", "y", "n"}
 HANDLER_SECONDS = 20.0
+KEY_CHARACTERS = 8
 
 
 def settings(environ: Mapping[str, str]) -> Iterator[Finding]:
     """What is wrong with them; one good line when nothing is."""
     environ = {name: value for name, value in environ.items() if value}  # empty counts as unset
-    wrong = [*_numbers(environ), *_truths(environ), *_handler(environ)]
+    wrong = [*_numbers(environ), *_truths(environ), *_key(environ), *_handler(environ)]
     if wrong:
         yield from wrong
         return
-    known = [n for n in (*POSITIVE, *NOT_NEGATIVE, *TRUTH, "ORDER_HANDLER") if environ.get(n)]
+    looked_at = (*POSITIVE, *NOT_NEGATIVE, *TRUTH, "API_KEY", "ORDER_HANDLER")
+    known = [name for name in looked_at if environ.get(name)]
     yield ok("settings", f"{', '.join(known)} set, and valid" if known else "all at their defaults")
 
 
@@ -51,6 +53,16 @@ def _truths(environ: Mapping[str, str]) -> Iterator[Finding]:
                 f"{value!r} is neither true nor false",
                 f"correct or unset {name}; a service does not start with it",
             )
+
+
+def _key(environ: Mapping[str, str]) -> Iterator[Finding]:
+    key = environ.get("API_KEY")
+    if key is not None and len(key) < KEY_CHARACTERS:
+        yield fail(
+            "setting API_KEY",
+            f"it has {len(key)} characters, and a key has at least {KEY_CHARACTERS}",
+            "take a longer one, or unset it; a service does not start with it",
+        )
 
 
 def _handler(environ: Mapping[str, str]) -> Iterator[Finding]:

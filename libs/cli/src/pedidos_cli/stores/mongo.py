@@ -11,9 +11,9 @@ from uuid import uuid4
 
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure, PyMongoError
-from pymongo.uri_parser import parse_uri
 
 from pedidos_cli.errors import CliError, ExitStatus
+from pedidos_common.adapters.mongo import client as driver
 
 Client = MongoClient[dict[str, Any]]
 REPLICA_SET = "pedidos"
@@ -39,21 +39,16 @@ def connected(uri: str, timeout_seconds: float, *, direct: bool = False) -> Iter
     Raises:
         CliError: when the address makes no sense.
     """
+    check_address(uri)
     milliseconds = int(timeout_seconds * 1000)
     options: dict[str, Any] = {"directConnection": True} if direct else {}
-    try:
-        client: Client = MongoClient(
-            uri,
-            serverSelectionTimeoutMS=milliseconds,
-            connectTimeoutMS=milliseconds,
-            socketTimeoutMS=milliseconds,
-            **options,
-        )
-    except (PyMongoError, ValueError) as wrong:
-        raise CliError(
-            f"The MongoDB address is not valid: {wrong}. It looks like mongodb://HOST:PORT",
-            ExitStatus.USAGE,
-        ) from None
+    client: Client = MongoClient(
+        uri,
+        serverSelectionTimeoutMS=milliseconds,
+        connectTimeoutMS=milliseconds,
+        socketTimeoutMS=milliseconds,
+        **options,
+    )
     with client:
         yield client
 
@@ -62,16 +57,12 @@ def check_address(uri: str) -> None:
     """Refuses an address that no client could use, without connecting.
 
     Raises:
-        CliError: naming what is wrong with it.
+        CliError: how one is written; holds nothing of this one, which may have a password.
     """
     try:
-        parse_uri(uri) if not uri.startswith("mongodb+srv://") else None
-    except (PyMongoError, ValueError) as wrong:
-        raise CliError(
-            f"MONGO_URI (--mongo-uri) is not a MongoDB address: {wrong}. "
-            "It looks like mongodb://HOST:PORT",
-            ExitStatus.USAGE,
-        ) from None
+        driver.check_address(uri)
+    except ValueError as wrong:
+        raise CliError(f"MONGO_URI (--mongo-uri) must be {wrong}", ExitStatus.USAGE) from None
 
 
 def answers(uri: str, timeout_seconds: float = 2.0) -> bool:

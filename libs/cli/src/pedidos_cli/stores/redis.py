@@ -11,8 +11,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from pedidos_cli.errors import CliError, ExitStatus
-
-_SCHEMES = ("redis://", "rediss://", "unix://")
+from pedidos_common.adapters.redis import client as driver
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,21 +28,17 @@ def check_address(url: str) -> None:
     """Refuses an address that no client could use, without connecting.
 
     Raises:
-        CliError: naming what is wrong with it.
+        CliError: how one is written; holds nothing of this one, which may have a password.
     """
-    scheme, separator, rest = url.partition("://")
-    if not separator or not (can_ask(url) or "sentinel" in scheme):
-        shown = (rest or scheme).rpartition("@")[2]  # without a password
-        raise CliError(
-            f"REDIS_URL (--redis-url) is not a Redis address: {shown!r}. "
-            "It looks like redis://HOST:PORT/0",
-            ExitStatus.USAGE,
-        )
+    try:
+        driver.check_address(url)
+    except ValueError as wrong:
+        raise CliError(f"REDIS_URL (--redis-url) must be {wrong}", ExitStatus.USAGE) from None
 
 
 def can_ask(url: str) -> bool:
     """Whether this module can talk to such an address (it can't to a Sentinel's)."""
-    return url.startswith(_SCHEMES)
+    return "sentinel" not in url.partition("://")[0]
 
 
 def answers(url: str, timeout_seconds: float = 2.0) -> bool:
@@ -59,8 +54,10 @@ def facts(url: str, timeout_seconds: float = 5.0) -> RedisFacts:
     """Looks at the server once.
 
     Raises:
+        CliError: when the address makes no sense.
         RedisError: when it does not answer or refuses.
     """
+    check_address(url)
     with _connected(url, timeout_seconds) as client:
         info = cast("dict[str, Any]", client.info())
     return RedisFacts(

@@ -121,6 +121,7 @@ class Executor:
             return await perform(job, held, self._functions)
 
     async def _settle(self, job: Job, outcome: Outcome, held: HeldLease) -> None:
+        held.settling = True
         while True:
             held.ensure_held()
             try:

@@ -84,9 +84,8 @@ class Heartbeat:
             log.warning("heartbeat_failed", failures=self.failures, error=str(error)[:300])
             return
         self._held.extended(set(leases) - reply.lost, sent_at, reply.until)
-        if reply.lost:
-            log.warning("leases_lost", count=len(reply.lost))
-            self._held.lose(reply.lost)
+        if reply.lost and (lost := self._held.lose(reply.lost)):
+            log.warning("leases_lost", count=lost)
 
     def _watch_loop(self) -> None:
         if self._loop is None or self._loop.is_closed():

@@ -17,7 +17,8 @@ class HeldLease:
     """One job's lease as this process knows it; the `JobContext` of the job's function.
 
     `valid_until` is on this machine's monotonic clock, counted from *before* the claim or
-    renewal was sent, so it never outlives the server's view.
+    renewal was sent, so it never outlives the server's view. `settling` says that the job's
+    outcome is on its way to the ledger, which alone then tells whose the job is.
     """
 
     job_id: str
@@ -27,6 +28,7 @@ class HeldLease:
     deadline: float
     is_stopping: Callable[[], bool]
     lost: bool = False
+    settling: bool = False
     on_lost: Callable[[], None] = field(default=lambda: None)
 
     @property
@@ -94,14 +96,18 @@ class HeldLeases:
                 held.valid_until = sent_at + self.lease_seconds
                 held.fence = until
 
-    def lose(self, lease_ids: Iterable[str]) -> None:
-        """Note that these leases are another worker's by now."""
+    def lose(self, lease_ids: Iterable[str]) -> int:
+        """Note that these leases are another worker's by now; how many really are.
+
+        One whose job is being settled is not: a job that has just ended has no lease either.
+        """
         with self._lock:
-            gone = self._present(lease_ids)
+            gone = [held for held in self._present(lease_ids) if not held.settling]
             for held in gone:
                 held.lost = True
         for held in gone:
             held.on_lost()
+        return len(gone)
 
     def _present(self, lease_ids: Iterable[str]) -> list[HeldLease]:
         return [self._held[lease] for lease in lease_ids if lease in self._held]

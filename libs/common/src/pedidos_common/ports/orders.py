@@ -34,6 +34,8 @@ class OrderRecord:
     processed_at: datetime | None = None
     failed_at: datetime | None = None
     error: str | None = None
+    ordered_at: datetime | None = None
+    quantidade: int | None = None
 
 
 class EncodedOrders(Protocol):
@@ -51,7 +53,11 @@ class EncodedOrders(Protocol):
 
 
 class OrderStore(Protocol):
-    """Orders. Every change filters on `status: pendente`, so it happens once."""
+    """Orders. Every change filters on `status: pendente`, so it happens once.
+
+    An order that was sent again after it was dead (`revive`) is the redrive's alone: what works
+    on ranges passes it by, and `count` counts its first final state, `falhou`.
+    """
 
     async def insert_chunk(self, orders: Any, redelivered: bool) -> int:
         """Write the orders of a chunk, each once however often this is called.

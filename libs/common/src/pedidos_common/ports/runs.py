@@ -66,7 +66,8 @@ class RunStore(Protocol):
 
         Raises:
             RunAlreadyActive: when another run is active.
-            InvalidTransition: when the run's phase can't be resumed.
+            InvalidTransition: when the run's phase can't be resumed, or a cancel deleted
+                orders of it.
         """
         ...
 

@@ -53,6 +53,7 @@ class InMemoryOrderStore:
     def __init__(self, clock: Callable[[], datetime]) -> None:
         self._clock = clock
         self._records: dict[UUID, OrderRecord] = {}
+        self._redriven: set[UUID] = set()
 
     async def insert_chunk(self, orders: PlainChunk, redelivered: bool) -> int:
         """See `ports.OrderStore.insert_chunk`."""
@@ -65,8 +66,12 @@ class InMemoryOrderStore:
         return [record for _, record in sorted(self._records.items())]
 
     def _between(self, orders: OrderRange, status: OrderStatus | None = None) -> list[OrderRecord]:
+        """Those of the range, by their first final state: what was sent again counts as dead."""
         inside = [record for record in self._all() if _inside(record.order.id, orders)]
-        return [record for record in inside if status in {None, record.status}]
+        return [record for record in inside if status in {None, self._first_final(record)}]
+
+    def _first_final(self, record: OrderRecord) -> str:
+        return OrderStatus.FALHOU if record.order.id in self._redriven else record.status
 
     def _pending(self, ids: Sequence[UUID], fence: datetime) -> list[OrderRecord]:
         if self._clock() > fence:
@@ -195,6 +200,7 @@ class InMemoryOrderStore:
         for record in dead:
             fresh = replace(record.order, attempts=0)
             self._save(replace(record, order=fresh, status=OrderStatus.PENDENTE))
+            self._redriven.add(record.order.id)
         return [record.order for record in dead]
 
     async def erase_customer(self, cliente: str) -> int:

@@ -121,7 +121,8 @@ class InMemoryRunStore:
     async def resume(self, run_id: UUID) -> Run:
         """See `ports.RunStore.resume`."""
         run = self._runs.get(run_id)
-        if run is None or run.phase not in RESUMABLE or run_id in self._hidden:
+        gone = run is not None and (run.cancelled or {}).get("deletedPending", 0) > 0
+        if run is None or run.phase not in RESUMABLE or run_id in self._hidden or gone:
             raise InvalidTransition(run.phase if run else "unknown", RunTrigger.RESUME)
         await self._refuse_second()
         self._activations.append(run_id)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Sequence
-from typing import Annotated, Literal
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Response
 
@@ -42,10 +42,16 @@ async def logs(
 
 
 def _joined(lines: Sequence[str]) -> bytes:
-    return encode({"lines": [_parsed(line) for line in lines]})
+    # services hand lines over in batches, so they arrive in turns: sort what they say of the time
+    found = sorted((_parsed(line) for line in lines), key=_time_of)
+    return encode({"lines": found})
 
 
-def _parsed(line: str) -> object:
+def _time_of(line: Mapping[str, Any]) -> str:
+    return str(line.get("timestamp", ""))
+
+
+def _parsed(line: str) -> dict[str, Any]:
     try:
         found = json.loads(line)
     except ValueError:  # a line that was cut at its bound

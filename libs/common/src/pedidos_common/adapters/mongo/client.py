@@ -39,6 +39,7 @@ Collection = AsyncCollection[Document]
 AsyncClient = AsyncMongoClient[Document]
 
 DURABLE = WriteConcern(w="majority", j=True, wtimeout=20_000)
+SCHEMES = ("mongodb://", "mongodb+srv://")
 LET_PASS = ("Unknown option", "Wire protocol compression")
 SOCKET_TIMEOUT_MS = 60_000
 ADDRESS_FORM = (
@@ -84,6 +85,10 @@ def check_address(uri: str) -> None:
     Raises:
         ValueError: how an address is written; holds nothing of this one, which has a password.
     """
+    database = uri.partition("://")[2].partition("?")[0].partition("/")[2]
+    # a raw slash in a password makes the driver take what is before it for the host
+    if not uri.startswith(SCHEMES) or "@" in database:
+        raise ValueError(ADDRESS_FORM)
     try:
         with warnings.catch_warnings(record=True) as found:
             warnings.simplefilter("always")

@@ -52,4 +52,6 @@ def record_of(document: Document) -> OrderRecord:
         processed_at=document.get("processedAt"),
         failed_at=document.get("failedAt"),
         error=document.get("error"),
+        ordered_at=document.get("orderedAt"),
+        quantidade=document.get("quantidade"),
     )

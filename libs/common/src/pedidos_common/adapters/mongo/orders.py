@@ -50,6 +50,10 @@ class EncodedChunk(Protocol):
         ...
 
 
+# What was sent again is its redrive's job alone: the batch that it failed in is done with it.
+NOT_REDRIVEN = {"firstFailedAt": None}
+
+
 def _pending(query: Document, fence: datetime) -> Document:
     in_time = {"$expr": {"$lt": ["$$NOW", fence]}}
     return {**query, "status": OrderStatus.PENDENTE, **in_time}
@@ -102,7 +106,7 @@ class MongoOrderStore:
     @guarded
     async def read_pending(self, orders: OrderRange, limit: int) -> Sequence[Order]:
         """See `ports.OrderStore.read_pending`."""
-        query = {**range_filter(orders), "status": OrderStatus.PENDENTE}
+        query = {**range_filter(orders), "status": OrderStatus.PENDENTE, **NOT_REDRIVEN}
         found = self._orders.find(query, limit=limit, batch_size=limit + 1)
         return [order_of(document) async for document in found]
 
@@ -121,7 +125,7 @@ class MongoOrderStore:
         except_ids: Sequence[UUID] = (),
     ) -> int:
         """See `ports.OrderStore.mark_processed`."""
-        query = range_filter(orders)
+        query = {**range_filter(orders), **NOT_REDRIVEN}
         if except_ids:
             query["_id"]["$nin"] = list(except_ids)
         done = await self._orders.update_many(_pending(query, fence), _processed(observacoes))
@@ -157,7 +161,7 @@ class MongoOrderStore:
     async def fail_rest(self, orders: OrderRange, error: str, fence: datetime) -> int:
         """See `ports.OrderStore.fail_rest`."""
         done = await self._orders.update_many(
-            _pending(range_filter(orders), fence),
+            _pending({**range_filter(orders), **NOT_REDRIVEN}, fence),
             {
                 "$set": {"status": OrderStatus.FALHOU, "error": error[:ERROR_LIMIT]},
                 "$currentDate": {"failedAt": True},
@@ -171,7 +175,9 @@ class MongoOrderStore:
         return await self._count(range_filter(orders))
 
     async def _count(self, query: Document) -> StatusCounts:
-        group: Document = {"$group": {"_id": "$status", "n": {"$sum": 1}}}
+        redriven = {"$gt": ["$firstFailedAt", None]}
+        first_final = {"$cond": [redriven, OrderStatus.FALHOU, "$status"]}
+        group: Document = {"$group": {"_id": first_final, "n": {"$sum": 1}}}
         groups = await self._orders.aggregate([{"$match": query}, group])
         return StatusCounts(**{str(g["_id"]): int(g["n"]) async for g in groups})
 
@@ -200,7 +206,7 @@ class MongoOrderStore:
     @guarded
     async def delete_pending(self, orders: OrderRange) -> int:
         """See `ports.OrderStore.delete_pending`."""
-        query = {**range_filter(orders), "status": OrderStatus.PENDENTE}
+        query = {**range_filter(orders), "status": OrderStatus.PENDENTE, **NOT_REDRIVEN}
         return (await self._orders.delete_many(query)).deleted_count
 
     @guarded

@@ -145,7 +145,13 @@ class MongoRunStore:
         pipeline.append({"$set": {"resumes": {"$add": ["$resumes", 1]}, "activatedAt": "$$NOW"}})
         try:
             resumed = await self._runs.find_one_and_update(
-                {"_id": str(run_id), "phase": {"$in": sorted(RESUMABLE)}, "hidden": {"$ne": True}},
+                {
+                    "_id": str(run_id),
+                    "phase": {"$in": sorted(RESUMABLE)},
+                    "hidden": {"$ne": True},
+                    # orders that a cancel deleted can't be processed any more
+                    "cancelled.deletedPending": {"$not": {"$gt": 0}},
+                },
                 pipeline,
                 return_document=ReturnDocument.AFTER,
             )
