@@ -39,8 +39,18 @@ def range_of(job: Job) -> OrderRange:
     return OrderRange(UUID(payload["runId"]), int(payload["first"]), int(payload["last"]))
 
 
+def is_first_run(job: Job) -> bool:
+    """Whether nothing ever worked on the orders of this batch before."""
+    return job.deliveries == 1 and not place_of(job.id).is_part
+
+
 async def write_verdicts(
-    store: OrderStore, orders: Sequence[Order], verdicts: Verdicts, context: JobContext
+    store: OrderStore,
+    orders: Sequence[Order],
+    verdicts: Verdicts,
+    context: JobContext,
+    *,
+    first_time: bool,
 ) -> tuple[int, int]:
     """Write a slice's verdicts; `orders` are all pendente ones between the first and the last.
 
@@ -53,7 +63,11 @@ async def write_verdicts(
         run_id = UUID(int=orders[0].id.int - sequence_of(orders[0].id))
         covered = OrderRange(run_id, sequence_of(orders[0].id), sequence_of(orders[-1].id))
         changed += await store.mark_processed(
-            covered, verdicts.alike, context.fence, verdicts.outliers
+            covered,
+            verdicts.alike,
+            context.fence,
+            verdicts.outliers,
+            first_time=first_time,
         )
     changed += await store.mark_each(verdicts.others, context.fence)
     if verdicts.failures:
@@ -107,7 +121,9 @@ class BatchProcessing:
         text = OBSERVATION[Priority(job.payload["priority"])]
         async with self._writes:
             context.ensure_held()
-            changed = await self._store.mark_processed(orders, text, context.fence)
+            changed = await self._store.mark_processed(
+                orders, text, context.fence, first_time=is_first_run(job)
+            )
         return await self._outcome(job, changed, 0, wait=None)
 
     async def _process_in_slices(self, job: Job, context: JobContext) -> Outcome:
@@ -117,7 +133,9 @@ class BatchProcessing:
                 return Released()
             verdicts = judge(orders, await self._handler.answer(orders), self._retry)
             async with self._writes:
-                written = await write_verdicts(self._store, orders, verdicts, context)
+                written = await write_verdicts(
+                    self._store, orders, verdicts, context, first_time=is_first_run(job)
+                )
             changed, failed = changed + written[0], failed + written[1]
             wait = _longest(wait, verdicts.retry_seconds)
             left = OrderRange(left.run_id, sequence_of(orders[-1].id) + 1, left.last)
@@ -129,7 +147,7 @@ class BatchProcessing:
         Counted in the store unless this was the batch's one plain run.
         """
         whole = StatusCounts(0, processed, failed)
-        if whole.total != len(range_of(job)) or job.deliveries > 1 or place_of(job.id).is_part:
+        if whole.total != len(range_of(job)) or not is_first_run(job):
             whole = await self._store.count(range_of(job))
         if whole.pendente == 0:
             return Succeeded(self._result(whole))

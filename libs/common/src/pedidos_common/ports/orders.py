@@ -80,8 +80,13 @@ class OrderStore(Protocol):
         observacoes: str,
         fence: datetime,
         except_ids: Sequence[UUID] = (),
+        *,
+        first_time: bool = False,
     ) -> int:
         """Make the range's pendente orders processado, except some; how many changed.
+
+        `first_time` says that no order of the range can have been dead before, which spares
+        the look for it at each order.
 
         Refused by the server when its clock is past `fence` (the lease's end).
         """

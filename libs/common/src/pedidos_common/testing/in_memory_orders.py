@@ -104,8 +104,11 @@ class InMemoryOrderStore:
         observacoes: str,
         fence: datetime,
         except_ids: Sequence[UUID] = (),
+        *,
+        first_time: bool = False,
     ) -> int:
         """See `ports.OrderStore.mark_processed`."""
+        del first_time
         found = self._pending_between(orders, fence)
         chosen = [record for record in found if record.order.id not in set(except_ids)]
         for record in chosen:

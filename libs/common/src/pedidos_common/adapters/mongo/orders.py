@@ -123,9 +123,11 @@ class MongoOrderStore:
         observacoes: str,
         fence: datetime,
         except_ids: Sequence[UUID] = (),
+        *,
+        first_time: bool = False,
     ) -> int:
         """See `ports.OrderStore.mark_processed`."""
-        query = {**range_filter(orders), **NOT_REDRIVEN}
+        query = {**range_filter(orders), **({} if first_time else NOT_REDRIVEN)}
         if except_ids:
             query["_id"]["$nin"] = list(except_ids)
         done = await self._orders.update_many(_pending(query, fence), _processed(observacoes))
