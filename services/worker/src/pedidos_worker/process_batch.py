@@ -90,7 +90,7 @@ class BatchProcessing:
         handler: OrderHandler,
         retry: RetryPolicy,
         order_seconds: float,
-        writes_at_once: int = 2,
+        writes_at_once: int = 4,
     ) -> None:
         self._store, self._handler, self._retry = store, handler, retry
         self._order_seconds = order_seconds
