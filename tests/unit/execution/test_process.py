@@ -13,13 +13,13 @@ from pedidos_common.domain.errors import Unavailable
 from pedidos_common.domain.jobs import Band, Job, JobStatus, NewJob, Outcome, Succeeded
 from pedidos_common.execution import process
 from pedidos_common.execution.process import (
-    ENGINE_TOPIC,
     Duties,
     QueueWatch,
     Surroundings,
     execute_jobs,
 )
 from pedidos_common.execution.registry import JobContext, JobFunction, table
+from pedidos_common.ports import ENGINE_TOPIC
 from pedidos_common.testing.clock import ManualClock
 from pedidos_common.testing.eventually import eventually
 from pedidos_common.testing.in_memory_controls import (

@@ -9,10 +9,10 @@ import pytest
 from pedidos_common.domain.ids import OrderRange, new_run_id, order_id
 from pedidos_common.domain.jobs import Job, JobStatus
 from pedidos_common.domain.orders import StatusCounts, Tier
+from pedidos_common.domain.run_jobs import NOTIFY_RUN_ENDED
 from pedidos_common.domain.runs import Phase, Run
 from pedidos_common.ports import JobFilter
 from pedidos_common.testing.in_memory_orders import PlainChunk
-from pedidos_orchestrator.aftermath import NOTIFY_RUN_ENDED
 from pedidos_orchestrator.housekeeping import Chore, Housekeeping, Retention, remove_expired
 from pedidos_orchestrator.zombies import ZombieSweep
 from tests.unit.orchestrator.world import World

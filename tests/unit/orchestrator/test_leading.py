@@ -12,7 +12,7 @@ from pedidos_common.domain.errors import Unavailable
 from pedidos_common.domain.jobs import FINAL, Job, Succeeded
 from pedidos_common.domain.pipeline import Limits
 from pedidos_common.domain.runs import Phase
-from pedidos_common.execution.process import ENGINE_TOPIC
+from pedidos_common.ports import ENGINE_TOPIC
 from pedidos_common.testing.eventually import eventually
 from pedidos_common.testing.in_memory_jobs import InMemoryJobLedger
 from pedidos_orchestrator import engine_loop

@@ -13,8 +13,9 @@ import httpx
 import pytest
 
 from pedidos_common.domain.jobs import Band, Job, JobStatus, Succeeded
+from pedidos_common.domain.run_jobs import NOTIFY_RUN_ENDED
 from pedidos_common.execution.registry import JobContext
-from pedidos_worker.notify import NOTIFY_RUN_ENDED, WebhookRefused, key_of, webhook_function
+from pedidos_worker.notify import WebhookRefused, key_of, webhook_function
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 KEY = b"0123456789abcdef01234567"

@@ -10,6 +10,7 @@ import structlog
 from pedidos_common.domain.ids import whole_run
 from pedidos_common.domain.jobs import Band, NewJob
 from pedidos_common.domain.orders import StatusCounts
+from pedidos_common.domain.run_jobs import NOTIFICATIONS_QUEUE, NOTIFY_RUN_ENDED
 from pedidos_common.domain.runs import Phase, Run
 from pedidos_common.ports import ImportStore, JobLedger, OrderStore, RunStore, Transport
 from pedidos_orchestrator.projections import iso
@@ -17,8 +18,6 @@ from pedidos_orchestrator.recount import read_final_view
 from pedidos_orchestrator.run_progress import final_figures, settled_figures
 
 log = structlog.get_logger(__name__)
-NOTIFY_RUN_ENDED = "runs.notify_ended"
-NOTIFICATIONS_QUEUE = "notifications"
 RUNS_LOOKED_AT = 20
 
 

@@ -11,8 +11,8 @@ from uuid import UUID
 import structlog
 
 from pedidos_common.domain.runs import AbortRequest, Phase, Run
+from pedidos_common.ports import ENGINE_TOPIC
 from pedidos_orchestrator.deps import Deps
-from pedidos_orchestrator.start_run import ENGINE
 from pedidos_orchestrator.views import phase_of
 
 POLL_SECONDS = 0.1
@@ -41,7 +41,7 @@ async def cancel_run(abort: AbortRequest, deps: Deps, wait_seconds: float) -> Ca
     asked = active is not None and await deps.runs.request_abort(active.id, abort)
     if active is None or not asked:
         return await _nothing_to_do(abort, deps)
-    await deps.events.publish(ENGINE)
+    await deps.events.publish(ENGINE_TOPIC)
     _log.info("run_cancel_requested", runId=active.scope)
     ended = await _await_end(active.id, deps, wait_seconds)
     await _clear_logs(abort, deps)

@@ -9,7 +9,7 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry
 
-from pedidos_common.domain.run_jobs import GENERATION_QUEUE, ORDERS_QUEUE
+from pedidos_common.domain.run_jobs import GENERATION_QUEUE, NOTIFICATIONS_QUEUE, ORDERS_QUEUE
 from pedidos_common.ports import (
     Events,
     ImportStore,
@@ -21,7 +21,6 @@ from pedidos_common.ports import (
     RunStore,
     Transport,
 )
-from pedidos_orchestrator.aftermath import NOTIFICATIONS_QUEUE
 
 QUEUES = (GENERATION_QUEUE, ORDERS_QUEUE, NOTIFICATIONS_QUEUE)
 MIB = 1024 * 1024

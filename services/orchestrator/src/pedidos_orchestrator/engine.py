@@ -21,6 +21,7 @@ from pedidos_common.domain.pipeline import Limits, Step, next_step
 from pedidos_common.domain.run_view import RunView
 from pedidos_common.domain.runs import Phase, Run, RunTrigger, advance
 from pedidos_common.ports import (
+    STATUS_TOPIC,
     Bell,
     Events,
     JobLedger,
@@ -36,7 +37,6 @@ from pedidos_orchestrator.run_progress import Progress, final_figures, live_figu
 from pedidos_orchestrator.stall import StallWatch
 
 log = structlog.get_logger(__name__)
-STATUS_TOPIC = "status"
 LOOK_AT_ONCE = 1_000
 PROJECT_SECONDS = 0.25
 

@@ -8,8 +8,7 @@ from contextlib import suppress
 import structlog
 
 from pedidos_common.domain.errors import Unavailable
-from pedidos_common.execution.process import ENGINE_TOPIC
-from pedidos_common.ports import Events
+from pedidos_common.ports import ENGINE_TOPIC, Events
 from pedidos_orchestrator.engine import Pace, RunEngine
 from pedidos_orchestrator.leader import Leadership
 

@@ -12,12 +12,11 @@ from contextlib import contextmanager, suppress
 
 import structlog
 
-from pedidos_common.ports import Events
+from pedidos_common.ports import STATUS_TOPIC, Events
 from pedidos_orchestrator.problems import ProblemError
 
 SHORTEST_GAP_SECONDS = 0.25
 LONGEST_GAP_SECONDS = 1.0
-TOPIC = "status"
 
 _log = structlog.get_logger()
 
@@ -148,7 +147,7 @@ class StatusBroadcast:
     async def _hear(self) -> None:
         while True:
             try:
-                async for _ in self._events.listen(TOPIC):
+                async for _ in self._events.listen(STATUS_TOPIC):
                     self._woken.set()
             except Exception:  # noqa: BLE001 - without calls the state is read once a second
                 _log.warning("status_calls_failed", exc_info=True)

@@ -10,9 +10,9 @@ import structlog
 
 from pedidos_common.domain.errors import RunAlreadyActive
 from pedidos_common.domain.runs import AbortRequest
+from pedidos_common.ports import STATUS_TOPIC
 from pedidos_orchestrator.cancel import cancel_run
 from pedidos_orchestrator.deps import QUEUES, Deps
-from pedidos_orchestrator.live import TOPIC
 from pedidos_orchestrator.start_run import refuse_when_active
 
 CLOSED = "closed"
@@ -41,7 +41,7 @@ async def reset_all(force: bool, history: bool, deps: Deps, wait_seconds: float)
     async with _closed(deps):
         await refuse_when_active(deps)  # one that started while the door was closing
         wiped = await _wipe(history, deps)
-    await deps.events.publish(TOPIC)
+    await deps.events.publish(STATUS_TOPIC)
     _log.info("reset_done", orders=wiped.orders, jobs=wiped.jobs, history=history)
     return wiped
 

@@ -8,9 +8,10 @@ import structlog
 
 from pedidos_common.domain.run_jobs import GENERATE_CHUNK, IMPORT_CHUNK
 from pedidos_common.domain.runs import Run
+from pedidos_common.ports import ENGINE_TOPIC
 from pedidos_orchestrator.deps import Deps
 from pedidos_orchestrator.problems import ProblemError, not_found
-from pedidos_orchestrator.start_run import ENGINE, refuse_when_closed
+from pedidos_orchestrator.start_run import refuse_when_closed
 
 _log = structlog.get_logger()
 
@@ -31,7 +32,7 @@ async def resume_run(run_id: UUID, deps: Deps) -> Run:
     # a chunk that failed for good would end the run again at once
     await deps.ledger.resume_scope(run.scope, (GENERATE_CHUNK, IMPORT_CHUNK))
     resumed = await deps.runs.resume(run_id)
-    await deps.events.publish(ENGINE)
+    await deps.events.publish(ENGINE_TOPIC)
     _log.info("run_resumed", runId=resumed.scope, resumes=resumed.resumes)
     return resumed
 

@@ -11,12 +11,11 @@ from pedidos_common.domain.errors import RunAlreadyActive
 from pedidos_common.domain.generation import GENERATOR_VERSION
 from pedidos_common.domain.ids import new_run_id
 from pedidos_common.domain.runs import Phase, Plan, Run, Source
-from pedidos_common.ports import ImportReport
+from pedidos_common.ports import ENGINE_TOPIC, ImportReport
 from pedidos_orchestrator.deps import ApiSettings, Deps
 from pedidos_orchestrator.problems import ProblemError
 
 MAX_SEED = 2**53 - 1  # every JSON reader keeps whole numbers up to this one
-ENGINE = "engine"
 
 _log = structlog.get_logger()
 
@@ -97,7 +96,7 @@ async def _start(plan: Plan, deps: Deps, settings: ApiSettings, traceparent: str
             trace=traceparent,
         )
     )
-    await deps.events.publish(ENGINE)
+    await deps.events.publish(ENGINE_TOPIC)
     _log.info("run_started", runId=started.scope, quantity=plan.quantity, source=plan.source)
     return started
 

@@ -18,9 +18,9 @@ from datetime import datetime
 import httpx
 
 from pedidos_common.domain.jobs import Job, Outcome, RetryPolicy, Succeeded
+from pedidos_common.domain.run_jobs import NOTIFY_RUN_ENDED
 from pedidos_common.execution.registry import JobContext, JobFunction
 
-NOTIFY_RUN_ENDED = "runs.notify_ended"
 TIMEOUT_SECONDS = 10.0
 BASE64_MARK = "whsec_"
 

@@ -9,7 +9,7 @@ import httpx
 from pedidos_common.adapters import clock
 from pedidos_common.adapters.mongo.orders import MongoOrderStore
 from pedidos_common.domain.jobs import RetryPolicy
-from pedidos_common.domain.run_jobs import ORDERS_QUEUE
+from pedidos_common.domain.run_jobs import NOTIFICATIONS_QUEUE, ORDERS_QUEUE
 from pedidos_common.execution.registry import JobFunction
 from pedidos_common.runtime.connections import Connections
 from pedidos_common.runtime.job_service import Service
@@ -18,8 +18,6 @@ from pedidos_worker.notify import webhook_function
 from pedidos_worker.process_batch import BatchProcessing
 from pedidos_worker.process_orders import OrderProcessing
 from pedidos_worker.settings import WorkerSettings
-
-NOTIFICATIONS_QUEUE = "notifications"
 
 
 def service_of(settings: WorkerSettings) -> Service:

@@ -16,6 +16,7 @@ from pedidos_common.execution.leases import HeldLeases
 from pedidos_common.execution.registry import JobFunction
 from pedidos_common.execution.scope_gate import ScopeGate
 from pedidos_common.ports import (
+    ENGINE_TOPIC,
     Events,
     JobLedger,
     LeaseKeeper,
@@ -25,7 +26,6 @@ from pedidos_common.ports import (
 )
 
 log = structlog.get_logger(__name__)
-ENGINE_TOPIC = "engine"
 STATE_POLL_SECONDS = 0.25
 RECEIVER_PAUSE_SECONDS = 0.5
 BEATS_PER_LEASE = 3.3

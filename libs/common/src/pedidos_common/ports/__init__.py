@@ -5,7 +5,7 @@ against both. Every method may raise `errors.Unavailable` when its server does n
 time; it never hangs.
 """
 
-from pedidos_common.ports.broker import Bell, Events, Transport
+from pedidos_common.ports.broker import ENGINE_TOPIC, STATUS_TOPIC, Bell, Events, Transport
 from pedidos_common.ports.imports import ImportReport, ImportRow, ImportStore, Rejection
 from pedidos_common.ports.jobs import BeatReply, JobFilter, JobLedger, LeaseKeeper
 from pedidos_common.ports.logs import LogGathering, LogLine
@@ -21,6 +21,8 @@ from pedidos_common.ports.processes import (
 from pedidos_common.ports.runs import RunStore
 
 __all__ = [
+    "ENGINE_TOPIC",
+    "STATUS_TOPIC",
     "BeatReply",
     "Bell",
     "EncodedOrders",

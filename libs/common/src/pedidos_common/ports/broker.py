@@ -8,6 +8,9 @@ from typing import Protocol
 
 from pedidos_common.domain.jobs import Band
 
+ENGINE_TOPIC = "engine"  # something settled or was asked for: a step may be due
+STATUS_TOPIC = "status"  # what watchers see has changed
+
 
 @dataclass(frozen=True, slots=True)
 class Bell:

@@ -21,7 +21,6 @@ from pedidos_common.adapters.redis import client as redis
 from pedidos_common.runtime.redaction import redact
 
 Port = Annotated[int, Field(ge=0, le=65_535)]
-MONGO_SCHEMES = ("mongodb://", "mongodb+srv://")
 REDIS_SCHEMES = ("redis://", "rediss://", "redis+sentinel://", "rediss+sentinel://")
 
 
@@ -52,7 +51,7 @@ class MongoSettings(Settings):
     @field_validator("mongo_uri")
     @classmethod
     def _is_mongo(cls, uri: SecretStr) -> SecretStr:
-        mongo.check_address(_with_scheme(uri, MONGO_SCHEMES).get_secret_value())
+        mongo.check_address(_with_scheme(uri, mongo.SCHEMES).get_secret_value())
         return uri
 
     @property

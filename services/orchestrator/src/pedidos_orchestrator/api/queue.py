@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query
 
 from pedidos_common.domain.errors import Unavailable
 from pedidos_common.domain.jobs import JobStatus
-from pedidos_common.ports import JobFilter
+from pedidos_common.ports import ENGINE_TOPIC, STATUS_TOPIC, JobFilter
 from pedidos_orchestrator.api.context import (
     ApiContext,
     Context,
@@ -20,7 +20,6 @@ from pedidos_orchestrator.api.context import (
 )
 from pedidos_orchestrator.clean import CleanState, clean_queue
 from pedidos_orchestrator.deps import QUEUES
-from pedidos_orchestrator.live import TOPIC
 from pedidos_orchestrator.models_orders import (
     CleanResult,
     JobPage,
@@ -29,7 +28,6 @@ from pedidos_orchestrator.models_orders import (
     QueueStatus,
 )
 from pedidos_orchestrator.problems import not_found, problems
-from pedidos_orchestrator.start_run import ENGINE
 from pedidos_orchestrator.views import job_view
 
 QUEUE_TOPIC = "queue"
@@ -49,7 +47,7 @@ router = APIRouter(prefix="/pedidos/queue", tags=["queue"])
 
 async def _change(api: ApiContext, state: str) -> dict[str, str]:
     await api.queue_state.write(state)
-    for topic in (QUEUE_TOPIC, ENGINE, TOPIC):
+    for topic in (QUEUE_TOPIC, ENGINE_TOPIC, STATUS_TOPIC):
         await api.deps.events.publish(topic)
     if state != "running":
         # workers look at the state a few times a second: after the answer none takes a job

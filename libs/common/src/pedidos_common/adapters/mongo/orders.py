@@ -54,6 +54,10 @@ class EncodedChunk(Protocol):
 NOT_REDRIVEN = {"firstFailedAt": None}
 
 
+def _not_redriven(orders: OrderRange) -> Document:
+    return {**range_filter(orders), **NOT_REDRIVEN}
+
+
 def _pending(query: Document, fence: datetime) -> Document:
     in_time = {"$expr": {"$lt": ["$$NOW", fence]}}
     return {**query, "status": OrderStatus.PENDENTE, **in_time}
@@ -106,7 +110,7 @@ class MongoOrderStore:
     @guarded
     async def read_pending(self, orders: OrderRange, limit: int) -> Sequence[Order]:
         """See `ports.OrderStore.read_pending`."""
-        query = {**range_filter(orders), "status": OrderStatus.PENDENTE, **NOT_REDRIVEN}
+        query = {**_not_redriven(orders), "status": OrderStatus.PENDENTE}
         found = self._orders.find(query, limit=limit, batch_size=limit + 1)
         return [order_of(document) async for document in found]
 
@@ -127,7 +131,7 @@ class MongoOrderStore:
         first_time: bool = False,
     ) -> int:
         """See `ports.OrderStore.mark_processed`."""
-        query = {**range_filter(orders), **({} if first_time else NOT_REDRIVEN)}
+        query = range_filter(orders) if first_time else _not_redriven(orders)
         if except_ids:
             query["_id"]["$nin"] = list(except_ids)
         done = await self._orders.update_many(_pending(query, fence), _processed(observacoes))
@@ -163,7 +167,7 @@ class MongoOrderStore:
     async def fail_rest(self, orders: OrderRange, error: str, fence: datetime) -> int:
         """See `ports.OrderStore.fail_rest`."""
         done = await self._orders.update_many(
-            _pending({**range_filter(orders), **NOT_REDRIVEN}, fence),
+            _pending(_not_redriven(orders), fence),
             {
                 "$set": {"status": OrderStatus.FALHOU, "error": error[:ERROR_LIMIT]},
                 "$currentDate": {"failedAt": True},
@@ -208,7 +212,7 @@ class MongoOrderStore:
     @guarded
     async def delete_pending(self, orders: OrderRange) -> int:
         """See `ports.OrderStore.delete_pending`."""
-        query = {**range_filter(orders), "status": OrderStatus.PENDENTE, **NOT_REDRIVEN}
+        query = {**_not_redriven(orders), "status": OrderStatus.PENDENTE}
         return (await self._orders.delete_many(query)).deleted_count
 
     @guarded
