@@ -58,7 +58,7 @@ def choose(environ: Mapping[str, str]) -> str:
         raise ValueError(f"PEDIDOS_TEST_SERVERS={wanted}: use auto, testcontainers or embedded")
     if wanted != "auto":
         return wanted
-    return "testcontainers" if _images_present() else "embedded"
+    return "testcontainers" if _images_present(environ) else "embedded"
 
 
 @contextlib.contextmanager
@@ -87,11 +87,30 @@ def free_port() -> int:
 # --- containers ---------------------------------------------------------------------------------
 
 
-def _images_present() -> bool:
+def _engine_listens(environ: Mapping[str, str]) -> bool:
+    """False where the engine's Unix socket has no listener, as a stopped engine leaves it.
+
+    The Docker client would leak the socket of such an attempt, which is a warning, so an error.
+    """
+    address = environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock"
+    if not address.startswith("unix://"):
+        return True
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.settimeout(5)
+        try:
+            probe.connect(address.removeprefix("unix://"))
+        except OSError:
+            return False
+    return True
+
+
+def _images_present(environ: Mapping[str, str]) -> bool:
+    if not _engine_listens(environ):
+        return False
     try:
         import docker  # type: ignore[import-untyped]
 
-        client = docker.from_env(timeout=5)
+        client = docker.from_env(timeout=5, environment=dict(environ))
     except Exception:  # noqa: BLE001 - no engine, no socket, no rights: all mean "no containers"
         return False
     with contextlib.closing(client):

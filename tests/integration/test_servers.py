@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import gc
+import socket
+import warnings
+from pathlib import Path
 from typing import Any
 
 import pymongo
@@ -34,3 +38,15 @@ def test_one_address_without_the_other_is_refused() -> None:
 def test_unknown_kind_of_servers_is_refused() -> None:
     with pytest.raises(ValueError, match="PEDIDOS_TEST_SERVERS"):
         choose({"PEDIDOS_TEST_SERVERS": "magic"})
+
+
+def test_a_stopped_engine_means_embedded_servers_and_leaks_nothing(tmp_path: Path) -> None:
+    left_behind = tmp_path / "docker.sock"
+    with socket.socket(socket.AF_UNIX) as engine:
+        engine.bind(str(left_behind))
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        chosen = choose({"DOCKER_HOST": f"unix://{left_behind}"})
+        gc.collect()
+    assert chosen == "embedded"
+    assert not [str(each.message) for each in seen]
