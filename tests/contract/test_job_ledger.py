@@ -337,3 +337,14 @@ async def test_remove_by_scope_by_age_by_status_and_all(ledger: JobLedger, lab: 
     assert await ledger.remove(settled_before=settled_at + timedelta(minutes=1)) == 1
     assert await ledger.remove(scope=OTHER) == 1
     assert await ledger.remove() == 2
+
+
+@pytest.mark.parametrize("outcome", [Retry("hm", 60.0), Released()])
+async def test_a_job_that_is_exonerated_has_lost_no_worker(
+    ledger: JobLedger, outcome: Outcome
+) -> None:
+    await ledger.create([new("a")])
+    job = await claimed(ledger)
+    assert await ledger.note_probe(job)
+    assert await ledger.settle(job, outcome, exonerated=True)
+    assert ((await stored(ledger)).lost, (await stored(ledger)).probes) == (0, 0)

@@ -188,6 +188,92 @@ async def test_nothing_else_runs_beside_a_suspect() -> None:
     assert started == [JOB, other.id]
 
 
+async def suspect(work: Work, **of_function: Any) -> Bench:
+    """A bench whose job has lost so many workers that it is run alone."""
+    bench = Bench(work, **of_function)
+    await bench.create(max_deliveries=1)
+    await lose_a_worker(bench)
+    return bench
+
+
+async def test_a_suspect_whose_worker_lives_is_none_any_more() -> None:
+    bench = await suspect(broken, retry=RetryPolicy(max_attempts=5))
+    job = await bench.run_once()
+    assert (job.status, job.attempts) == (JobStatus.RETRYING, 1)
+    assert (job.lost, job.probes) == (0, 0)
+
+
+async def test_a_probe_that_a_shutdown_ends_counts_for_nothing() -> None:
+    entered = asyncio.Event()
+
+    async def endless(_job: Job, _context: JobContext) -> Outcome:
+        entered.set()
+        await asyncio.Event().wait()
+        return Succeeded()
+
+    bench = await suspect(endless)
+    await bench.executor.deliver(JOB)
+    await entered.wait()
+    await bench.executor.drain(0.01)
+    job = await bench.job()
+    assert (job.status, job.lost, job.probes) == (JobStatus.QUEUED, 0, 0)
+
+
+async def test_waiting_to_be_alone_takes_nothing_off_a_suspects_deadline() -> None:
+    entered, go_on = asyncio.Event(), asyncio.Event()
+
+    async def work(job: Job, _context: JobContext) -> Outcome:
+        if job.id == "other":
+            entered.set()
+            await go_on.wait()
+        return Succeeded()
+
+    bench = await suspect(work, deadline_seconds=lambda job: 60.0 if job.id == "other" else -60.0)
+    await bench.ledger.create([NewJob("other", "work", "orders", Band.HIGH, {})])
+    await bench.executor.deliver("other")
+    await entered.wait()
+    await bench.executor.deliver(JOB)
+    await eventually(lambda: bench.executor._isolation.wanted)
+    assert JOB in bench.held.to_extend(asyncio.get_running_loop().time()).values()
+    assert bench.executor.free_slots() == 0, "a newcomer would only wait"
+    go_on.set()
+    await eventually(bench.idle)
+
+
+async def test_a_server_that_is_away_before_the_work_begins_loses_no_worker() -> None:
+    bench = Bench(well)
+    await bench.create()
+
+    async def away(_scope: str) -> bool:
+        raise Unavailable("MongoDB did not answer")
+
+    bench.executor._gate = ScopeGate(away)
+    job = await bench.run_once()
+    assert (job.status, job.lost, job.attempts) == (JobStatus.RETRYING, 0, 0)
+
+
+async def test_a_cancellation_from_inside_the_work_is_a_failed_attempt() -> None:
+    async def waits_for_what_is_cancelled(_job: Job, _context: JobContext) -> Outcome:
+        shared = asyncio.get_running_loop().create_future()
+        shared.cancel()
+        await shared
+        return Succeeded()
+
+    bench = Bench(waits_for_what_is_cancelled)
+    await bench.create()
+    job = await bench.run_once()
+    assert (job.status, job.attempts) == (JobStatus.RETRYING, 1)
+
+
+async def test_a_time_out_inside_the_work_is_told_as_it_is() -> None:
+    async def times_out(_job: Job, _context: JobContext) -> Outcome:
+        raise TimeoutError("connecting to the carrier")
+
+    bench = Bench(times_out)
+    await bench.create()
+    assert (await bench.run_once()).error == "TimeoutError: connecting to the carrier"
+
+
 async def test_a_job_of_a_run_that_is_over_is_cancelled_not_run() -> None:
     bench = Bench(well)
     await bench.create()
@@ -253,10 +339,10 @@ async def test_settling_waits_for_a_server_that_is_away(monkeypatch: pytest.Monk
     await bench.create()
     settle, failures = bench.ledger.settle, iter([True, True])
 
-    async def sometimes(job: Job, outcome: Outcome) -> bool:
+    async def sometimes(job: Job, outcome: Outcome, **of: bool) -> bool:
         if next(failures, False):
             raise Unavailable("away")
-        return await settle(job, outcome)
+        return await settle(job, outcome, **of)
 
     monkeypatch.setattr(bench.ledger, "settle", sometimes)
     assert (await bench.run_once()).status is JobStatus.SUCCEEDED

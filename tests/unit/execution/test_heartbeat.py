@@ -47,7 +47,9 @@ def report() -> ProcessReport:
 def hold(held: HeldLeases, lease_id: str, deadline_seconds: float = 60.0) -> HeldLease:
     lease = Lease(f"job of {lease_id}", lease_id, "w", NOW)
     job = Job(lease.job_id, "f", "q", Band.NORMAL, {}, JobStatus.RUNNING, NOW, lease=lease)
-    return held.add(job, time.monotonic(), deadline_seconds, lambda: False)
+    kept = held.add(job, time.monotonic(), lambda: False)
+    kept.deadline = time.monotonic() + deadline_seconds
+    return kept
 
 
 async def test_beats_extend_leases_and_their_fence() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -14,6 +15,8 @@ from pedidos_common.domain.errors import PermanentOrderError
 from pedidos_common.domain.ids import new_run_id, order_id
 from pedidos_common.domain.jobs import RetryPolicy
 from pedidos_common.domain.orders import Order, Priority, Tier
+from pedidos_common.testing.eventually import eventually
+from pedidos_worker.calls import Calls
 from pedidos_worker.handlers import (
     BuiltInHandler,
     EachOrder,
@@ -52,7 +55,7 @@ async def by_sequence(given: Order) -> str | None:
 
 
 async def test_each_answer_becomes_what_it_should() -> None:
-    handler = EachOrder("h", by_sequence, timeout_seconds=0.02, slice_size=10)
+    handler = EachOrder("h", by_sequence, Calls(0.02), slice_size=10)
     orders = [order(n) for n in (1, 2, 3, 4, 5, 6, 7)]
     verdicts = judge(orders, await handler.answer(orders), RetryPolicy(max_attempts=3))
     assert verdicts.alike == "enviado com prioridade"
@@ -64,6 +67,124 @@ async def test_each_answer_becomes_what_it_should() -> None:
     assert "returned int" in errors[orders[3].id].error
     assert "longer than 0.02 s" in errors[orders[4].id].error
     assert verdicts.retry_seconds is not None
+
+
+class Unprintable(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("no message")
+
+
+async def test_what_cannot_be_stored_or_shown_fails_nobody_else() -> None:
+    async def odd(given: Order) -> str:
+        match given.id.int & 0xFF:
+            case 1:
+                return "sent \ud83d"
+            case 2:
+                raise ValueError("cut \udcff")
+            case 3:
+                raise Unprintable
+        return "fine"
+
+    orders = [order(n) for n in (1, 2, 3, 4, 5)]
+    answers = await EachOrder("h", odd, Calls(1.0), slice_size=10).answer(orders)
+    verdicts = judge(orders, answers, RetryPolicy(max_attempts=3))
+    assert verdicts.alike == "fine"
+    assert verdicts.others == {orders[0].id: "sent ?"}
+    errors = [failure.error for failure in verdicts.failures]
+    assert errors[0] == "ValueError: cut ?"
+    assert errors[1].startswith("Unprintable")
+    for text in [*verdicts.others.values(), *errors]:
+        text.encode()
+
+
+async def test_a_cancellation_that_a_handler_ran_into_is_its_failure() -> None:
+    async def cancelled(given: Order) -> None:
+        shared = asyncio.get_running_loop().create_future()
+        shared.cancel()
+        await shared
+
+    [answer] = await EachOrder("h", cancelled, Calls(1.0), slice_size=10).answer([order(1)])
+    assert "cancelled" in str(answer)
+
+
+async def test_a_handler_that_will_not_end_holds_nobody_up() -> None:
+    go_on = asyncio.Event()
+
+    async def stubborn(given: Order) -> None:
+        while not go_on.is_set():
+            try:
+                await go_on.wait()
+            except asyncio.CancelledError:
+                continue
+
+    too_many: list[str] = []
+    calls = Calls(0.01, on_too_many=lambda: too_many.append("ended"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("pedidos_worker.calls.CLEAN_UP_SECONDS", 0.01)
+        patch.setattr("pedidos_worker.calls.MAX_ABANDONED", 2)
+        handler = EachOrder("h", stubborn, calls, slice_size=10)
+        assert [str(answer) for answer in await handler.answer([order(1)])] == [
+            "the handler took longer than 0.01 s"
+        ]
+        assert too_many == []
+        await handler.answer([order(2)])
+    assert too_many == ["ended"]
+    go_on.set()
+    await eventually(lambda: not calls._abandoned)
+
+
+async def test_a_cancelled_slice_cancels_its_calls() -> None:
+    ended, entered = asyncio.Event(), asyncio.Event()
+
+    async def endless(given: Order) -> None:
+        entered.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    slice_ = asyncio.create_task(
+        load_and_answer(EachOrder("h", endless, Calls(60.0), slice_size=10))
+    )
+    await entered.wait()
+    slice_.cancel()
+    await asyncio.wait_for(ended.wait(), 5)
+
+
+async def load_and_answer(handler: EachOrder) -> None:
+    await handler.answer([order(1)])
+
+
+async def test_a_call_that_blocks_the_loop_takes_no_time_from_its_neighbours() -> None:
+    async def work(given: Order) -> str:
+        if given.id.int & 0xFF == 1:
+            time.sleep(0.4)  # noqa: ASYNC251 - what a shop should not do
+            return "blocked the loop"
+        for _ in range(5):
+            await asyncio.sleep(0.02)
+        return "needed a moment"
+
+    handler = EachOrder("h", work, Calls(0.2), slice_size=10)
+    answers = await handler.answer([order(2), order(1), order(3)])
+    assert answers == ["needed a moment", "blocked the loop", "needed a moment"]
+
+
+async def test_one_order_that_fails_a_bulk_call_fails_alone() -> None:
+    sizes: list[int] = []
+
+    @bulk
+    async def picky(orders: Sequence[Order]) -> Sequence[str]:
+        sizes.append(len(orders))
+        if any(given.id.int & 0xFF == 11 for given in orders):
+            raise PermanentOrderError("number 11 is blocked")
+        return ["sent"] * len(orders)
+
+    orders = [order(n) for n in range(1, 101)]
+    answers = await ManyOrders("h", picky, Calls(5.0)).answer(orders)
+    refused = [n for n, answer in enumerate(answers, 1) if isinstance(answer, PermanentOrderError)]
+    assert refused == [11]
+    assert answers.count("sent") == 99
+    assert len(sizes) < 20
 
 
 async def test_the_last_attempt_is_final() -> None:

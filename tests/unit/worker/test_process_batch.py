@@ -183,9 +183,34 @@ async def test_a_batch_that_kills_workers_is_split_to_the_last_order() -> None:
     assert (record.status, record.error) == ("falhou", "its worker was lost 3 times")
 
 
-async def test_a_batch_that_fails_for_good_leaves_no_order_open() -> None:
+async def test_a_batch_that_fails_for_good_is_split_too() -> None:
     bench = Bench(BuiltInHandler())
     await bench.fill()
     outcome = await bench.batch.give_up(bench.job, bench.context, "a bug")
-    assert isinstance(outcome, Failed)
-    assert (await bench.counts()).falhou == SIZE
+    assert isinstance(outcome, Succeeded)
+    assert outcome.result["split"]
+    assert (await bench.counts()).pendente == SIZE
+
+
+async def test_the_last_open_order_of_a_batch_is_not_failed_unheard() -> None:
+    bench = Bench(Scripted(lambda sequence: ValueError("away") if sequence == 4 else None))
+    await bench.fill()
+    assert isinstance(await bench.run(), Retry)
+    lost = replace(bench.job, lost=3, max_deliveries=3)
+    outcome = await bench.batch.give_up(lost, bench.context, "its worker was lost 3 times")
+    assert isinstance(outcome, Succeeded)
+    assert outcome.result["split"]
+    assert await bench.counts() == StatusCounts(pendente=1, processado=SIZE - 1)
+
+
+async def test_a_backoff_holds_though_the_worker_shuts_down() -> None:
+    def answer(sequence: int) -> Answer:
+        bench.context.stopping = True
+        return ValueError("away") if sequence == 2 else None
+
+    bench = Bench(Scripted(answer))
+    await bench.fill()
+    outcome = await bench.run()
+    assert isinstance(outcome, Retry)
+    assert outcome.delay_seconds >= 0.5
+    assert await bench.counts() == StatusCounts(pendente=SIZE - 5, processado=5)

@@ -9,7 +9,8 @@ The text it returns becomes the order's `observacoes` (None keeps the built-in o
 result of another kind is a failed attempt and is tried again later.
 
 A bulk handler takes many orders in one call and answers for each in the same sequence, with a
-text, None, or an exception instance:
+text, None, or an exception instance. One that raises is called again with half of the orders,
+down to one alone:
 
     @bulk
     async def handle_many(orders: Sequence[Order]) -> Sequence[str | None | Exception]
@@ -17,20 +18,22 @@ text, None, or an exception instance:
 
 from __future__ import annotations
 
-import asyncio
 import importlib
 import inspect
+import math
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 from pedidos_common.domain.errors import PedidosError
 from pedidos_common.domain.orders import Order
+from pedidos_worker.calls import CLEAN_UP_SECONDS, Calls
 
 BUILT_IN = "builtin"
 LONGEST_REASON = 300
+BULK_SLICE = 1_000
 _BULK_MARK = "__pedidos_bulk__"
-Answer = str | None | BaseException
+Answer = str | BaseException | None
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -71,7 +74,7 @@ class BuiltInHandler:
     """Gives every order the observation of its priority, without looking inside."""
 
     name: str = BUILT_IN
-    slice_size: int = 1_000
+    slice_size: int = BULK_SLICE
 
     async def answer(self, orders: Sequence[Order]) -> Sequence[Answer]:
         """None for each: the built-in observation."""
@@ -84,46 +87,47 @@ class EachOrder:
 
     name: str
     call: Callable[[Order], Awaitable[Any]]
-    timeout_seconds: float
+    calls: Calls
     slice_size: int
 
     async def answer(self, orders: Sequence[Order]) -> Sequence[Answer]:
         """See `OrderHandler.answer`."""
-        return await asyncio.gather(*(self._one(order) for order in orders))
+        answers = await self.calls.answers([self._one(order) for order in orders])
+        return [_checked(answer) for answer in answers]
 
-    async def _one(self, order: Order) -> Answer:
-        try:
-            async with asyncio.timeout(self.timeout_seconds):
-                return _checked(await self.call(order))
-        except TimeoutError:
-            return TimeoutError(f"the handler took longer than {self.timeout_seconds:g} s")
-        except Exception as error:  # noqa: BLE001 - one order's failure is an answer
-            return error
+    async def _one(self, order: Order) -> Any:
+        return await self.call(order)
 
 
 @dataclass(frozen=True, slots=True)
 class ManyOrders:
-    """Calls a bulk handler once a slice; a failed call is every order's failed attempt."""
+    """Calls a bulk handler once a slice.
+
+    A call that raises or takes too long is made again with each half of its orders, down to one
+    alone, so that one order's failure is not its neighbours'.
+    """
 
     name: str
     call: Callable[[Sequence[Order]], Awaitable[Any]]
-    timeout_seconds: float
-    slice_size: int = 1_000
+    calls: Calls
+    slice_size: int = BULK_SLICE
 
     async def answer(self, orders: Sequence[Order]) -> Sequence[Answer]:
         """See `OrderHandler.answer`."""
-        try:
-            async with asyncio.timeout(self.timeout_seconds):
-                return _matched(await self.call(orders), len(orders))
-        except TimeoutError:
-            late = TimeoutError(f"the handler took longer than {self.timeout_seconds:g} s")
-            return [late] * len(orders)
-        except Exception as error:  # noqa: BLE001 - a failed call is an answer for each order
-            return [error] * len(orders)
+        [answer] = await self.calls.answers([self._many(orders)])
+        if not isinstance(answer, BaseException):
+            return _matched(answer, len(orders))
+        if len(orders) == 1:
+            return [answer]
+        middle = len(orders) // 2
+        return [*await self.answer(orders[:middle]), *await self.answer(orders[middle:])]
+
+    async def _many(self, orders: Sequence[Order]) -> Any:
+        return await self.call(orders)
 
 
 def _checked(answer: Any) -> Answer:
-    if answer is None or isinstance(answer, str | Exception):
+    if answer is None or isinstance(answer, str | BaseException):
         return answer
     return BadAnswer(f"the handler returned {type(answer).__name__}, not a text or None")
 
@@ -131,8 +135,15 @@ def _checked(answer: Any) -> Answer:
 def _matched(answers: Any, wanted: int) -> Sequence[Answer]:
     if not isinstance(answers, Sequence) or isinstance(answers, str) or len(answers) != wanted:
         got = f"{len(answers)} answers" if isinstance(answers, list | tuple) else type(answers)
-        raise BadAnswer(f"the bulk handler returned {got} for {wanted} orders")
+        return [BadAnswer(f"the bulk handler returned {got} for {wanted} orders")] * wanted
     return [_checked(answer) for answer in answers]
+
+
+def slice_seconds(handler: OrderHandler, timeout_seconds: float) -> float:
+    """The longest that a slice may take: every call at its limit, one order of it at fault."""
+    halvings = math.ceil(math.log2(handler.slice_size)) if isinstance(handler, ManyOrders) else 0
+    # a call may be held up as long again, and has a moment to clean up
+    return (1 + 2 * halvings) * (2 * timeout_seconds + CLEAN_UP_SECONDS)
 
 
 def load_handler(spec: str, timeout_seconds: float, concurrency: int) -> OrderHandler:
@@ -145,8 +156,8 @@ def load_handler(spec: str, timeout_seconds: float, concurrency: int) -> OrderHa
         return BuiltInHandler()
     call = _resolve(spec)
     if getattr(call, _BULK_MARK, False):
-        return ManyOrders(spec, call, timeout_seconds)
-    return EachOrder(spec, call, timeout_seconds, concurrency)
+        return ManyOrders(spec, call, Calls(timeout_seconds))
+    return EachOrder(spec, call, Calls(timeout_seconds), concurrency)
 
 
 def _resolve(spec: str) -> Callable[..., Awaitable[Any]]:

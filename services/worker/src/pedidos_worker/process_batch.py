@@ -1,7 +1,8 @@
 """Process one batch: a contiguous range of orders of one priority.
 
 Orders that are final are never touched again, so a batch may be run any number of times. A
-batch whose worker was lost too often is split, down to the one order that kills workers.
+batch whose worker was lost too often, or that fails as a whole, is split, down to the one order
+that is to blame.
 """
 
 from __future__ import annotations
@@ -89,11 +90,11 @@ class BatchProcessing:
         store: OrderStore,
         handler: OrderHandler,
         retry: RetryPolicy,
-        order_seconds: float,
+        slice_seconds: float,
         writes_at_once: int = 4,
     ) -> None:
         self._store, self._handler, self._retry = store, handler, retry
-        self._order_seconds = order_seconds
+        self._slice_seconds = slice_seconds
         self._writes = asyncio.Semaphore(writes_at_once)
 
     def as_function(self) -> JobFunction:
@@ -108,7 +109,7 @@ class BatchProcessing:
 
     def _deadline(self, job: Job) -> float:
         slices = -(-len(range_of(job)) // self._handler.slice_size)
-        return DEADLINE_SPARE_SECONDS + slices * self._order_seconds
+        return DEADLINE_SPARE_SECONDS + slices * self._slice_seconds
 
     async def perform(self, job: Job, context: JobContext) -> Outcome:
         """Take every pendente order of the batch through the handler once."""
@@ -130,7 +131,7 @@ class BatchProcessing:
         left, changed, failed, wait = range_of(job), 0, 0, None
         while orders := await self._store.read_pending(left, self._handler.slice_size):
             if context.stopping:
-                return Released()
+                return await self._stopped(job, wait)
             verdicts = judge(orders, await self._handler.answer(orders), self._retry)
             async with self._writes:
                 written = await write_verdicts(
@@ -140,6 +141,13 @@ class BatchProcessing:
             wait = _longest(wait, verdicts.retry_seconds)
             left = OrderRange(left.run_id, sequence_of(orders[-1].id) + 1, left.last)
         return await self._outcome(job, changed, failed, wait)
+
+    async def _stopped(self, job: Job, wait: float | None) -> Outcome:
+        """Handed back at once, unless an order has failed in this run: its backoff holds."""
+        if wait is None:
+            return Released()
+        reason = "the worker shut down, and orders that failed are tried again"
+        return Retry(reason, wait, self._result(await self._store.count(range_of(job))))
 
     async def _outcome(self, job: Job, processed: int, failed: int, wait: float | None) -> Outcome:
         """Done, or to be run again while one order is pendente, whatever the reason.
@@ -165,11 +173,10 @@ class BatchProcessing:
         }
 
     async def give_up(self, job: Job, context: JobContext, reason: str) -> Outcome:
-        """Split what kills workers; the one order left, or a batch that fails, is `falhou`."""
+        """Split the batch, as one order of it may be to blame; that one, alone, is `falhou`."""
         orders = range_of(job)
         counts = await self._store.count(orders)
-        killed_workers = job.lost >= job.max_deliveries
-        if killed_workers and counts.pendente > 1:
+        if len(orders) > 1 and counts.pendente:
             parts = [[part.first, part.last] for part in orders.split(SPLIT_PARTS)]
             return Succeeded({"processed": 0, "failed": 0, "split": parts})
         context.ensure_held()

@@ -28,10 +28,10 @@ class OrderProcessing:
     """The job function `orders.process_orders`, bound to a store and a handler."""
 
     def __init__(
-        self, store: OrderStore, handler: OrderHandler, retry: RetryPolicy, order_seconds: float
+        self, store: OrderStore, handler: OrderHandler, retry: RetryPolicy, slice_seconds: float
     ) -> None:
         self._store, self._handler, self._retry = store, handler, retry
-        self._order_seconds = order_seconds
+        self._slice_seconds = slice_seconds
 
     def as_function(self) -> JobFunction:
         """The entry of the registry."""
@@ -41,7 +41,7 @@ class OrderProcessing:
 
     def _deadline(self, job: Job) -> float:
         slices = -(-len(ids_of(job)) // self._slice_size(job))
-        return DEADLINE_SPARE_SECONDS + slices * self._order_seconds
+        return DEADLINE_SPARE_SECONDS + slices * self._slice_seconds
 
     def _slice_size(self, job: Job) -> int:
         return 1 if job.lost else self._handler.slice_size

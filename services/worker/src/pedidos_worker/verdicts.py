@@ -10,6 +10,7 @@ from uuid import UUID
 from pedidos_common.domain.errors import PermanentOrderError
 from pedidos_common.domain.jobs import RetryPolicy
 from pedidos_common.domain.orders import OBSERVATION, Order, OrderFailure
+from pedidos_common.domain.texts import describe, storable
 from pedidos_worker.handlers import Answer
 
 OBSERVATION_LIMIT = 500
@@ -43,7 +44,8 @@ def judge(orders: Sequence[Order], answers: Sequence[Answer], retry: RetryPolicy
         if isinstance(answer, BaseException):
             _fail(verdicts, order, answer, retry)
         else:
-            texts[order.id] = (answer or OBSERVATION[order.priority])[:OBSERVATION_LIMIT]
+            text = answer or OBSERVATION[order.priority]
+            texts[order.id] = storable(text[:OBSERVATION_LIMIT])
     if texts:
         verdicts.alike = Counter(texts.values()).most_common(1)[0][0]
         verdicts.others = {id_: text for id_, text in texts.items() if text != verdicts.alike}
@@ -53,7 +55,9 @@ def judge(orders: Sequence[Order], answers: Sequence[Answer], retry: RetryPolicy
 def _fail(verdicts: Verdicts, order: Order, error: BaseException, retry: RetryPolicy) -> None:
     permanent = isinstance(error, PermanentOrderError)
     delay = None if permanent else retry.delay(order.attempts + 1)
-    reason = str(error) if permanent else f"{type(error).__name__}: {error}"
+    reason = describe(error)
+    if permanent:
+        reason = reason.partition(": ")[2] or reason
     verdicts.failures.append(OrderFailure(order.id, reason, final=delay is None))
     if delay is not None:
         verdicts.retry_seconds = max(delay, verdicts.retry_seconds or 0.0)

@@ -13,7 +13,7 @@ from pedidos_common.domain.run_jobs import NOTIFICATIONS_QUEUE, ORDERS_QUEUE
 from pedidos_common.execution.registry import JobFunction
 from pedidos_common.runtime.connections import Connections
 from pedidos_common.runtime.job_service import Service
-from pedidos_worker.handlers import BUILT_IN, OrderHandler, load_handler
+from pedidos_worker.handlers import BUILT_IN, OrderHandler, load_handler, slice_seconds
 from pedidos_worker.notify import webhook_function
 from pedidos_worker.process_batch import BatchProcessing
 from pedidos_worker.process_orders import OrderProcessing
@@ -39,20 +39,25 @@ def handler_of(settings: WorkerSettings) -> OrderHandler:
     )
 
 
+def retry_of(settings: WorkerSettings) -> RetryPolicy:
+    """How often and how late an order is tried again; no cap is below the first delay."""
+    base = settings.order_retry_base_ms / 1000
+    cap = max(base, RetryPolicy().cap_seconds)
+    return RetryPolicy(settings.order_max_attempts, base, cap)
+
+
 def functions_of(
     settings: WorkerSettings, handler: OrderHandler, connections: Connections
 ) -> Sequence[JobFunction]:
     """The job functions of a worker."""
     store = MongoOrderStore(connections.database)
-    retry = RetryPolicy(
-        max_attempts=settings.order_max_attempts, base_seconds=settings.order_retry_base_ms / 1000
-    )
-    order_seconds = settings.order_handler_timeout_ms / 1000
+    retry = retry_of(settings)
+    seconds = slice_seconds(handler, settings.order_handler_timeout_ms / 1000)
     functions = [
         BatchProcessing(
-            store, handler, retry, order_seconds, settings.orders_write_concurrency
+            store, handler, retry, seconds, settings.orders_write_concurrency
         ).as_function(),
-        OrderProcessing(store, handler, retry, order_seconds).as_function(),
+        OrderProcessing(store, handler, retry, seconds).as_function(),
     ]
     if settings.webhook_url is not None:
         secret = settings.webhook_secret.get_secret_value() if settings.webhook_secret else ""

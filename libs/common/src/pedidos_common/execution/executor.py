@@ -12,7 +12,7 @@ from pedidos_common.domain.errors import LeaseLost, Unavailable
 from pedidos_common.domain.jobs import Cancelled, Job, Outcome, Released, Succeeded
 from pedidos_common.execution.isolation import Isolation
 from pedidos_common.execution.leases import HeldLease, HeldLeases
-from pedidos_common.execution.perform import is_suspect, must_give_up, perform
+from pedidos_common.execution.perform import is_suspect, must_give_up, perform, wait_for_server
 from pedidos_common.execution.registry import JobFunction
 from pedidos_common.execution.scope_gate import ScopeGate
 from pedidos_common.ports import JobLedger
@@ -58,7 +58,9 @@ class Executor:
 
     def free_slots(self) -> int:
         """How many more jobs may be taken now."""
-        return 0 if self.stopping else max(0, self.slots - self.busy)
+        if self.stopping or self._isolation.wanted:
+            return 0
+        return max(0, self.slots - self.busy)
 
     async def deliver(self, job_id: str) -> None:
         """Claim the job and start it; returns as soon as the ledger has the claim.
@@ -78,11 +80,7 @@ class Executor:
             self._claiming -= 1
 
     def _start(self, job: Job, claimed_at: float) -> None:
-        function = self._functions.get(job.function)
-        seconds = function.deadline_seconds(job) if function else self._held.lease_seconds
-        # past its deadline a job has a moment to settle before its lease is let go
-        deadline = seconds + self._held.lease_seconds
-        held = self._held.add(job, claimed_at, deadline, lambda: self.stopping)
+        held = self._held.add(job, claimed_at, lambda: self.stopping)
         task = asyncio.create_task(self._execute(job, held), name=f"job {job.id}")
         loop = asyncio.get_running_loop()
         held.on_lost = lambda: void(loop.call_soon_threadsafe(task.cancel))
@@ -100,32 +98,45 @@ class Executor:
                 log.warning("job_lease_lost", function=job.function)
             except asyncio.CancelledError:
                 if not held.lost:
-                    await self._hand_back(job)
+                    await self._hand_back(job, held)
             except Exception:
                 log.exception("job_left_to_its_lease", function=job.function)
             finally:
                 self._held.remove(held)
 
     async def _outcome(self, job: Job, held: HeldLease) -> Outcome:
-        if not await self._gate.is_open(job.scope):
-            return Cancelled()
+        try:
+            if not await self._gate.is_open(job.scope):
+                return Cancelled()
+            return await self._in_turn(job, held)
+        except Unavailable as error:  # no worker is lost with a server that is away
+            return wait_for_server(job, error)
+
+    async def _in_turn(self, job: Job, held: HeldLease) -> Outcome:
         function = self._functions.get(job.function)
         if function is None or not is_suspect(job) or must_give_up(job, function):
             async with self._isolation.shared():
-                return await perform(job, held, self._functions)
+                return await self._perform(job, held, function)
         async with self._isolation.alone():
             held.ensure_held()
             if not await self._ledger.note_probe(job):
                 raise LeaseLost(f"job {job.id} is another worker's by now")
             log.warning("job_probed_alone", function=job.function, probe=job.probes + 1)
-            return await perform(job, held, self._functions)
+            held.probing = True
+            return await self._perform(job, held, function)
+
+    async def _perform(self, job: Job, held: HeldLease, function: JobFunction | None) -> Outcome:
+        seconds = function.deadline_seconds(job) if function else self._held.lease_seconds
+        # past its deadline a job has a moment to settle before its lease is let go
+        held.deadline = time.monotonic() + seconds + self._held.lease_seconds
+        return await perform(job, held, self._functions)
 
     async def _settle(self, job: Job, outcome: Outcome, held: HeldLease) -> None:
         held.settling = True
         while True:
             held.ensure_held()
             try:
-                if not await self._ledger.settle(job, outcome):
+                if not await self._ledger.settle(job, outcome, exonerated=held.probing):
                     raise LeaseLost(f"job {job.id} was settled by another")
                 return
             except Unavailable as error:
@@ -144,9 +155,10 @@ class Executor:
             reason=getattr(outcome, "reason", None),
         )
 
-    async def _hand_back(self, job: Job) -> None:
+    async def _hand_back(self, job: Job, held: HeldLease) -> None:
+        released = self._ledger.settle(job, Released(), exonerated=held.probing)
         try:
-            await asyncio.wait_for(self._ledger.settle(job, Released()), 2.0)
+            await asyncio.wait_for(released, 2.0)
         except (Unavailable, TimeoutError):
             log.warning("job_release_failed", function=job.function)
 

@@ -75,14 +75,16 @@ class Heartbeat:
             self._stop.wait(self._rhythm.every_seconds)
 
     def _beat(self) -> None:
-        sent_at = time.monotonic()
-        leases = self._held.to_extend(sent_at)
         try:
-            reply = self._keeper.beat(self._report(), leases)
+            self._extend()
         except Exception as error:  # noqa: BLE001 - a beat that fails must not end the heart
             self.failures += 1
             log.warning("heartbeat_failed", failures=self.failures, error=str(error)[:300])
-            return
+
+    def _extend(self) -> None:
+        sent_at = time.monotonic()
+        leases = self._held.to_extend(sent_at)
+        reply = self._keeper.beat(self._report(), leases)
         self._held.extended(set(leases) - reply.lost, sent_at, reply.until)
         if reply.lost and (lost := self._held.lose(reply.lost)):
             log.warning("leases_lost", count=lost)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -17,16 +18,19 @@ class HeldLease:
     """One job's lease as this process knows it; the `JobContext` of the job's function.
 
     `valid_until` is on this machine's monotonic clock, counted from *before* the claim or
-    renewal was sent, so it never outlives the server's view. `settling` says that the job's
-    outcome is on its way to the ledger, which alone then tells whose the job is.
+    renewal was sent, so it never outlives the server's view. `deadline`, on the same clock, is
+    when the lease is extended no more; a job that still waits for its turn has none. `probing`
+    says that the job runs alone, to see whether it kills its worker; `settling` that its outcome
+    is on its way to the ledger, which alone then tells whose the job is.
     """
 
     job_id: str
     lease_id: str
     fence: datetime
     valid_until: float
-    deadline: float
     is_stopping: Callable[[], bool]
+    deadline: float = math.inf
+    probing: bool = False
     lost: bool = False
     settling: bool = False
     on_lost: Callable[[], None] = field(default=lambda: None)
@@ -57,9 +61,7 @@ class HeldLeases:
     def __len__(self) -> int:
         return len(self._held)
 
-    def add(
-        self, job: Job, claimed_at: float, deadline_seconds: float, stopping: Callable[[], bool]
-    ) -> HeldLease:
+    def add(self, job: Job, claimed_at: float, stopping: Callable[[], bool]) -> HeldLease:
         """Hold the lease of a job that was claimed by a call made at `claimed_at` (monotonic)."""
         if job.lease is None:
             raise LeaseLost(f"job {job.id} was not claimed")
@@ -68,7 +70,6 @@ class HeldLeases:
             lease_id=job.lease.id,
             fence=job.lease.until,
             valid_until=claimed_at + self.lease_seconds,
-            deadline=claimed_at + deadline_seconds,
             is_stopping=stopping,
         )
         with self._lock:

@@ -9,6 +9,7 @@ import structlog
 
 from pedidos_common.domain.errors import LeaseLost, Unavailable
 from pedidos_common.domain.jobs import Job, Outcome, Retry, RetryPolicy
+from pedidos_common.domain.texts import describe
 from pedidos_common.execution.leases import HeldLease
 from pedidos_common.execution.registry import JobFunction
 
@@ -16,16 +17,13 @@ log = structlog.get_logger(__name__)
 SERVER_AWAY = RetryPolicy(max_attempts=1_000_000, base_seconds=1.0, cap_seconds=10.0)
 UNKNOWN_FUNCTION_DELAY_SECONDS = 10.0
 PROBES = 2
+LONGEST_REASON = 1_000
 
 
 def _unknown(job: Job) -> Outcome:
     log.warning("job_function_unknown", job_id=job.id, function=job.function)
     reason = f"this worker does not know {job.function!r}: a newer or other worker must take it"
     return Retry(reason, UNKNOWN_FUNCTION_DELAY_SECONDS)
-
-
-def _describe(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"[:1000]
 
 
 def is_suspect(job: Job) -> bool:
@@ -50,24 +48,33 @@ async def perform(job: Job, held: HeldLease, functions: Mapping[str, JobFunction
     if must_give_up(job, function):
         reason = f"its worker was lost {job.lost} times"
         return await _guarded_give_up(function, job, held, reason)
+    limit = function.deadline_seconds(job)
     try:
-        async with asyncio.timeout(function.deadline_seconds(job)):
+        async with asyncio.timeout(limit) as deadline:
             return await function.perform(job, held)
     except LeaseLost:
         raise
     except Unavailable as error:
-        return _wait_for_server(job, error)
-    except TimeoutError:
-        limit = function.deadline_seconds(job)
-        return await _after_failure(function, job, held, f"took longer than {limit:.0f} s")
-    except Exception as error:
+        return wait_for_server(job, error)
+    except (Exception, asyncio.CancelledError) as error:
+        if _is_our_cancellation(error):
+            raise
+        if deadline.expired():
+            return await _after_failure(function, job, held, f"took longer than {limit:.0f} s")
         log.exception("job_function_raised", job_id=job.id, function=job.function)
-        return await _after_failure(function, job, held, _describe(error))
+        return await _after_failure(function, job, held, describe(error)[:LONGEST_REASON])
 
 
-def _wait_for_server(job: Job, error: Exception) -> Outcome:
+def _is_our_cancellation(error: BaseException) -> bool:
+    """False for one that reaches a job through something that it waited for."""
+    task = asyncio.current_task()
+    return isinstance(error, asyncio.CancelledError) and bool(task and task.cancelling())
+
+
+def wait_for_server(job: Job, error: Exception) -> Outcome:
+    """Run the job again when the server that was away may be back; no attempt of it."""
     delay = SERVER_AWAY.delay(min(job.deliveries, 8)) or SERVER_AWAY.cap_seconds
-    return Retry(_describe(error), delay)
+    return Retry(describe(error)[:LONGEST_REASON], delay)
 
 
 async def _after_failure(function: JobFunction, job: Job, held: HeldLease, reason: str) -> Outcome:
@@ -86,4 +93,4 @@ async def _guarded_give_up(
         raise
     except Exception as error:  # leave it retrying: giving up must not lose what it tidies
         log.exception("job_give_up_raised", job_id=job.id, function=job.function)
-        return _wait_for_server(job, error)
+        return wait_for_server(job, error)

@@ -38,8 +38,12 @@ class JobLedger(Protocol):
         """Note that the job now runs alone in its process; False when its lease is gone."""
         ...
 
-    async def settle(self, job: Job, outcome: Outcome) -> bool:
-        """Record the outcome if the job's lease still holds; False for a stale worker."""
+    async def settle(self, job: Job, outcome: Outcome, *, exonerated: bool = False) -> bool:
+        """Record the outcome if the job's lease still holds; False for a stale worker.
+
+        `exonerated` says that the job ran alone and its worker lives: where it is to run again,
+        the workers that were lost with it before, and its probes, count no more.
+        """
         ...
 
     async def get(self, job_id: str) -> Job | None:

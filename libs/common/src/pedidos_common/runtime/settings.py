@@ -64,7 +64,7 @@ class RedisSettings(Settings):
     """Where the doorbell is: `REDIS_URL`, or its parts."""
 
     redis_url: SecretStr | None = None
-    redis_host: str = "127.0.0.1"
+    redis_host: str = Field("127.0.0.1", pattern=r"^[\w.:-]+$")
     redis_port: Annotated[int, Field(ge=1, le=65_535)] = 6379
     redis_password: SecretStr | None = None
     redis_db: int = Field(0, ge=0, le=1_000_000)
@@ -153,7 +153,7 @@ class OrderSettings(Settings):
     order_max_attempts: int = Field(5, ge=1, le=100)
     order_retry_base_ms: int = Field(2_000, ge=1, le=3_600_000)
     order_handler_timeout_ms: int = Field(30_000, ge=1, le=3_600_000)
-    order_handler: str | None = Field(None, pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_][\w.]*$")
+    order_handler: str | None = Field(None, pattern=r"^(builtin|[A-Za-z_][\w.]*:[A-Za-z_][\w.]*)$")
     order_handler_concurrency: int = Field(100, ge=1, le=10_000)
 
 

@@ -102,13 +102,15 @@ class InMemoryJobLedger:
         self._jobs[job.id] = replace(held, probes=held.probes + 1)
         return True
 
-    async def settle(self, job: Job, outcome: Outcome) -> bool:
+    async def settle(self, job: Job, outcome: Outcome, *, exonerated: bool = False) -> bool:
         """See `ports.JobLedger.settle`."""
         if job.lease is None or not self._holds(job.id, job.lease.id):
             return False
         held = self._jobs[job.id]
         status = advance(held.status, TRIGGER_OF[type(outcome)])
         settled = replace(with_outcome(held, outcome, self._clock()), status=status, lease=None)
+        if exonerated and status not in FINAL:
+            settled = replace(settled, lost=0, probes=0)
         self._jobs[job.id] = replace(settled, settled_at=self._clock() if status in FINAL else None)
         if status is JobStatus.QUEUED:
             self._rung[job.id] = None
@@ -169,7 +171,7 @@ class InMemoryJobLedger:
         """See `ports.JobLedger.resume_scope`."""
         found = [job for job in self._by_id(scope) if resumable(job, functions)]
         for job in found:
-            self._queue_again(replace(job, attempts=0, lost=0), JobTrigger.RESUME)
+            self._queue_again(replace(job, attempts=0, lost=0, probes=0), JobTrigger.RESUME)
         return self._bells(job.id for job in found)
 
     def _queue_again(self, job: Job, trigger: JobTrigger) -> None:

@@ -125,13 +125,17 @@ def _outcome_fields(outcome: Outcome) -> Document:
             return {}
 
 
-def settlement(status: JobStatus, outcome: Outcome, job: Job) -> Document | list[Document]:
+def settlement(
+    status: JobStatus, outcome: Outcome, job: Job, *, exonerated: bool
+) -> Document | list[Document]:
     """The update that records an outcome.
 
     A retry needs the server's time plus its delay, hence a pipeline: there every text from
     outside stands under `$literal`, as a text that begins with `$` would be evaluated.
     """
     fields: Document = {"status": status, "lease": None, **_outcome_fields(outcome)}
+    if exonerated and status not in FINAL:
+        fields |= {"lost": 0, "probes": 0}
     if isinstance(outcome, Retry):
         due = {"$add": ["$$NOW", int(outcome.delay_seconds * 1000)]}
         literal = {name: {"$literal": value} for name, value in fields.items()}

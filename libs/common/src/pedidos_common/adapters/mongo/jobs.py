@@ -98,14 +98,14 @@ class MongoJobLedger:
         return (await self._jobs.update_one(held, {"$inc": {"probes": 1}})).matched_count == 1
 
     @guarded
-    async def settle(self, job: Job, outcome: Outcome) -> bool:
+    async def settle(self, job: Job, outcome: Outcome, *, exonerated: bool = False) -> bool:
         """See `ports.JobLedger.settle`."""
         if job.lease is None:
             return False
         status = advance(job.status, TRIGGER_OF[type(outcome)])
         done = await self._jobs.update_one(
             {"_id": job.id, "status": job.status, "lease.id": job.lease.id},
-            settlement(status, outcome, job),
+            settlement(status, outcome, job, exonerated=exonerated),
         )
         return done.matched_count == 1
 
