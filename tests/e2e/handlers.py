@@ -6,6 +6,7 @@ Each call looks at the file that `TEST_HANDLER_FILE` names: `{"mode": …, "seco
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 from pathlib import Path
@@ -71,6 +72,33 @@ async def _odd(_order: Order, sequence: int) -> Any:
     return {"not": "a text"} if sequence % 50 == 9 else None
 
 
+async def _rude(_order: Order, sequence: int) -> Any:
+    """Everything that a handler should not do, each to one order in fifty."""
+    match sequence % 50:
+        case 7:
+            return "cut in an emoji \ud83d"
+        case 17:
+            raise ValueError("cut in an emoji \udcff")
+        case 27:
+            cancelled = asyncio.get_running_loop().create_future()
+            cancelled.cancel()
+            await cancelled
+        case 37:
+            await _stay_for_ever()
+    return None
+
+
+async def _stay_for_ever() -> None:
+    while True:
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.sleep(3600)
+
+
+def fails_rudely(sequence: int) -> bool:
+    """In mode `rude`: those that never succeed."""
+    return sequence % 50 in {17, 27, 37}
+
+
 async def _deadly(_order: Order, sequence: int) -> None:
     if sequence == 77:
         os._exit(1)
@@ -81,5 +109,6 @@ _MODES = {
     "failing": _failing,
     "none_works": _none_works,
     "odd": _odd,
+    "rude": _rude,
     "deadly": _deadly,
 }

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.e2e import handlers
 from tests.e2e.conftest import Switch
-from tests.e2e.stack import Stack, until
+from tests.e2e.stack import Stack, assert_stops_cleanly, running_stack, until
 
 QUANTITY = 3_000
 
@@ -85,3 +86,18 @@ def test_order_that_kills_its_worker_is_found_and_dead_alone(shop: Stack, switch
     shop.await_phase("DONE", seconds=360)
     shop.assert_audited(run_id)
     assert set(failed_orders(shop)) == {77}
+
+
+def test_a_rude_handler_fails_its_own_orders_only(tmp_path: Path) -> None:
+    mode = tmp_path / "mode.json"
+    handlers.switch(mode, "rude")
+    environ = {"ORDER_HANDLER": handlers.SPEC, handlers.VARIABLE: str(mode)}
+    environ["ORDER_MAX_ATTEMPTS"] = "2"
+    with running_stack(tmp_path / "stack", environ, workers=1) as stack:
+        run_id = stack.start(400)
+        stack.await_phase("DONE", seconds=90)
+        stack.assert_audited(run_id)
+        failed = failed_orders(stack)
+        assert set(failed) == {n for n in range(1, 401) if handlers.fails_rudely(n)}
+        assert {order["attempts"] for order in failed.values()} == {2}
+        assert_stops_cleanly(stack)

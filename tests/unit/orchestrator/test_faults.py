@@ -112,7 +112,7 @@ class Slow:
     name: str = "slow"
     slice_size: int = 1
 
-    async def answer(self, orders: Sequence[Order]) -> Sequence[Answer]:
+    async def answer(self, orders: Sequence[Order], timeout_seconds: float) -> Sequence[Answer]:
         until = self.world.clock.after(self.seconds)
         while self.world.clock() < until:  # noqa: ASYNC110 - time is moved by hand
             await asyncio.sleep(0)

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from pedidos_common.domain.ids import OrderRange, new_run_id, order_id, run_of, sequence_of
 from pedidos_common.domain.jobs import Job, JobStatus, Outcome, RetryPolicy, Succeeded
+from pedidos_common.domain.order_policy import OrderPolicy
 from pedidos_common.domain.orders import Order, Priority, StatusCounts, Tier, priority_of
 from pedidos_common.domain.pipeline import Limits
 from pedidos_common.domain.run_jobs import GENERATE_CHUNK, GENERATION_QUEUE, ORDERS_QUEUE
@@ -41,9 +42,8 @@ LEASE_SECONDS = 10.0
 BEAT_SECONDS = 3.0
 STALL_SECONDS = 60.0
 TURN_SECONDS = 0.3
-ORDER_SECONDS = 30.0
 QUEUES = (GENERATION_QUEUE, ORDERS_QUEUE)
-RETRY = RetryPolicy(max_attempts=3, base_seconds=1)
+POLICY = OrderPolicy(max_attempts=3, retry_base_ms=1_000)
 
 
 @dataclass
@@ -54,7 +54,7 @@ class Scripted:
     name: str = "scripted"
     slice_size: int = 3
 
-    async def answer(self, orders: Sequence[Order]) -> Sequence[Answer]:
+    async def answer(self, orders: Sequence[Order], timeout_seconds: float) -> Sequence[Answer]:
         return [self.answer_of(sequence_of(order.id)) for order in orders]
 
 
@@ -67,7 +67,7 @@ class Deadly:
     name: str = "deadly"
     slice_size: int = 3
 
-    async def answer(self, orders: Sequence[Order]) -> Sequence[Answer]:
+    async def answer(self, orders: Sequence[Order], timeout_seconds: float) -> Sequence[Answer]:
         if self.deadly & {sequence_of(order.id) for order in orders}:
             self.die()
             await asyncio.Event().wait()
@@ -229,8 +229,8 @@ class World:
     def functions_for(self, worker: Worker) -> dict[str, JobFunction]:
         handler = self.handler_for(worker)
         chunks = JobFunction(GENERATE_CHUNK, self._write_chunk, retry=RetryPolicy(2, 1))
-        batches = BatchProcessing(self.orders, handler, RETRY, ORDER_SECONDS).as_function()
-        singles = OrderProcessing(self.orders, handler, RETRY, ORDER_SECONDS).as_function()
+        batches = BatchProcessing(self.orders, handler, POLICY).as_function()
+        singles = OrderProcessing(self.orders, handler, POLICY).as_function()
         held_up = JobFunction(
             batches.name,
             self._held_up(batches),

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from contextlib import suppress
 
-from pedidos_common.runtime.supervise import running, stop_on_signals, supervised
+from pedidos_common.runtime.supervise import end_other_tasks, running, stop_on_signals, supervised
 from pedidos_common.testing.eventually import eventually
 
 
@@ -69,3 +70,19 @@ async def test_signals_set_the_event_once_and_for_all() -> None:
     finally:
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().remove_signal_handler(number)
+
+
+async def test_what_will_not_end_is_counted_and_not_waited_for() -> None:
+    go_on = asyncio.Event()
+
+    async def stubborn() -> None:
+        while not go_on.is_set():
+            with suppress(asyncio.CancelledError):
+                await go_on.wait()
+
+    tasks = [asyncio.create_task(stubborn()), asyncio.create_task(asyncio.sleep(3600))]
+    await asyncio.sleep(0)
+    assert await end_other_tasks(0.05) == 1
+    go_on.set()
+    await asyncio.wait(tasks)
+    assert await end_other_tasks(0.05) == 0

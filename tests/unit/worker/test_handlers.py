@@ -55,9 +55,9 @@ async def by_sequence(given: Order) -> str | None:
 
 
 async def test_each_answer_becomes_what_it_should() -> None:
-    handler = EachOrder("h", by_sequence, Calls(0.02), slice_size=10)
+    handler = EachOrder("h", by_sequence, Calls(), slice_size=10)
     orders = [order(n) for n in (1, 2, 3, 4, 5, 6, 7)]
-    verdicts = judge(orders, await handler.answer(orders), RetryPolicy(max_attempts=3))
+    verdicts = judge(orders, await handler.answer(orders, 0.02), RetryPolicy(max_attempts=3))
     assert verdicts.alike == "enviado com prioridade"
     assert verdicts.others == {orders[0].id: "feito"}
     errors = {failure.id: failure for failure in verdicts.failures}
@@ -86,7 +86,7 @@ async def test_what_cannot_be_stored_or_shown_fails_nobody_else() -> None:
         return "fine"
 
     orders = [order(n) for n in (1, 2, 3, 4, 5)]
-    answers = await EachOrder("h", odd, Calls(1.0), slice_size=10).answer(orders)
+    answers = await EachOrder("h", odd, Calls(), slice_size=10).answer(orders, 1.0)
     verdicts = judge(orders, answers, RetryPolicy(max_attempts=3))
     assert verdicts.alike == "fine"
     assert verdicts.others == {orders[0].id: "sent ?"}
@@ -103,7 +103,7 @@ async def test_a_cancellation_that_a_handler_ran_into_is_its_failure() -> None:
         shared.cancel()
         await shared
 
-    [answer] = await EachOrder("h", cancelled, Calls(1.0), slice_size=10).answer([order(1)])
+    [answer] = await EachOrder("h", cancelled, Calls(), slice_size=10).answer([order(1)], 1.0)
     assert "cancelled" in str(answer)
 
 
@@ -118,16 +118,16 @@ async def test_a_handler_that_will_not_end_holds_nobody_up() -> None:
                 continue
 
     too_many: list[str] = []
-    calls = Calls(0.01, on_too_many=lambda: too_many.append("ended"))
+    calls = Calls(on_too_many=lambda: too_many.append("ended"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("pedidos_worker.calls.CLEAN_UP_SECONDS", 0.01)
         patch.setattr("pedidos_worker.calls.MAX_ABANDONED", 2)
         handler = EachOrder("h", stubborn, calls, slice_size=10)
-        assert [str(answer) for answer in await handler.answer([order(1)])] == [
+        assert [str(answer) for answer in await handler.answer([order(1)], 0.01)] == [
             "the handler took longer than 0.01 s"
         ]
         assert too_many == []
-        await handler.answer([order(2)])
+        await handler.answer([order(2)], 0.01)
     assert too_many == ["ended"]
     go_on.set()
     await eventually(lambda: not calls._abandoned)
@@ -143,16 +143,14 @@ async def test_a_cancelled_slice_cancels_its_calls() -> None:
         finally:
             ended.set()
 
-    slice_ = asyncio.create_task(
-        load_and_answer(EachOrder("h", endless, Calls(60.0), slice_size=10))
-    )
+    slice_ = asyncio.create_task(load_and_answer(EachOrder("h", endless, Calls(), slice_size=10)))
     await entered.wait()
     slice_.cancel()
     await asyncio.wait_for(ended.wait(), 5)
 
 
 async def load_and_answer(handler: EachOrder) -> None:
-    await handler.answer([order(1)])
+    await handler.answer([order(1)], 60.0)
 
 
 async def test_a_call_that_blocks_the_loop_takes_no_time_from_its_neighbours() -> None:
@@ -164,8 +162,8 @@ async def test_a_call_that_blocks_the_loop_takes_no_time_from_its_neighbours() -
             await asyncio.sleep(0.02)
         return "needed a moment"
 
-    handler = EachOrder("h", work, Calls(0.2), slice_size=10)
-    answers = await handler.answer([order(2), order(1), order(3)])
+    handler = EachOrder("h", work, Calls(), slice_size=10)
+    answers = await handler.answer([order(2), order(1), order(3)], 0.2)
     assert answers == ["needed a moment", "blocked the loop", "needed a moment"]
 
 
@@ -180,7 +178,7 @@ async def test_one_order_that_fails_a_bulk_call_fails_alone() -> None:
         return ["sent"] * len(orders)
 
     orders = [order(n) for n in range(1, 101)]
-    answers = await ManyOrders("h", picky, Calls(5.0)).answer(orders)
+    answers = await ManyOrders("h", picky, Calls()).answer(orders, 5.0)
     refused = [n for n, answer in enumerate(answers, 1) if isinstance(answer, PermanentOrderError)]
     assert refused == [11]
     assert answers.count("sent") == 99
@@ -222,22 +220,22 @@ an_object = CallableObject()
 
 
 async def test_a_bulk_handler_answers_for_each_order() -> None:
-    handler = load_handler(f"{HERE}:many", 1.0, 10)
+    handler = load_handler(f"{HERE}:many", 10)
     assert isinstance(handler, ManyOrders)
-    first, second = await handler.answer([order(1), order(2)])
+    first, second = await handler.answer([order(1), order(2)], 1.0)
     assert isinstance(first, PermanentOrderError)
     assert second is None
 
 
 async def test_a_bulk_handler_with_too_few_answers_fails_each_order() -> None:
-    answers = await load_handler(f"{HERE}:too_few", 1.0, 10).answer([order(1), order(2)])
+    answers = await load_handler(f"{HERE}:too_few", 10).answer([order(1), order(2)], 1.0)
     assert all("for 2 orders" in str(answer) for answer in answers)
 
 
 async def test_what_a_setting_may_name() -> None:
-    assert isinstance(load_handler("builtin", 1.0, 10), BuiltInHandler)
-    assert isinstance(load_handler(f"{HERE}:one", 1.0, 10), EachOrder)
-    assert await load_handler(f"{HERE}:an_object", 1.0, 10).answer([order(1)]) == [
+    assert isinstance(load_handler("builtin", 10), BuiltInHandler)
+    assert isinstance(load_handler(f"{HERE}:one", 10), EachOrder)
+    assert await load_handler(f"{HERE}:an_object", 10).answer([order(1)], 1.0) == [
         "callable object"
     ]
 
@@ -245,7 +243,7 @@ async def test_what_a_setting_may_name() -> None:
 @pytest.mark.parametrize("spec", ["nothing.there:x", f"{HERE}:missing", f"{HERE}:not_async", "x"])
 def test_a_handler_that_cannot_be_used_is_named(spec: str) -> None:
     with pytest.raises(HandlerNotUsable, match="ORDER_HANDLER="):
-        load_handler(spec, 1.0, 10)
+        load_handler(spec, 10)
 
 
 @pytest.mark.parametrize(
@@ -258,4 +256,4 @@ def test_a_module_that_fails_at_import_is_named(
     (tmp_path / "shop_broken.py").write_text(code)
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(HandlerNotUsable, match=f"shop_broken:handle.*{reason}"):
-        load_handler("shop_broken:handle", 1.0, 10)
+        load_handler("shop_broken:handle", 10)

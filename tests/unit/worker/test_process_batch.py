@@ -17,9 +17,9 @@ from pedidos_common.domain.jobs import (
     Outcome,
     Released,
     Retry,
-    RetryPolicy,
     Succeeded,
 )
+from pedidos_common.domain.order_policy import OrderPolicy
 from pedidos_common.domain.orders import Order, Priority, StatusCounts, Tier
 from pedidos_common.testing.clock import ManualClock
 from pedidos_common.testing.in_memory_orders import InMemoryOrderStore, PlainChunk
@@ -47,7 +47,7 @@ class Scripted:
     name: str = "scripted"
     slice_size: int = 6
 
-    async def answer(self, orders: Sequence[Order]) -> Sequence[Answer]:
+    async def answer(self, orders: Sequence[Order], timeout_seconds: float) -> Sequence[Answer]:
         return [self.answer_of(sequence_of(order.id)) for order in orders]
 
 
@@ -57,7 +57,7 @@ class Bench:
         self.store = InMemoryOrderStore(self.clock)
         self.whole = OrderRange(RUN, 1, SIZE)
         self.batch = BatchProcessing(
-            self.store, handler, RetryPolicy(max_attempts, base_seconds=1), 30
+            self.store, handler, OrderPolicy(max_attempts, retry_base_ms=1_000)
         )
         self.context = Context(self.clock() + timedelta(seconds=10))
         payload = {"runId": str(RUN), "priority": "VIP", "first": 1, "last": SIZE}
@@ -214,3 +214,11 @@ async def test_a_backoff_holds_though_the_worker_shuts_down() -> None:
     assert isinstance(outcome, Retry)
     assert outcome.delay_seconds >= 0.5
     assert await bench.counts() == StatusCounts(pendente=SIZE - 5, processado=5)
+
+
+async def test_a_run_keeps_the_attempts_that_it_was_started_with() -> None:
+    bench = Bench(Scripted(lambda sequence: ValueError("away") if sequence == 4 else None))
+    await bench.fill()
+    bench.job = replace(bench.job, payload={**bench.job.payload, "policy": {"maxAttempts": 1}})
+    assert isinstance(await bench.run(), Succeeded)
+    assert await bench.counts() == StatusCounts(processado=SIZE - 1, falhou=1)

@@ -17,9 +17,9 @@ from pedidos_common.domain.jobs import (
     Outcome,
     Released,
     Retry,
-    RetryPolicy,
     Succeeded,
 )
+from pedidos_common.domain.order_policy import OrderPolicy
 from pedidos_common.domain.orders import Order, Priority, Tier
 from pedidos_common.testing.clock import ManualClock
 from pedidos_common.testing.in_memory_orders import InMemoryOrderStore, PlainChunk
@@ -47,7 +47,7 @@ class Scripted:
     slice_size: int = 4
     given: list[list[int]] = field(default_factory=list)
 
-    async def answer(self, orders: Sequence[Order]) -> Sequence[Answer]:
+    async def answer(self, orders: Sequence[Order], timeout_seconds: float) -> Sequence[Answer]:
         self.given.append([sequence_of(order.id) for order in orders])
         return [self.answer_of(sequence_of(order.id)) for order in orders]
 
@@ -59,7 +59,7 @@ class Bench:
         self.clock = ManualClock()
         self.store = InMemoryOrderStore(self.clock)
         self.context = Context(self.clock() + timedelta(seconds=10))
-        self.singles = OrderProcessing(self.store, handler, RetryPolicy(2, 1), 30)
+        self.singles = OrderProcessing(self.store, handler, OrderPolicy(2, 1_000))
         payload = {"orderIds": [str(order_id(RUN, n)) for n in range(1, 10)]}
         self.job = Job(
             "redrive:1",

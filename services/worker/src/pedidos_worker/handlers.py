@@ -64,8 +64,11 @@ class OrderHandler(Protocol):
         """How many orders it is given at once."""
         ...
 
-    async def answer(self, orders: Sequence[Order]) -> Sequence[Answer]:
-        """One answer for each order, in the same sequence; never raises for an order."""
+    async def answer(self, orders: Sequence[Order], timeout_seconds: float) -> Sequence[Answer]:
+        """One answer for each order, in the same sequence; never raises for an order.
+
+        No call of the shop's code takes longer than `timeout_seconds`.
+        """
         ...
 
 
@@ -76,7 +79,11 @@ class BuiltInHandler:
     name: str = BUILT_IN
     slice_size: int = BULK_SLICE
 
-    async def answer(self, orders: Sequence[Order]) -> Sequence[Answer]:
+    async def answer(
+        self,
+        orders: Sequence[Order],
+        timeout_seconds: float,  # noqa: ARG002 - it calls nothing
+    ) -> Sequence[Answer]:
         """None for each: the built-in observation."""
         return [None] * len(orders)
 
@@ -90,9 +97,10 @@ class EachOrder:
     calls: Calls
     slice_size: int
 
-    async def answer(self, orders: Sequence[Order]) -> Sequence[Answer]:
+    async def answer(self, orders: Sequence[Order], timeout_seconds: float) -> Sequence[Answer]:
         """See `OrderHandler.answer`."""
-        answers = await self.calls.answers([self._one(order) for order in orders])
+        calls = [self._one(order) for order in orders]
+        answers = await self.calls.answers(calls, timeout_seconds)
         return [_checked(answer) for answer in answers]
 
     async def _one(self, order: Order) -> Any:
@@ -112,15 +120,16 @@ class ManyOrders:
     calls: Calls
     slice_size: int = BULK_SLICE
 
-    async def answer(self, orders: Sequence[Order]) -> Sequence[Answer]:
+    async def answer(self, orders: Sequence[Order], timeout_seconds: float) -> Sequence[Answer]:
         """See `OrderHandler.answer`."""
-        [answer] = await self.calls.answers([self._many(orders)])
+        [answer] = await self.calls.answers([self._many(orders)], timeout_seconds)
         if not isinstance(answer, BaseException):
             return _matched(answer, len(orders))
         if len(orders) == 1:
             return [answer]
         middle = len(orders) // 2
-        return [*await self.answer(orders[:middle]), *await self.answer(orders[middle:])]
+        halves = orders[:middle], orders[middle:]
+        return [each for half in halves for each in await self.answer(half, timeout_seconds)]
 
     async def _many(self, orders: Sequence[Order]) -> Any:
         return await self.call(orders)
@@ -146,7 +155,7 @@ def slice_seconds(handler: OrderHandler, timeout_seconds: float) -> float:
     return (1 + 2 * halvings) * (2 * timeout_seconds + CLEAN_UP_SECONDS)
 
 
-def load_handler(spec: str, timeout_seconds: float, concurrency: int) -> OrderHandler:
+def load_handler(spec: str, concurrency: int) -> OrderHandler:
     """The handler that `spec` (`package.module:attribute`, or `builtin`) names.
 
     Raises:
@@ -156,8 +165,8 @@ def load_handler(spec: str, timeout_seconds: float, concurrency: int) -> OrderHa
         return BuiltInHandler()
     call = _resolve(spec)
     if getattr(call, _BULK_MARK, False):
-        return ManyOrders(spec, call, Calls(timeout_seconds))
-    return EachOrder(spec, call, Calls(timeout_seconds), concurrency)
+        return ManyOrders(spec, call, Calls())
+    return EachOrder(spec, call, Calls(), concurrency)
 
 
 def _resolve(spec: str) -> Callable[..., Awaitable[Any]]:

@@ -19,14 +19,14 @@ from pedidos_common.domain.jobs import (
     Outcome,
     Released,
     Retry,
-    RetryPolicy,
     Succeeded,
 )
+from pedidos_common.domain.order_policy import OrderPolicy, policy_of
 from pedidos_common.domain.orders import OBSERVATION, Order, Priority, StatusCounts
 from pedidos_common.domain.run_jobs import PROCESS_BATCH, place_of
 from pedidos_common.execution.registry import JobContext, JobFunction
 from pedidos_common.ports import OrderStore
-from pedidos_worker.handlers import BuiltInHandler, OrderHandler
+from pedidos_worker.handlers import BuiltInHandler, OrderHandler, slice_seconds
 from pedidos_worker.verdicts import Verdicts, judge
 
 SPLIT_PARTS = 10
@@ -81,6 +81,7 @@ async def write_verdicts(
 class BatchProcessing:
     """The job function `orders.process_batch`, bound to a store and a handler.
 
+    A job that carries no policy (of a run that an earlier release started) has `policy`.
     At most `writes_at_once` batches write at the same time: MongoDB needs the more processor
     time for each update, the more of them it does side by side.
     """
@@ -89,12 +90,10 @@ class BatchProcessing:
         self,
         store: OrderStore,
         handler: OrderHandler,
-        retry: RetryPolicy,
-        slice_seconds: float,
+        policy: OrderPolicy,
         writes_at_once: int = 4,
     ) -> None:
-        self._store, self._handler, self._retry = store, handler, retry
-        self._slice_seconds = slice_seconds
+        self._store, self._handler, self._policy = store, handler, policy
         self._writes = asyncio.Semaphore(writes_at_once)
 
     def as_function(self) -> JobFunction:
@@ -109,7 +108,8 @@ class BatchProcessing:
 
     def _deadline(self, job: Job) -> float:
         slices = -(-len(range_of(job)) // self._handler.slice_size)
-        return DEADLINE_SPARE_SECONDS + slices * self._slice_seconds
+        timeout = policy_of(job.payload, self._policy).timeout_seconds
+        return DEADLINE_SPARE_SECONDS + slices * slice_seconds(self._handler, timeout)
 
     async def perform(self, job: Job, context: JobContext) -> Outcome:
         """Take every pendente order of the batch through the handler once."""
@@ -129,10 +129,12 @@ class BatchProcessing:
 
     async def _process_in_slices(self, job: Job, context: JobContext) -> Outcome:
         left, changed, failed, wait = range_of(job), 0, 0, None
+        policy = policy_of(job.payload, self._policy)
         while orders := await self._store.read_pending(left, self._handler.slice_size):
             if context.stopping:
                 return await self._stopped(job, wait)
-            verdicts = judge(orders, await self._handler.answer(orders), self._retry)
+            answers = await self._handler.answer(orders, policy.timeout_seconds)
+            verdicts = judge(orders, answers, policy.retry)
             async with self._writes:
                 written = await write_verdicts(
                     self._store, orders, verdicts, context, first_time=is_first_run(job)

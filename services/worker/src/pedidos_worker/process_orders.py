@@ -7,12 +7,13 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 from uuid import UUID
 
-from pedidos_common.domain.jobs import Failed, Job, Outcome, Released, Retry, RetryPolicy, Succeeded
+from pedidos_common.domain.jobs import Failed, Job, Outcome, Released, Retry, Succeeded
+from pedidos_common.domain.order_policy import OrderPolicy
 from pedidos_common.domain.orders import Order, OrderFailure, OrderStatus, StatusCounts
 from pedidos_common.domain.run_jobs import PROCESS_ORDERS
 from pedidos_common.execution.registry import JobContext, JobFunction
 from pedidos_common.ports import OrderStore
-from pedidos_worker.handlers import OrderHandler
+from pedidos_worker.handlers import OrderHandler, slice_seconds
 from pedidos_worker.verdicts import Verdicts, judge
 
 DEADLINE_SPARE_SECONDS = 120.0
@@ -27,11 +28,8 @@ def ids_of(job: Job) -> list[UUID]:
 class OrderProcessing:
     """The job function `orders.process_orders`, bound to a store and a handler."""
 
-    def __init__(
-        self, store: OrderStore, handler: OrderHandler, retry: RetryPolicy, slice_seconds: float
-    ) -> None:
-        self._store, self._handler, self._retry = store, handler, retry
-        self._slice_seconds = slice_seconds
+    def __init__(self, store: OrderStore, handler: OrderHandler, policy: OrderPolicy) -> None:
+        self._store, self._handler, self._policy = store, handler, policy
 
     def as_function(self) -> JobFunction:
         """The entry of the registry."""
@@ -41,7 +39,8 @@ class OrderProcessing:
 
     def _deadline(self, job: Job) -> float:
         slices = -(-len(ids_of(job)) // self._slice_size(job))
-        return DEADLINE_SPARE_SECONDS + slices * self._slice_seconds
+        timeout = self._policy.timeout_seconds
+        return DEADLINE_SPARE_SECONDS + slices * slice_seconds(self._handler, timeout)
 
     def _slice_size(self, job: Job) -> int:
         return 1 if job.lost else self._handler.slice_size
@@ -53,7 +52,8 @@ class OrderProcessing:
             orders = await self._store.read_pending_among(ids)
             if context.stopping and orders:
                 return Released()
-            verdicts = judge(orders, await self._handler.answer(orders), self._retry)
+            answers = await self._handler.answer(orders, self._policy.timeout_seconds)
+            verdicts = judge(orders, answers, self._policy.retry)
             await self._write(orders, verdicts, context)
             if verdicts.retry_seconds is not None:
                 wait = max(wait or 0.0, verdicts.retry_seconds)

@@ -8,12 +8,12 @@ import httpx
 
 from pedidos_common.adapters import clock
 from pedidos_common.adapters.mongo.orders import MongoOrderStore
-from pedidos_common.domain.jobs import RetryPolicy
+from pedidos_common.domain.order_policy import OrderPolicy
 from pedidos_common.domain.run_jobs import NOTIFICATIONS_QUEUE, ORDERS_QUEUE
 from pedidos_common.execution.registry import JobFunction
 from pedidos_common.runtime.connections import Connections
 from pedidos_common.runtime.job_service import Service
-from pedidos_worker.handlers import BUILT_IN, OrderHandler, load_handler, slice_seconds
+from pedidos_worker.handlers import BUILT_IN, OrderHandler, load_handler
 from pedidos_worker.notify import webhook_function
 from pedidos_worker.process_batch import BatchProcessing
 from pedidos_worker.process_orders import OrderProcessing
@@ -32,18 +32,16 @@ def handler_of(settings: WorkerSettings) -> OrderHandler:
     Raises:
         HandlerNotUsable: when `ORDER_HANDLER` names nothing that can be called.
     """
-    return load_handler(
-        settings.order_handler or BUILT_IN,
-        settings.order_handler_timeout_ms / 1000,
-        settings.order_handler_concurrency,
+    return load_handler(settings.order_handler or BUILT_IN, settings.order_handler_concurrency)
+
+
+def policy_of(settings: WorkerSettings) -> OrderPolicy:
+    """How orders are tried where their job does not say it: redriven ones."""
+    return OrderPolicy(
+        settings.order_max_attempts,
+        settings.order_retry_base_ms,
+        settings.order_handler_timeout_ms,
     )
-
-
-def retry_of(settings: WorkerSettings) -> RetryPolicy:
-    """How often and how late an order is tried again; no cap is below the first delay."""
-    base = settings.order_retry_base_ms / 1000
-    cap = max(base, RetryPolicy().cap_seconds)
-    return RetryPolicy(settings.order_max_attempts, base, cap)
 
 
 def functions_of(
@@ -51,13 +49,10 @@ def functions_of(
 ) -> Sequence[JobFunction]:
     """The job functions of a worker."""
     store = MongoOrderStore(connections.database)
-    retry = retry_of(settings)
-    seconds = slice_seconds(handler, settings.order_handler_timeout_ms / 1000)
+    policy, at_once = policy_of(settings), settings.orders_write_concurrency
     functions = [
-        BatchProcessing(
-            store, handler, retry, seconds, settings.orders_write_concurrency
-        ).as_function(),
-        OrderProcessing(store, handler, retry, seconds).as_function(),
+        BatchProcessing(store, handler, policy, at_once).as_function(),
+        OrderProcessing(store, handler, policy).as_function(),
     ]
     if settings.webhook_url is not None:
         secret = settings.webhook_secret.get_secret_value() if settings.webhook_secret else ""

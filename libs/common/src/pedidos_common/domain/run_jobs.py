@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from pedidos_common.domain.ids import OrderRange
 from pedidos_common.domain.jobs import Band, NewJob
+from pedidos_common.domain.order_policy import policy_payload
 from pedidos_common.domain.orders import Priority
 from pedidos_common.domain.runs import Run, Source
 
@@ -105,6 +106,7 @@ def _range_job(
             "priority": priority.value,
             "first": orders.first,
             "last": orders.last,
+            "policy": policy_payload(run.settings),
         },
         scope=run.scope,
         max_deliveries=max_lost,

@@ -40,9 +40,10 @@ from pedidos_common.runtime.settings import (
     ProcessSettings,
 )
 from pedidos_common.runtime.status_server import StatusServer
-from pedidos_common.runtime.supervise import running, stop_on_signals
+from pedidos_common.runtime.supervise import end_other_tasks, running, stop_on_signals
 
 BLOCKING_CLIENT = "heartbeat"
+STRAGGLERS_SECONDS = 3.0
 
 
 class JobServiceSettings(
@@ -79,8 +80,11 @@ async def run_job_service(
             await status.start(settings.host, settings.metrics_port, port_file=settings.port_file)
             await _serve(service, settings, name, connections, functions, logs, metrics, stop)
             await status.close()
+        left = await end_other_tasks(STRAGGLERS_SECONDS)
     finally:
         logs.close()
+    if left:  # Python would wait for them for ever
+        os._exit(0)
 
 
 async def _serve(

@@ -84,6 +84,19 @@ async def _named(name: str, loop: Awaitable[object]) -> None:
         log.exception("background_loop_ended", loop=name)
 
 
+async def end_other_tasks(seconds: float) -> int:
+    """Cancel every other task of this event loop; how many are not over that long after it."""
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    if not others:
+        return 0
+    _, left = await asyncio.wait(others, timeout=seconds)
+    if left:
+        log.error("tasks_would_not_end", count=len(left), first=str(next(iter(left)).get_name()))
+    return len(left)
+
+
 def stop_on_signals() -> asyncio.Event:
     """An event that SIGTERM or SIGINT sets; further ones change nothing."""
     stop = asyncio.Event()
