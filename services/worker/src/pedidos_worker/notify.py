@@ -7,6 +7,7 @@ is base64 behind that, as the standard's libraries have it; any other is the key
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 import hashlib
@@ -22,6 +23,7 @@ from pedidos_common.domain.run_jobs import NOTIFY_RUN_ENDED
 from pedidos_common.execution.registry import JobContext, JobFunction
 
 TIMEOUT_SECONDS = 10.0
+LONGEST_DELIVERY_SECONDS = 30.0
 BASE64_MARK = "whsec_"
 
 
@@ -72,10 +74,12 @@ def webhook_function(
     async def deliver(job: Job, _context: JobContext) -> Outcome:
         body = json.dumps(dict(job.payload), separators=(",", ":")).encode()
         headers = signed_headers(key, job.id, int(clock().timestamp()), body)
-        reply = await client.post(url, content=body, headers=headers, timeout=TIMEOUT_SECONDS)
-        if not reply.is_success:
-            raise WebhookRefused(f"the webhook answered {reply.status_code}")
-        return Succeeded({"status": reply.status_code})
+        sent = client.stream("POST", url, content=body, headers=headers, timeout=TIMEOUT_SECONDS)
+        async with asyncio.timeout(LONGEST_DELIVERY_SECONDS), sent as reply:
+            # what else it says is not read, however long it is
+            if not reply.is_success:
+                raise WebhookRefused(f"the webhook answered {reply.status_code}")
+            return Succeeded({"status": reply.status_code})
 
     retry = RetryPolicy(max_attempts=10, base_seconds=5.0, cap_seconds=600.0)
     return JobFunction(NOTIFY_RUN_ENDED, deliver, retry=retry)

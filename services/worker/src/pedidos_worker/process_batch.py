@@ -9,16 +9,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any
 from uuid import UUID
 
 from pedidos_common.domain.ids import OrderRange, sequence_of
 from pedidos_common.domain.jobs import (
-    Failed,
     Job,
     Outcome,
     Released,
-    Retry,
     Succeeded,
 )
 from pedidos_common.domain.order_policy import OrderPolicy, policy_of
@@ -26,12 +23,11 @@ from pedidos_common.domain.orders import OBSERVATION, Order, Priority, StatusCou
 from pedidos_common.domain.run_jobs import PROCESS_BATCH, place_of
 from pedidos_common.execution.registry import JobContext, JobFunction
 from pedidos_common.ports import OrderStore
-from pedidos_worker.handlers import BuiltInHandler, OrderHandler, slice_seconds
+from pedidos_worker.handlers import BuiltInHandler, OrderHandler
+from pedidos_worker.settling import deadline_seconds, outcome_of, outcome_of_giving_up
 from pedidos_worker.verdicts import Verdicts, judge
 
 SPLIT_PARTS = 10
-DEADLINE_SPARE_SECONDS = 120.0
-LEFT_OVER_SECONDS = 0.5
 
 
 def range_of(job: Job) -> OrderRange:
@@ -107,9 +103,9 @@ class BatchProcessing:
         )
 
     def _deadline(self, job: Job) -> float:
-        slices = -(-len(range_of(job)) // self._handler.slice_size)
         timeout = policy_of(job.payload, self._policy).timeout_seconds
-        return DEADLINE_SPARE_SECONDS + slices * slice_seconds(self._handler, timeout)
+        at_once = self._handler.slice_size
+        return deadline_seconds(self._handler, len(range_of(job)), at_once, timeout)
 
     async def perform(self, job: Job, context: JobContext) -> Outcome:
         """Take every pendente order of the batch through the handler once."""
@@ -148,31 +144,14 @@ class BatchProcessing:
         """Handed back at once, unless an order has failed in this run: its backoff holds."""
         if wait is None:
             return Released()
-        reason = "the worker shut down, and orders that failed are tried again"
-        return Retry(reason, wait, self._result(await self._store.count(range_of(job))))
+        return outcome_of(await self._store.count(range_of(job)), self._handler, wait)
 
     async def _outcome(self, job: Job, processed: int, failed: int, wait: float | None) -> Outcome:
-        """Done, or to be run again while one order is pendente, whatever the reason.
-
-        Counted in the store unless this was the batch's one plain run.
-        """
+        """Counted in the store, unless this was the batch's one plain run."""
         whole = StatusCounts(0, processed, failed)
         if whole.total != len(range_of(job)) or not is_first_run(job):
             whole = await self._store.count(range_of(job))
-        if whole.pendente == 0:
-            return Succeeded(self._result(whole))
-        if wait is not None:
-            reason = f"{whole.pendente} orders failed and are tried again"
-            return Retry(reason, wait, self._result(whole))
-        reason = f"{whole.pendente} orders were not written before the lease ended"
-        return Retry(reason, LEFT_OVER_SECONDS, self._result(whole))
-
-    def _result(self, counts: StatusCounts) -> dict[str, Any]:
-        return {
-            "processed": counts.processado,
-            "failed": counts.falhou,
-            "handler": self._handler.name,
-        }
+        return outcome_of(whole, self._handler, wait)
 
     async def give_up(self, job: Job, context: JobContext, reason: str) -> Outcome:
         """Split the batch, as one order of it may be to blame; that one, alone, is `falhou`."""
@@ -184,10 +163,7 @@ class BatchProcessing:
         context.ensure_held()
         await self._store.fail_rest(orders, reason, context.fence)
         left = await self._store.count(orders)
-        if left.pendente:
-            return Retry(reason, LEFT_OVER_SECONDS, self._result(left))
-        result = self._result(left)
-        return Failed(reason, result) if counts.pendente else Succeeded(result)
+        return outcome_of_giving_up(reason, counts, left, self._handler)
 
 
 def _longest(first: float | None, second: float | None) -> float | None:

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import Any
 from uuid import UUID
 
-from pedidos_common.domain.jobs import Failed, Job, Outcome, Released, Retry, Succeeded
+from pedidos_common.domain.jobs import Job, Outcome, Released
 from pedidos_common.domain.order_policy import OrderPolicy
 from pedidos_common.domain.orders import Order, OrderFailure, OrderStatus, StatusCounts
 from pedidos_common.domain.run_jobs import PROCESS_ORDERS
 from pedidos_common.execution.registry import JobContext, JobFunction
 from pedidos_common.ports import OrderStore
-from pedidos_worker.handlers import OrderHandler, slice_seconds
+from pedidos_worker.handlers import OrderHandler
+from pedidos_worker.settling import deadline_seconds, outcome_of, outcome_of_giving_up
 from pedidos_worker.verdicts import Verdicts, judge
-
-DEADLINE_SPARE_SECONDS = 120.0
-LEFT_OVER_SECONDS = 0.5
 
 
 def ids_of(job: Job) -> list[UUID]:
@@ -38,9 +35,8 @@ class OrderProcessing:
         )
 
     def _deadline(self, job: Job) -> float:
-        slices = -(-len(ids_of(job)) // self._slice_size(job))
-        timeout = self._policy.timeout_seconds
-        return DEADLINE_SPARE_SECONDS + slices * slice_seconds(self._handler, timeout)
+        timeout, at_once = self._policy.timeout_seconds, self._slice_size(job)
+        return deadline_seconds(self._handler, len(ids_of(job)), at_once, timeout)
 
     def _slice_size(self, job: Job) -> int:
         return 1 if job.lost else self._handler.slice_size
@@ -51,13 +47,13 @@ class OrderProcessing:
         for ids in self._slices(job):
             orders = await self._store.read_pending_among(ids)
             if context.stopping and orders:
-                return Released()
+                return await self._stopped(job, wait)
             answers = await self._handler.answer(orders, self._policy.timeout_seconds)
             verdicts = judge(orders, answers, self._policy.retry)
             await self._write(orders, verdicts, context)
             if verdicts.retry_seconds is not None:
                 wait = max(wait or 0.0, verdicts.retry_seconds)
-        return await self._outcome(job, wait)
+        return outcome_of(await self._count(job), self._handler, wait)
 
     def _slices(self, job: Job) -> Iterator[list[UUID]]:
         """The orders in slices; one by one, there and back, once a worker was lost with them.
@@ -83,14 +79,10 @@ class OrderProcessing:
         await self._store.mark_each(texts, context.fence)
         await self._store.mark_failures(verdicts.failures, context.fence)
 
-    async def _outcome(self, job: Job, wait: float | None) -> Outcome:
-        counts = await self._count(job)
-        if counts.pendente == 0:
-            return Succeeded(self._result(counts))
-        if wait is not None:
-            return Retry("some orders failed and are tried again", wait, self._result(counts))
-        # the lease's end came before the write: what is left is not settled
-        return Retry("some orders were not written", LEFT_OVER_SECONDS, self._result(counts))
+    async def _stopped(self, job: Job, wait: float | None) -> Outcome:
+        if wait is None:
+            return Released()
+        return outcome_of(await self._count(job), self._handler, wait)
 
     async def _count(self, job: Job) -> StatusCounts:
         """How the named orders stand: a job that ran more than once can't know it by itself."""
@@ -98,20 +90,11 @@ class OrderProcessing:
         standing = Counter(str(record.status) for record in found if record is not None)
         return StatusCounts(**{status.value: standing[status.value] for status in OrderStatus})
 
-    def _result(self, counts: StatusCounts) -> dict[str, Any]:
-        return {
-            "processed": counts.processado,
-            "failed": counts.falhou,
-            "handler": self._handler.name,
-        }
-
     async def give_up(self, job: Job, context: JobContext, reason: str) -> Outcome:
         """What is left becomes `falhou` again."""
         orders = await self._store.read_pending_among(ids_of(job))
         context.ensure_held()
         failures = [OrderFailure(order.id, reason, final=True) for order in orders]
         await self._store.mark_failures(failures, context.fence)
-        counts = await self._count(job)
-        if counts.pendente:
-            return Retry(reason, LEFT_OVER_SECONDS, self._result(counts))
-        return Failed(reason, self._result(counts)) if orders else Succeeded(self._result(counts))
+        before = StatusCounts(pendente=len(orders))
+        return outcome_of_giving_up(reason, before, await self._count(job), self._handler)
