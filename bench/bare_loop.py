@@ -11,7 +11,7 @@ import multiprocessing
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import pairwise
 from multiprocessing.synchronize import Barrier
 from typing import Any
@@ -32,7 +32,7 @@ STEP_SECONDS = 1_800.0
 
 @dataclass(frozen=True, slots=True)
 class BareTask:
-    """What to write where; sizes are numbers of orders."""
+    """What to write where; sizes are numbers of orders, `created_at` is one for each chunk."""
 
     mongo_uri: str
     database: str
@@ -42,6 +42,7 @@ class BareTask:
     batch_size: int
     seed: int
     generator_version: int
+    created_at: Sequence[datetime]
     prebuilt: bool = False
 
 
@@ -92,8 +93,9 @@ def _work(task: BareTask, index: int) -> ProcessUse:
         OrderRange(task.run_id, first, min(first + task.chunk_size - 1, task.quantity))
         for first in range(1, task.quantity + 1, task.chunk_size)
     ][index::PROCESSES]
-    created_at = datetime.now(UTC)
-    built = [source.build(chunk, created_at) for chunk in chunks] if task.prebuilt else []
+    times = task.created_at[index::PROCESSES]
+    work = list(zip(chunks, times, strict=True))
+    built = [source.build(chunk, at) for chunk, at in work] if task.prebuilt else []
     with MongoClient[dict[str, Any]](task.mongo_uri, uuidRepresentation="standard") as client:
         concern = WriteConcern(w="majority", j=True)
         orders = client[task.database].get_collection("orders", write_concern=concern)
@@ -101,8 +103,8 @@ def _work(task: BareTask, index: int) -> ProcessUse:
         before = own_use("").cpu_seconds
         _barrier.wait()
         vip = [
-            _insert(orders, built[n] if built else source.build(chunk, created_at))
-            for n, chunk in enumerate(chunks)
+            _insert(orders, built[n] if built else source.build(chunk, at))
+            for n, (chunk, at) in enumerate(work)
         ]
         _barrier.wait()
         _update(orders, "VIP", [_part(c, 0, v) for c, v in zip(chunks, vip, strict=True)], task)

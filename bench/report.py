@@ -11,6 +11,10 @@ from rich.table import Table
 
 from bench.rounds import BareResult, PipelineResult
 
+STATUS_P99_MS = 20.0
+PROCESS_PEAK_MIB = 300.0
+REDIS_PEAK_MIB = 64.0
+
 
 @dataclass(frozen=True, slots=True)
 class Round:
@@ -56,6 +60,23 @@ def summary(rounds: Sequence[Round], quantity: int) -> str:
         f"ratio {ratio:.2f}; processor time {cpu[0]:.1f} s and {cpu[1]:.1f} s, "
         f"ratio {cpu[0] / cpu[1]:.2f} (medians of {len(rounds)} rounds).{wrong}"
     )
+
+
+def misses(rounds: Sequence[Round], redis_peak_mib: float, limit: float) -> Iterator[str]:
+    """What is not as it is promised (SPEC N-2, O-8, and the memory of a run)."""
+    if not all(one.pipeline.well for one in rounds):
+        yield "a run did not end DONE, or its audit failed"
+    ratio = median(one.ratio for one in rounds)
+    if ratio > limit:
+        yield f"the median of the ratio is {ratio:.2f}, over {limit:.2f}"
+    p99 = median(one.pipeline.status_p99_ms for one in rounds)
+    if p99 > STATUS_P99_MS:
+        yield f"GET /pedidos has a p99 of {p99:.1f} ms, over {STATUS_P99_MS:.0f}"
+    peak = max(use.peak_mib or 0.0 for one in rounds for use in one.pipeline.processes)
+    if peak > PROCESS_PEAK_MIB:
+        yield f"a process took {peak:.0f} MiB at its peak, over {PROCESS_PEAK_MIB:.0f}"
+    if redis_peak_mib > REDIS_PEAK_MIB:
+        yield f"Redis took {redis_peak_mib:.0f} MiB at its peak, over {REDIS_PEAK_MIB:.0f}"
 
 
 def _times(rounds: Sequence[Round]) -> Table:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,6 +13,9 @@ from typing import Any
 from uuid import UUID
 
 import httpx
+from bson import encode
+from bson.binary import UuidRepresentation
+from bson.codec_options import CodecOptions
 from pymongo import MongoClient
 from pymongo.database import Database
 
@@ -19,11 +23,16 @@ from bench.bare_loop import BareTask, BareTimes, run_bare_loop
 from bench.measure import ProcessUse, process_use
 from bench.stack import RunningServices, ServerPair, services
 from pedidos_cli.audit import audit_run
+from pedidos_common.domain.ids import order_id
 
 PIPELINE_DATABASE, BARE_DATABASE = "pedidos", "bare"
 ENDED = frozenset({"DONE", "ABORTED", "ERROR"})
 POLL_SECONDS = 0.05
 RUN_SECONDS = 1_800.0
+SAMPLE_STEP = 97
+CODEC: CodecOptions[dict[str, Any]] = CodecOptions(
+    tz_aware=True, uuid_representation=UuidRepresentation.STANDARD
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +48,19 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """What the pipeline wrote and how, so that the bare loop can do the same."""
+    """What the pipeline wrote and how, so that the bare loop can do the same.
+
+    `created_at` is the time that the orders of each chunk carry; `digest` is over every
+    `SAMPLE_STEP`-th order as it is at the end, but for when it was processed.
+    """
 
     run_id: UUID
     plan: Mapping[str, Any]
+    created_at: tuple[datetime, ...]
     options: Mapping[str, Any]
     indexes: tuple[Mapping[str, Any], ...]
     data_bytes: int
+    digest: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +99,7 @@ def pipeline_round(
     """Start the services, take one run through them, stop them."""
     with MongoClient[dict[str, Any]](servers.mongo_uri, tz_aware=True) as client:
         _clean(client)
-        database = client[PIPELINE_DATABASE]
+        database = client.get_database(PIPELINE_DATABASE, codec_options=CODEC)
         with services(servers, folder, settings.generators, settings.workers) as running:
             before = _uses(running, servers)
             run_id, outside_seconds, p99_ms = _run(running, settings)
@@ -110,7 +125,7 @@ def bare_round(servers: ServerPair, layout: Layout, settings: Settings) -> BareR
     """The same orders in a fresh collection of the same layout, without any service."""
     with MongoClient[dict[str, Any]](servers.mongo_uri) as client:
         _clean(client)
-        database = client[BARE_DATABASE]
+        database = client.get_database(BARE_DATABASE, codec_options=CODEC)
         database.create_collection("orders", **layout.options)
         for index in layout.indexes:
             keys = list(index["key"].items())
@@ -125,12 +140,13 @@ def bare_round(servers: ServerPair, layout: Layout, settings: Settings) -> BareR
             batch_size=layout.plan["batchSize"],
             seed=layout.plan["seed"],
             generator_version=layout.plan["generatorVersion"],
+            created_at=layout.created_at,
             prebuilt=settings.prebuilt,
         )
         before = process_use("mongod", servers.mongod_pid).cpu_seconds
         times = run_bare_loop(task)
         mongod = process_use("mongod", servers.mongod_pid).cpu_seconds - before
-        _check_same(database, layout)
+        _check_same(database, layout, settings.quantity)
         return BareResult(times, round(mongod, 2))
 
 
@@ -179,17 +195,37 @@ def _layout(database: Database[dict[str, Any]], run: Mapping[str, Any]) -> Layou
     options = next(iter(database.list_collections(filter={"name": "orders"})))["options"]
     clustered = {k: v for k, v in options["clusteredIndex"].items() if k != "v"}
     indexes = [dict(index) for index in database.orders.list_indexes()]
+    run_id = UUID(run["_id"])
     return Layout(
-        run_id=UUID(run["_id"]),
+        run_id=run_id,
         plan=run["plan"],
+        created_at=_created_at(database, run_id, run["plan"]),
         options={"clusteredIndex": clustered},
         indexes=tuple(i for i in indexes if not i.get("clustered") and i["name"] != "_id_"),
         data_bytes=database.command("collStats", "orders")["size"],
+        digest=_digest(database, run_id, run["plan"]["quantity"]),
     )
 
 
-def _check_same(database: Database[dict[str, Any]], layout: Layout) -> None:
-    """Same number of bytes, and nothing left to do: else the comparison means nothing."""
+def _created_at(
+    database: Database[dict[str, Any]], run_id: UUID, plan: Mapping[str, Any]
+) -> tuple[datetime, ...]:
+    firsts = [order_id(run_id, n) for n in range(1, plan["quantity"] + 1, plan["chunkSize"])]
+    found = database.orders.find({"_id": {"$in": firsts}}, {"createdAt": 1}).sort("_id", 1)
+    return tuple(order["createdAt"] for order in found)
+
+
+def _digest(database: Database[dict[str, Any]], run_id: UUID, quantity: int) -> str:
+    sampled = [order_id(run_id, n) for n in range(1, quantity + 1, SAMPLE_STEP)]
+    found = database.orders.find({"_id": {"$in": sampled}}, {"processedAt": 0}).sort("_id", 1)
+    whole = hashlib.sha256()
+    for order in found:
+        whole.update(encode(order, codec_options=database.codec_options))
+    return whole.hexdigest()
+
+
+def _check_same(database: Database[dict[str, Any]], layout: Layout, quantity: int) -> None:
+    """The same orders, and nothing left to do: else the comparison means nothing."""
     size = database.command("collStats", "orders")["size"]
     left = database.orders.count_documents({"status": {"$ne": "processado"}})
     if size != layout.data_bytes or left:
@@ -197,3 +233,5 @@ def _check_same(database: Database[dict[str, Any]], layout: Layout) -> None:
             f"the bare loop wrote {size:,} bytes where the pipeline wrote {layout.data_bytes:,}, "
             f"and left {left:,} orders: the two do not do the same"
         )
+    if _digest(database, layout.run_id, quantity) != layout.digest:
+        raise RuntimeError("the bare loop's orders are not the pipeline's, byte for byte")
