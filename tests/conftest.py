@@ -13,6 +13,7 @@ import pytest
 import redis
 
 from tests import servers as real
+from tests.counted import COUNTED
 from tests.servers import Servers
 
 
@@ -22,6 +23,13 @@ def pytest_report_header(config: pytest.Config) -> str:
         return f"servers: {real.choose(os.environ)}"
     except ValueError as wrong:
         raise pytest.UsageError(str(wrong)) from None
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Prints what tests counted."""
+    passed = terminalreporter.stats.get("passed", [])
+    for text in sorted(str(v) for r in passed for name, v in r.user_properties if name == COUNTED):
+        terminalreporter.write_line(text)
 
 
 @pytest.fixture(scope="session")

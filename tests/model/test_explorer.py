@@ -1,0 +1,58 @@
+"""Every interleaving of a small run keeps its promises; without a guard, what breaks is seen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import fields
+
+import pytest
+
+from tests.counted import COUNTED
+from tests.model.explorer import explore
+from tests.model.small_world import Guards, State
+
+GUARDS = [field.name for field in fields(Guards)]
+CLAIM_EARLY = "a NORMAL batch was claimed before every VIP order was final"
+SETTLED_EARLY = "a job was settled before its order was written"
+LATE_WRITE = "a worker whose lease had ended changed an order"
+STALE = "a stale worker settled another's job"
+NO_END = "the run can't end well any more"
+BREAKS = {
+    "settle_checks_lease": STALE,
+    "lease_id_is_random": STALE,
+    "writes_end_with_the_lease": LATE_WRITE,
+    "only_pending_orders_change": "an order ended twice",
+    "claim_wants_a_queued_job": "two workers hold a valid lease of one job",
+    "expiry_compares_again": "expiry took away what was settled or another's",
+    "leases_expire": NO_END,
+    "lost_rings_are_rung_again": NO_END,
+    "barrier_holds": CLAIM_EARLY,
+    "settle_follows_the_write": SETTLED_EARLY,
+}
+
+
+@pytest.mark.timeout(300)
+def test_one_crash_one_zombie_and_one_rollback_break_nothing(
+    record_property: Callable[[str, object], None],
+) -> None:
+    seen = explore(Guards(), State(losses=0, repeats=0))
+    assert seen.wrong is None, seen.way
+    assert seen.states > 100_000, "the world has shrunk: what is not explored any more?"
+    record_property(COUNTED, f"explorer: {seen.states:,} states, {seen.transitions:,} transitions")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_lost_and_a_repeated_ring_beside_them_break_nothing(
+    record_property: Callable[[str, object], None],
+) -> None:
+    seen = explore(Guards(), State())
+    assert seen.wrong is None, seen.way
+    assert seen.states > 400_000, "the world has shrunk: what is not explored any more?"
+    record_property(COUNTED, f"explorer: {seen.states:,} states, {seen.transitions:,} transitions")
+
+
+@pytest.mark.parametrize("guard", GUARDS)
+def test_without_a_guard_it_is_seen_what_breaks(guard: str) -> None:
+    seen = explore(Guards(**{guard: False}), State())
+    assert seen.wrong == BREAKS[guard]
