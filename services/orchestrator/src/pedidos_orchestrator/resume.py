@@ -21,6 +21,7 @@ async def resume_run(run_id: UUID, deps: Deps) -> Run:
 
     Raises:
         RunAlreadyActive: when another run is active.
+        ResetInProgress: when a reset is wiping.
         InvalidTransition: when the run's phase can't be resumed.
         ProblemError: 404 for an unknown run; 409 when the queue is closed or orders are gone.
     """

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from pedidos_common.domain.errors import RunAlreadyActive, Unavailable
+from pedidos_common.domain.errors import ResetInProgress, RunAlreadyActive, Unavailable
 from pedidos_common.domain.imports import ImportGone, ImportRejected, ImportTooLarge
 from pedidos_common.domain.runs import Run
 from pedidos_common.ports import ImportReport
@@ -39,6 +39,7 @@ async def import_orders(
 
     Raises:
         RunAlreadyActive: when another run is active; before the file is read, if it was then.
+        ResetInProgress: when a reset is wiping.
         ProblemError: when the file can't be read, is too large, stalls, or has no good row.
     """
     if not upload.dry_run:
@@ -91,7 +92,7 @@ async def _start(report: ImportReport, deps: Deps, settings: ApiSettings, tracep
     """Start the run; where another was quicker, nothing is left of the upload."""
     try:
         return await start_imported(report, deps, settings, traceparent)
-    except RunAlreadyActive:
+    except (RunAlreadyActive, ResetInProgress):
         await _discard(report.id, deps)
         raise
 
