@@ -185,6 +185,18 @@ async def test_a_run_whose_orders_were_deleted_is_not_resumed(runs: RunStore) ->
         await runs.resume(run.id)
 
 
+async def test_a_run_whose_orders_retention_removed_is_not_resumed(runs: RunStore) -> None:
+    run = await _ended(runs, await runs.start(a_run(1)), Phase.ABORTED)
+    await runs.annotate(run.id, {"ordersRemovedAt": START})
+    stored = await runs.get(run.id)
+    assert stored is not None
+    assert stored.figures["ordersRemovedAt"] == START
+    with pytest.raises(InvalidTransition):
+        await runs.resume(run.id)
+    await runs.annotate(run.id, {"ordersRemovedAt": None})
+    assert (await runs.resume(run.id)).active
+
+
 async def test_an_older_run_that_is_resumed_is_the_current_one(runs: RunStore) -> None:
     first = await _ended(runs, await runs.start(a_run(1)), Phase.ABORTED)
     await _ended(runs, await runs.start(a_run(2)))

@@ -147,6 +147,41 @@ async def test_retention_removes_old_orders_and_jobs_only() -> None:
     assert len(await world.jobs(young)) > 0
 
 
+async def test_a_run_says_that_retention_removed_its_orders() -> None:
+    world = World()
+    old = [await done(world), await done(world)]
+    world.clock.advance(10 * DAY)
+    young = await done(world)
+    retention = Retention(orders_days=5, jobs_days=5)
+    for _ in range(2):
+        await remove_expired(world.runs, world.orders, world.ledger, retention, world.clock)
+        world.clock.advance(1)
+    marks = [(await world.run(run)).figures.get("ordersRemovedAt") for run in [*old, young]]
+    assert marks[0] == marks[1] is not None
+    assert marks[2] is None
+
+
+async def test_retention_spares_a_run_that_is_resumed_while_it_looks() -> None:
+    world = World()
+    run = await aborted(world, remove_pending=False)
+    before = await world.counts(run)
+    world.clock.advance(10 * DAY)
+    active, looks = world.runs.active, []
+
+    async def resumed_meanwhile() -> Run | None:
+        found = await active()
+        looks.append(found)
+        if len(looks) == 1:
+            await world.resume(run)
+        return found
+
+    world.runs.active = resumed_meanwhile  # type: ignore[method-assign]
+    retention = Retention(orders_days=5, jobs_days=0)
+    await remove_expired(world.runs, world.orders, world.ledger, retention, world.clock)
+    assert await world.counts(run) == before
+    assert (await world.run(run)).figures.get("ordersRemovedAt") is None
+
+
 async def test_retention_removes_nothing_of_a_run_that_still_goes_on() -> None:
     world = World()
     run = await world.start()

@@ -139,8 +139,8 @@ class PhaseChange:
 class Run:
     """One execution: orders arrive, all VIP are processed, then all NORMAL.
 
-    `live` holds the figures while it runs, `figures` those of SPEC O-15 once it is over,
-    `receipt` the counts over its orders at the end, `cancelled` what a cancel did; `hidden` says
+    `live` holds the figures while it runs, `figures` those of SPEC O-15 once it is over (and
+    `ordersRemovedAt`, when retention removed its orders), `receipt` the counts over its orders at the end, `cancelled` what a cancel did; `hidden` says
     that a reset wiped its orders.
     """
 

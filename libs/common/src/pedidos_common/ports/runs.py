@@ -68,8 +68,8 @@ class RunStore(Protocol):
         Raises:
             RunAlreadyActive: when another run is active.
             ResetInProgress: when a reset holds its place.
-            InvalidTransition: when the run's phase can't be resumed, or a cancel deleted
-                orders of it.
+            InvalidTransition: when the run's phase can't be resumed, or a cancel or retention
+                (`ordersRemovedAt`) deleted orders of it.
         """
         ...
 

@@ -125,7 +125,7 @@ class InMemoryRunStore:
     async def resume(self, run_id: UUID) -> Run:
         """See `ports.RunStore.resume`."""
         run = self._runs.get(run_id)
-        gone = run is not None and (run.cancelled or {}).get("deletedPending", 0) > 0
+        gone = run is not None and _lost_orders(run)
         if run is None or run.phase not in RESUMABLE or run_id in self._hidden or gone:
             raise InvalidTransition(run.phase if run else "unknown", RunTrigger.RESUME)
         await self._refuse_second()
@@ -165,3 +165,8 @@ class InMemoryRunStore:
         """See `ports.RunStore.release_reset`."""
         if self._hold is not None and self._hold[0] == owner:
             self._hold = None
+
+
+def _lost_orders(run: Run) -> bool:
+    deleted = (run.cancelled or {}).get("deletedPending", 0) > 0
+    return deleted or run.figures.get("ordersRemovedAt") is not None

@@ -152,8 +152,9 @@ class MongoRunStore:
                 "_id": str(run_id),
                 "phase": {"$in": sorted(RESUMABLE)},
                 "hidden": {"$ne": True},
-                # orders that a cancel deleted can't be processed any more
+                # orders that a cancel or retention deleted can't be processed any more
                 "cancelled.deletedPending": {"$not": {"$gt": 0}},
+                "ordersRemovedAt": None,
             },
             pipeline,
             return_document=ReturnDocument.AFTER,
