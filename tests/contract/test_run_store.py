@@ -206,6 +206,12 @@ async def test_an_older_run_that_is_resumed_is_the_current_one(runs: RunStore) -
     assert await runs.current() == ended
 
 
+async def test_the_run_of_an_import_is_found(runs: RunStore) -> None:
+    run = await runs.start(a_run(1))
+    assert await runs.importing("imp-1") == run
+    assert await runs.importing("imp-2") is None
+
+
 async def test_pages_newest_first(runs: RunStore) -> None:
     for number in range(1, 6):
         await _ended(runs, await runs.start(a_run(number)))

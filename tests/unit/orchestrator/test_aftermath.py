@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from uuid import UUID
 
 import pytest
@@ -11,7 +12,7 @@ from pedidos_common.domain.jobs import Job, JobStatus
 from pedidos_common.domain.orders import StatusCounts, Tier
 from pedidos_common.domain.run_jobs import NOTIFY_RUN_ENDED
 from pedidos_common.domain.runs import Phase, Run
-from pedidos_common.ports import JobFilter
+from pedidos_common.ports import ImportRow, JobFilter
 from pedidos_common.testing.in_memory_orders import PlainChunk
 from pedidos_orchestrator.housekeeping import Chore, Housekeeping, Retention, remove_expired
 from pedidos_orchestrator.zombies import ZombieSweep
@@ -129,6 +130,20 @@ async def test_a_run_that_was_cancelled_before_it_did_anything_gets_its_receipt(
     receipt = (await world.run(run)).receipt
     assert receipt is not None
     assert (receipt["generated"], receipt["balanced"]) == (0, True)
+
+
+@pytest.mark.parametrize("remove_pending", [True, False])
+async def test_rows_of_an_import_go_with_a_run_that_can_not_be_resumed(
+    remove_pending: bool,
+) -> None:
+    world = World()
+    run = await aborted(world, remove_pending)
+    await world.imports.begin("imp", "a.csv")
+    await world.imports.append("imp", [ImportRow(2, "Ana", 1, "OURO")])
+    imported = replace(run, plan=replace(run.plan, import_id="imp"))
+    world.runs._runs[run.id] = imported
+    await world.seat.aftermath.settle()
+    assert await world.imports.holding("Ana") == ([] if remove_pending else ["imp"])
 
 
 # -- retention

@@ -103,7 +103,7 @@ class Aftermath:
             return
         if self._webhook_enabled:
             await self._notify(run, receipt)
-        if run.phase is Phase.DONE and run.plan.import_id is not None:
+        if not run.resumable and run.plan.import_id is not None:
             await self._imports.forget_rows(run.plan.import_id)
         await self._runs.annotate(run.id, {"receipt": receipt})
         log.info("receipt_written", runId=run.scope, balanced=receipt["balanced"])

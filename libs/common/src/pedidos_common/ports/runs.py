@@ -41,6 +41,10 @@ class RunStore(Protocol):
         """Runs newest first."""
         ...
 
+    async def importing(self, import_id: str) -> Run | None:
+        """The run that takes its orders from this import, or None."""
+        ...
+
     async def move(
         self, run: Run, to: Phase, epoch: int, fields: Mapping[str, Any] | None = None
     ) -> Run | None:

@@ -10,7 +10,6 @@ from uuid import UUID
 
 from pedidos_common.domain.errors import InvalidTransition, ResetInProgress, RunAlreadyActive
 from pedidos_common.domain.runs import (
-    RESUMABLE,
     AbortRequest,
     Phase,
     PhaseChange,
@@ -89,6 +88,11 @@ class InMemoryRunStore:
         self._epochs[run_id] = epoch
         return True
 
+    async def importing(self, import_id: str) -> Run | None:
+        """See `ports.RunStore.importing`."""
+        mine = (run for run in self._runs.values() if run.plan.import_id == import_id)
+        return next(mine, None)
+
     async def move(
         self, run: Run, to: Phase, epoch: int, fields: Mapping[str, Any] | None = None
     ) -> Run | None:
@@ -125,8 +129,7 @@ class InMemoryRunStore:
     async def resume(self, run_id: UUID) -> Run:
         """See `ports.RunStore.resume`."""
         run = self._runs.get(run_id)
-        gone = run is not None and _lost_orders(run)
-        if run is None or run.phase not in RESUMABLE or run_id in self._hidden or gone:
+        if run is None or not run.resumable:
             raise InvalidTransition(run.phase if run else "unknown", RunTrigger.RESUME)
         await self._refuse_second()
         self._activations.append(run_id)
@@ -165,8 +168,3 @@ class InMemoryRunStore:
         """See `ports.RunStore.release_reset`."""
         if self._hold is not None and self._hold[0] == owner:
             self._hold = None
-
-
-def _lost_orders(run: Run) -> bool:
-    deleted = (run.cancelled or {}).get("deletedPending", 0) > 0
-    return deleted or run.figures.get("ordersRemovedAt") is not None

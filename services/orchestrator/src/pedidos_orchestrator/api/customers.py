@@ -16,8 +16,9 @@ router = APIRouter(prefix="/pedidos/customers", tags=["customers"])
     "/erase",
     summary="Erase a customer's name",
     response_model=EraseResult,
-    responses=problems(400, 413, 422, 503),
+    responses=problems(400, 409, 413, 422, 503),
 )
 async def erase(api: Context, wanted: EraseRequest) -> dict[str, int]:
     """Replace the name wherever it stands in orders."""
-    return {"orders": await erase_customer(wanted.cliente, api.deps.orders, api.deps.imports)}
+    deps = api.deps
+    return {"orders": await erase_customer(wanted.cliente, deps.orders, deps.imports, deps.runs)}

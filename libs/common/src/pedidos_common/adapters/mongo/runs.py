@@ -95,6 +95,12 @@ class MongoRunStore:
         return Page(runs[:limit], runs[limit - 1].scope if len(runs) > limit else None)
 
     @guarded
+    async def importing(self, import_id: str) -> Run | None:
+        """See `ports.RunStore.importing`."""
+        found = await self._runs.find_one({"plan.importId": import_id})
+        return run_of(found) if found else None
+
+    @guarded
     async def move(
         self, run: Run, to: Phase, epoch: int, fields: Mapping[str, Any] | None = None
     ) -> Run | None:
