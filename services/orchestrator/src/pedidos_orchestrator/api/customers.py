@@ -19,6 +19,7 @@ router = APIRouter(prefix="/pedidos/customers", tags=["customers"])
     responses=problems(400, 409, 413, 422, 503),
 )
 async def erase(api: Context, wanted: EraseRequest) -> dict[str, int]:
-    """Replace the name wherever it stands in orders."""
+    """Replace the name in orders, and what an order handler wrote about them (`error`,
+    `observacoes`). Not in log lines of before, and not in exports that were made already."""
     deps = api.deps
     return {"orders": await erase_customer(wanted.cliente, deps.orders, deps.imports, deps.runs)}
