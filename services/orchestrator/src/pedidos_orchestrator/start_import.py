@@ -40,7 +40,8 @@ async def import_orders(
     Raises:
         RunAlreadyActive: when another run is active; before the file is read, if it was then.
         ResetInProgress: when a reset is wiping.
-        ProblemError: when the file can't be read, is too large, stalls, or has no good row.
+        ProblemError: when the queue is closed, or the file can't be read, is too large, stalls,
+            or has no good row.
     """
     if not upload.dry_run:
         await refuse_when_closed(deps)
@@ -89,10 +90,11 @@ async def _in_time(stream: AsyncIterable[bytes], idle_seconds: float) -> AsyncIt
 
 
 async def _start(report: ImportReport, deps: Deps, settings: ApiSettings, traceparent: str) -> Run:
-    """Start the run; where another was quicker, nothing is left of the upload."""
+    """Start the run; where that is refused by now, nothing is left of the upload."""
     try:
+        await refuse_when_closed(deps)  # it may have been closed while the file came in
         return await start_imported(report, deps, settings, traceparent)
-    except (RunAlreadyActive, ResetInProgress):
+    except (RunAlreadyActive, ResetInProgress, ProblemError):
         await _discard(report.id, deps)
         raise
 
