@@ -13,6 +13,7 @@ from pedidos_common.domain.orders import StatusCounts
 from pedidos_common.domain.run_jobs import NOTIFICATIONS_QUEUE, NOTIFY_RUN_ENDED
 from pedidos_common.domain.runs import Phase, Run
 from pedidos_common.ports import ImportStore, JobLedger, OrderStore, RunStore, Transport
+from pedidos_orchestrator.best_effort import ring
 from pedidos_orchestrator.projections import iso
 from pedidos_orchestrator.recount import read_final_view
 from pedidos_orchestrator.run_progress import final_figures, settled_figures
@@ -135,4 +136,4 @@ class Aftermath:
             band=Band.LOW,
             payload=ended_event(run, receipt),
         )
-        await self._transport.ring(await self._ledger.create([job]))
+        await ring(self._transport, await self._ledger.create([job]))

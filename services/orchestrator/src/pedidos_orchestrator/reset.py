@@ -10,6 +10,7 @@ from pedidos_common.domain.errors import RunAlreadyActive
 from pedidos_common.domain.ids import run_of, whole_run
 from pedidos_common.domain.runs import AbortRequest
 from pedidos_common.ports import STATUS_TOPIC, OrderFilter
+from pedidos_orchestrator.best_effort import purge_rings
 from pedidos_orchestrator.cancel import cancel_run
 from pedidos_orchestrator.deps import QUEUES, ApiSettings, Deps
 from pedidos_orchestrator.reset_hold import ResetHold
@@ -54,7 +55,7 @@ async def _cancel_first(deps: Deps, wait_seconds: float) -> None:
 
 async def _wipe(history: bool, hold: ResetHold, deps: Deps) -> Wiped:
     await deps.runs.forget(history)
-    rings = sum([await deps.transport.purge(queue) for queue in QUEUES])
+    rings = await purge_rings(deps.transport, QUEUES)
     await hold.still()
     jobs = await deps.ledger.remove()
     orders = await _wipe_orders(hold, deps)
