@@ -17,13 +17,13 @@ log = structlog.get_logger(__name__)
 
 async def purge_rings(transport: Transport, queues: Iterable[str]) -> int:
     """Forget the rings of the queues; how many. One that is left rings for nothing."""
+    purged = 0
 
     async def purge() -> None:
         nonlocal purged
         for queue in queues:
             purged += await transport.purge(queue)
 
-    purged = 0
     await _tried(purge(), "rings_not_purged")
     return purged
 
