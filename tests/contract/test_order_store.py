@@ -16,6 +16,8 @@ from bson.decimal128 import Decimal128
 from pedidos_common.adapters.mongo.orders import MongoOrderStore
 from pedidos_common.domain.ids import OrderRange, new_run_id, order_id, whole_run
 from pedidos_common.domain.orders import (
+    ERASED,
+    OBSERVATION,
     Order,
     OrderFailure,
     OrderStatus,
@@ -292,3 +294,19 @@ async def test_erasing_a_customer(store: OrderStore) -> None:
     assert "cliente 2" not in record.order.cliente
     assert record.order == replace(order(2, Tier.DIAMANTE), cliente=record.order.cliente)
     assert record.order.created_at - CREATED == timedelta(0)
+    assert (record.error, record.observacoes) == (None, "")
+
+
+async def test_erasing_a_customer_clears_what_a_handler_wrote(store: OrderStore) -> None:
+    await store.mark_failures([OrderFailure(at(2)[0], "cliente 2 moved", final=True)], FOREVER)
+    await store.mark_each({at(3)[0]: "para cliente 3"}, FOREVER)
+    await store.mark_each({at(4)[0]: OBSERVATION[Priority.NORMAL]}, FOREVER)
+    for number in (2, 3, 4):
+        assert await store.erase_customer(f"cliente {number}") == 1
+    records = [await store.get(one) for one in at(2, 3, 4)]
+    found = [(one.status, one.error, one.observacoes) for one in records if one is not None]
+    assert found == [
+        ("falhou", ERASED, ""),
+        ("processado", None, ERASED),
+        ("processado", None, OBSERVATION[Priority.NORMAL]),
+    ]

@@ -11,7 +11,7 @@ import pytest
 from pedidos_common.adapters.mongo.controls import MongoQueueState
 from pedidos_common.adapters.mongo.leases import MongoLeaderLease
 from pedidos_common.adapters.mongo.runs import MongoRunStore
-from pedidos_common.domain.errors import InvalidTransition, RunAlreadyActive
+from pedidos_common.domain.errors import InvalidTransition, ResetInProgress, RunAlreadyActive
 from pedidos_common.domain.ids import new_run_id
 from pedidos_common.domain.runs import AbortRequest, Phase, Plan, Run, Source
 from pedidos_common.ports import LeaderLease, QueueState, RunStore
@@ -185,6 +185,18 @@ async def test_a_run_whose_orders_were_deleted_is_not_resumed(runs: RunStore) ->
         await runs.resume(run.id)
 
 
+async def test_a_run_whose_orders_retention_removed_is_not_resumed(runs: RunStore) -> None:
+    run = await _ended(runs, await runs.start(a_run(1)), Phase.ABORTED)
+    await runs.annotate(run.id, {"ordersRemovedAt": START})
+    stored = await runs.get(run.id)
+    assert stored is not None
+    assert stored.figures["ordersRemovedAt"] == START
+    with pytest.raises(InvalidTransition):
+        await runs.resume(run.id)
+    await runs.annotate(run.id, {"ordersRemovedAt": None})
+    assert (await runs.resume(run.id)).active
+
+
 async def test_an_older_run_that_is_resumed_is_the_current_one(runs: RunStore) -> None:
     first = await _ended(runs, await runs.start(a_run(1)), Phase.ABORTED)
     await _ended(runs, await runs.start(a_run(2)))
@@ -192,6 +204,12 @@ async def test_an_older_run_that_is_resumed_is_the_current_one(runs: RunStore) -
     assert await runs.current() == resumed
     ended = await _ended(runs, resumed)
     assert await runs.current() == ended
+
+
+async def test_the_run_of_an_import_is_found(runs: RunStore) -> None:
+    run = await runs.start(a_run(1))
+    assert await runs.importing("imp-1") == run
+    assert await runs.importing("imp-2") is None
 
 
 async def test_pages_newest_first(runs: RunStore) -> None:
@@ -219,6 +237,95 @@ async def test_an_active_run_is_not_forgotten(runs: RunStore) -> None:
     run = await runs.start(a_run(1))
     await runs.forget(history=True)
     assert await runs.active() == run
+
+
+async def test_a_reset_and_a_run_exclude_each_other(runs: RunStore) -> None:
+    run = await runs.start(a_run(1))
+    with pytest.raises(RunAlreadyActive) as refused:
+        await runs.hold_for_reset("a", 60.0)
+    assert refused.value.run_id == run.scope
+    await _ended(runs, run, Phase.ABORTED)
+    await runs.hold_for_reset("a", 60.0)
+    with pytest.raises(ResetInProgress):
+        await runs.start(a_run(2))
+    with pytest.raises(ResetInProgress):
+        await runs.resume(run.id)
+    await runs.release_reset("a")
+    assert (await runs.resume(run.id)).active
+
+
+async def test_of_many_resets_and_starts_one_wins(runs: RunStore) -> None:
+    resets = (runs.hold_for_reset(f"r{number}", 60.0) for number in range(4))
+    starts = (runs.start(a_run(number)) for number in range(4))
+    results = await asyncio.gather(*resets, *starts, return_exceptions=True)
+    refused = [one for one in results if isinstance(one, RunAlreadyActive | ResetInProgress)]
+    assert len(refused) == 7
+
+
+async def test_a_resets_hold_shows_nowhere(runs: RunStore) -> None:
+    await runs.hold_for_reset("a", 60.0)
+    assert await runs.active() is await runs.current() is None
+    assert (await runs.page(10, None)).items == []
+    assert not await runs.is_open("reset")
+    await runs.forget(history=True)
+    assert await runs.renew_reset("a", 60.0)
+    with pytest.raises(ResetInProgress):
+        await runs.hold_for_reset("b", 60.0)
+
+
+async def test_a_reset_is_renewed_and_released_by_its_owner_alone(runs: RunStore) -> None:
+    assert not await runs.renew_reset("a", 60.0)
+    await runs.hold_for_reset("a", 60.0)
+    assert not await runs.renew_reset("b", 60.0)
+    await runs.release_reset("b")
+    assert await runs.renew_reset("a", 60.0)
+    await runs.release_reset("a")
+    assert not await runs.renew_reset("a", 60.0)
+    assert await runs.active() is None
+
+
+async def test_a_hold_whose_owner_died_gives_way_to_a_reset(runs: RunStore, lab: Lab) -> None:
+    await runs.hold_for_reset("a", 0.3)
+
+    async def taken() -> bool:
+        try:
+            await runs.hold_for_reset("b", 60.0)
+        except ResetInProgress:
+            return False
+        return True
+
+    await lab.until(taken)
+    assert not await runs.renew_reset("a", 60.0)
+    await runs.release_reset("a")
+    assert await runs.renew_reset("b", 60.0)
+
+
+@pytest.mark.parametrize("resumes", [False, True])
+async def test_a_hold_whose_owner_died_gives_way_to_a_run(
+    runs: RunStore, lab: Lab, resumes: bool
+) -> None:
+    first = await _ended(runs, await runs.start(a_run(1)), Phase.ABORTED)
+    await runs.hold_for_reset("a", 0.3)
+
+    async def entered() -> bool:
+        try:
+            await (runs.resume(first.id) if resumes else runs.start(a_run(2)))
+        except ResetInProgress:
+            return False
+        return True
+
+    await lab.until(entered)
+    assert await runs.active() is not None
+    assert not await runs.renew_reset("a", 60.0)
+
+
+async def test_a_renewed_hold_holds_on(runs: RunStore, lab: Lab) -> None:
+    await runs.hold_for_reset("a", 0.3)
+    assert await runs.renew_reset("a", 60.0)
+    if lab.clock is not None:
+        lab.clock.advance(1.0)
+    with pytest.raises(ResetInProgress):
+        await runs.start(a_run(1))
 
 
 async def test_the_queue_runs_until_told_otherwise(queue_state: QueueState) -> None:

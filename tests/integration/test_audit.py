@@ -324,6 +324,11 @@ def test_reset_must_leave_nothing(database: Documents, audit: Audit) -> None:
     assert audit().passed
 
 
+def test_a_resets_hold_is_not_taken_for_the_newest_run(database: Documents, audit: Audit) -> None:
+    database.process_runs.insert_one({"_id": "reset", "active": True, "owner": "a"})
+    assert audit().passed
+
+
 def test_run_is_named_or_newest(database: Documents, mongo_uri: str, mongo_database: str) -> None:
     assert audit_run(mongo_uri, mongo_database, RUN_ID).passed
     with pytest.raises(AuditImpossible, match="unknown"):

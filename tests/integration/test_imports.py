@@ -214,9 +214,9 @@ async def _open(imports: MongoImportStore, import_id: str, rows: Sequence[Import
 async def test_a_staging_that_stands_still_is_swept(imports: MongoImportStore, stored: Any) -> None:
     sealed = await send(b"cliente,valor\nAna,1\n", imports)
     await _open(imports, "idle", [ImportRow(2, "Ana", 1, "OURO", "A1")])
-    assert await imports.sweep(idle_seconds=3_600) == 0
+    assert await imports.sweep(3_600, _unused) == 0
     stored.imports.update_one({"_id": "idle"}, [{"$set": {"touchedAt": _hours_ago(2)}}])
-    assert await imports.sweep(idle_seconds=3_600) == 1
+    assert await imports.sweep(3_600, _unused) == 1
     assert await imports.report(sealed.id) is not None
     assert stored.imports.count_documents({}) == stored.import_rows.count_documents({}) == 1
     with pytest.raises(ImportGone):
@@ -228,8 +228,27 @@ async def test_what_a_crash_left_of_a_discard_is_swept(
 ) -> None:
     await _open(imports, "half", [ImportRow(2, "Ana", 1, "OURO", "A1")])
     stored.imports.update_one({"_id": "half"}, {"$set": {"state": "discarded"}})
-    assert await imports.sweep(idle_seconds=3_600) == 1
+    assert await imports.sweep(3_600, _unused) == 1
     assert stored.import_rows.count_documents({}) == 0
+
+
+async def test_a_sealed_import_whose_run_never_started_is_swept(
+    imports: MongoImportStore, stored: Any
+) -> None:
+    report = await send(b"cliente,valor\nAna,1\n", imports)
+    stored.imports.update_one({"_id": report.id}, [{"$set": {"touchedAt": _hours_ago(2)}}])
+    assert await imports.sweep(3_600, _used) == 0
+    assert await imports.holding("Ana") == [report.id]
+    assert await imports.sweep(3_600, _unused) == 1
+    assert await imports.holding("Ana") == []
+
+
+async def _unused(_import_id: str) -> bool:
+    return False
+
+
+async def _used(_import_id: str) -> bool:
+    return True
 
 
 def _hours_ago(hours: int) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from pedidos_common.domain.errors import Unavailable
 from pedidos_common.domain.orders import Tier
 from pedidos_common.domain.runs import ACTIVE, AbortRequest, Phase, Run
 from pedidos_common.testing.eventually import eventually
@@ -57,6 +58,9 @@ async def test_cancel_is_harmless_when_idle_and_when_repeated(world: World, clie
     await world.ended(run, Phase.ABORTED, cancelled=DONE)
     again = await client.post("/pedidos/cancel")
     assert (again.status_code, again.json()["phase"]) == (200, "ABORTED")
+    body = again.json()
+    numbers = [body[name] for name in ("cancelledJobs", "deletedPending", "purgedRings")]
+    assert (body["cancelled"], numbers, body["drained"]) == (False, [0, 0, 0], True)
 
 
 async def test_cancel_clears_the_logs_where_asked(world: World, client: Client) -> None:
@@ -65,6 +69,29 @@ async def test_cancel_clears_the_logs_where_asked(world: World, client: Client) 
     assert await world.logs.newest(10)
     await client.post("/pedidos/cancel?resetLogs=true")
     assert not await world.logs.newest(10)
+
+
+async def test_cancel_says_that_logs_could_not_be_cleared(
+    world: World, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away() -> None:
+        raise Unavailable("Redis is away")
+
+    monkeypatch.setattr(world.logs, "clear", away)
+    run = await world.started(client)
+    engine = asyncio.create_task(_engine(world, run))
+    for cancelled in (True, False):
+        answer = await client.post("/pedidos/cancel?resetLogs=true")
+        await engine
+        assert (answer.status_code, answer.json()["cancelled"]) == (200, cancelled)
+        assert "logs could not be cleared" in answer.json()["message"]
+
+
+async def test_reset_does_without_a_broker(world: World, client: Client) -> None:
+    await world.ended(await world.started(client))
+    world.transport.down = Unavailable("Redis is away")
+    answer = await client.post("/pedidos/reset")
+    assert (answer.status_code, answer.json()["purgedRings"]) == (200, 0)
 
 
 async def test_a_run_that_ends_by_itself_was_not_cancelled(world: World, client: Client) -> None:

@@ -73,7 +73,7 @@ async def test_an_unknown_type_is_415(client: Client, media_type: str) -> None:
 
 
 async def test_an_unknown_format_or_encoding_is_422(client: Client) -> None:
-    for query in ("format=xlsx", "encoding=klingon"):
+    for query in ("format=xlsx", "encoding=klingon", "encoding=nope%00", "encoding=%F0%9F%98%80"):
         answer = await client.post(f"/pedidos/import?{query}", content=CSV, headers=HEADERS)
         assert answer.status_code == 422
 
@@ -111,6 +111,20 @@ async def test_a_lost_start_leaves_no_import_behind(world: World, client: Client
     await world.ended(run)
     again = await client.post("/pedidos/import", content=CSV, headers=HEADERS)
     assert again.status_code == 202
+
+
+async def test_a_queue_that_closes_while_the_file_comes_takes_no_run(
+    world: World, client: Client
+) -> None:
+    async def pieces() -> AsyncIterator[bytes]:
+        yield b"cliente,valor,pedido\n"
+        await world.queue_state.write("closed")
+        yield b"Ana,10.00,77\n"
+
+    answer = await client.post("/pedidos/import", content=pieces(), headers=HEADERS)
+    assert (answer.status_code, answer.json()["type"]) == (409, "/problems/queue-closed")
+    assert await world.runs.active() is None
+    assert await world.imports.holding("Ana") == []
 
 
 async def test_an_upload_that_is_too_large_is_413(world: World) -> None:

@@ -11,7 +11,8 @@ from uuid import UUID
 
 import pytest
 
-from pedidos_common.domain.jobs import Band, Failed, NewJob, Succeeded
+from pedidos_common.domain.errors import Unavailable
+from pedidos_common.domain.jobs import Band, Failed, JobStatus, NewJob, Succeeded
 from pedidos_common.domain.orders import Tier
 from pedidos_common.domain.run_jobs import PROCESS_ORDERS
 from pedidos_common.domain.runs import Phase, Run
@@ -199,6 +200,22 @@ async def test_redrive_of_an_unknown_or_living_job(world: World, client: Client)
     unknown = await client.post("/pedidos/dead/redrive", json={"jobIds": ["nobody"]})
     alive = await client.post("/pedidos/dead/redrive", json={"jobIds": ["alive"]})
     assert (unknown.status_code, alive.status_code) == (404, 409)
+
+
+async def test_a_redrive_stands_though_its_rings_are_lost(
+    world: World, client: Client, run: Run
+) -> None:
+    orders = (await client.get("/pedidos/orders")).json()["items"]
+    dead = UUID(orders[0]["id"])
+    await world.kill([dead])
+    world.transport.down = Unavailable("Redis is away")
+    answer = await client.post("/pedidos/dead/redrive", json={"orderIds": [str(dead)]})
+    assert answer.status_code == 202, answer.text
+    record = await world.orders.get(dead)
+    assert record is not None
+    assert record.status == "pendente"
+    (job_id,) = answer.json()["redriveJobs"]
+    assert (await world.job(job_id)).status is JobStatus.QUEUED
 
 
 async def test_erase_replaces_the_name(world: World, client: Client, run: Run) -> None:

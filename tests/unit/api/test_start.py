@@ -10,6 +10,10 @@ import httpx
 import pytest
 
 from pedidos_common.domain.errors import Unavailable
+from pedidos_common.domain.ids import OrderRange
+from pedidos_common.domain.jobs import Succeeded
+from pedidos_common.domain.orders import Tier
+from pedidos_common.domain.run_jobs import chunk_job
 from pedidos_common.domain.runs import Phase
 from tests.unit.api.world import Client, World
 
@@ -158,6 +162,30 @@ async def test_unknown_and_malformed_ids_are_404(client: Client, path: str, wron
     answer = await client.get("/pedidos/" + path.format(wrong))
     assert answer.status_code == 404
     assert answer.headers["content-type"] == "application/problem+json"
+
+
+async def test_a_run_that_lost_orders_is_not_resumed(world: World, client: Client) -> None:
+    run = await world.started(client, quantity=2)
+    ids = await world.with_orders(run, [Tier.OURO, Tier.BRONZE])
+    await world.ledger.create([chunk_job(run, 0)])
+    written = await world.claimed(chunk_job(run, 0).id)
+    await world.ledger.settle(written, Succeeded({"vip": 0, "normal": 2}))
+    await world.ended(run, Phase.ABORTED, cancelled={"deletedPending": 0})
+    await world.orders.delete(OrderRange(run.id, 1, 1))
+    answer = await client.post(f"/pedidos/runs/{run.scope}/resume")
+    assert (answer.status_code, answer.json()["type"]) == (409, "/problems/orders-gone")
+    assert "only 1 of its 2 orders" in answer.json()["detail"]
+    assert await world.runs.active() is None
+    assert await world.orders.get(ids[1]) is not None
+
+
+async def test_a_run_that_lost_orders_is_not_resumed_though_its_jobs_are_gone_too(
+    world: World, client: Client
+) -> None:
+    run = await world.started(client, quantity=2)
+    await world.ended(run, Phase.ERROR, live={"generated": 2})
+    answer = await client.post(f"/pedidos/runs/{run.scope}/resume")
+    assert (answer.status_code, answer.json()["type"]) == (409, "/problems/orders-gone")
 
 
 async def test_resume_of_an_unknown_run_is_404(client: Client) -> None:

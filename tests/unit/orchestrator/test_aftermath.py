@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from uuid import UUID
 
 import pytest
@@ -11,7 +12,7 @@ from pedidos_common.domain.jobs import Job, JobStatus
 from pedidos_common.domain.orders import StatusCounts, Tier
 from pedidos_common.domain.run_jobs import NOTIFY_RUN_ENDED
 from pedidos_common.domain.runs import Phase, Run
-from pedidos_common.ports import JobFilter
+from pedidos_common.ports import ImportRow, JobFilter
 from pedidos_common.testing.in_memory_orders import PlainChunk
 from pedidos_orchestrator.housekeeping import Chore, Housekeeping, Retention, remove_expired
 from pedidos_orchestrator.zombies import ZombieSweep
@@ -131,6 +132,20 @@ async def test_a_run_that_was_cancelled_before_it_did_anything_gets_its_receipt(
     assert (receipt["generated"], receipt["balanced"]) == (0, True)
 
 
+@pytest.mark.parametrize("remove_pending", [True, False])
+async def test_rows_of_an_import_go_with_a_run_that_can_not_be_resumed(
+    remove_pending: bool,
+) -> None:
+    world = World()
+    run = await aborted(world, remove_pending)
+    await world.imports.begin("imp", "a.csv")
+    await world.imports.append("imp", [ImportRow(2, "Ana", 1, "OURO")])
+    imported = replace(run, plan=replace(run.plan, import_id="imp"))
+    world.runs._runs[run.id] = imported
+    await world.seat.aftermath.settle()
+    assert await world.imports.holding("Ana") == ([] if remove_pending else ["imp"])
+
+
 # -- retention
 
 
@@ -145,6 +160,41 @@ async def test_retention_removes_old_orders_and_jobs_only() -> None:
     assert await world.jobs(old) == []
     assert (await world.counts(young)).processado == 20
     assert len(await world.jobs(young)) > 0
+
+
+async def test_a_run_says_that_retention_removed_its_orders() -> None:
+    world = World()
+    old = [await done(world), await done(world)]
+    world.clock.advance(10 * DAY)
+    young = await done(world)
+    retention = Retention(orders_days=5, jobs_days=5)
+    for _ in range(2):
+        await remove_expired(world.runs, world.orders, world.ledger, retention, world.clock)
+        world.clock.advance(1)
+    marks = [(await world.run(run)).figures.get("ordersRemovedAt") for run in [*old, young]]
+    assert marks[0] == marks[1] is not None
+    assert marks[2] is None
+
+
+async def test_retention_spares_a_run_that_is_resumed_while_it_looks() -> None:
+    world = World()
+    run = await aborted(world, remove_pending=False)
+    before = await world.counts(run)
+    world.clock.advance(10 * DAY)
+    active, looks = world.runs.active, []
+
+    async def resumed_meanwhile() -> Run | None:
+        found = await active()
+        looks.append(found)
+        if len(looks) == 1:
+            await world.resume(run)
+        return found
+
+    world.runs.active = resumed_meanwhile  # type: ignore[method-assign]
+    retention = Retention(orders_days=5, jobs_days=0)
+    await remove_expired(world.runs, world.orders, world.ledger, retention, world.clock)
+    assert await world.counts(run) == before
+    assert (await world.run(run)).figures.get("ordersRemovedAt") is None
 
 
 async def test_retention_removes_nothing_of_a_run_that_still_goes_on() -> None:

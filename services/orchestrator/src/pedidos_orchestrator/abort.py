@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import structlog
-
-from pedidos_common.domain.errors import Unavailable
 from pedidos_common.domain.ids import whole_run
 from pedidos_common.domain.jobs import JobStatus
 from pedidos_common.domain.run_jobs import GENERATION_QUEUE, ORDERS_QUEUE
 from pedidos_common.domain.runs import AbortRequest, Run
 from pedidos_common.ports import JobLedger, LogGathering, OrderStore, RunStore, Transport
-
-log = structlog.get_logger(__name__)
+from pedidos_orchestrator.best_effort import clear_logs, purge_rings
 
 
 async def abort_run(
@@ -36,9 +32,10 @@ async def abort_run(
     if abort.remove_pending:
         deleted = await _delete_pending(run, runs, orders)
     counts = await ledger.counts(run.scope)
-    purged = await _purge(transport) if abort.purge else 0
+    queues = (GENERATION_QUEUE, ORDERS_QUEUE) if abort.purge else ()
+    purged = await purge_rings(transport, queues)
     if abort.reset_logs:
-        await _clear(logs)
+        await clear_logs(logs)
     return {
         "cancelledJobs": counts[JobStatus.CANCELLED],
         "deletedPending": deleted,
@@ -65,19 +62,3 @@ async def _delete_pending(run: Run, runs: RunStore, orders: OrderStore) -> int:
         await runs.annotate(run.id, {"cancelled": note})
         await orders.delete_pending(whole_run(run.id))
     return deleted
-
-
-async def _purge(transport: Transport) -> int:
-    """Forget the rings; one that is left or can't be reached rings for nothing."""
-    try:
-        return await transport.purge(GENERATION_QUEUE) + await transport.purge(ORDERS_QUEUE)
-    except Unavailable as error:
-        log.warning("rings_not_purged", error=str(error)[:200])
-        return 0
-
-
-async def _clear(logs: LogGathering) -> None:
-    try:
-        await logs.clear()
-    except Unavailable as error:
-        log.warning("logs_not_cleared", error=str(error)[:200])

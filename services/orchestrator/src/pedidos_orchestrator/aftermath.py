@@ -13,6 +13,7 @@ from pedidos_common.domain.orders import StatusCounts
 from pedidos_common.domain.run_jobs import NOTIFICATIONS_QUEUE, NOTIFY_RUN_ENDED
 from pedidos_common.domain.runs import Phase, Run
 from pedidos_common.ports import ImportStore, JobLedger, OrderStore, RunStore, Transport
+from pedidos_orchestrator.best_effort import ring
 from pedidos_orchestrator.projections import iso
 from pedidos_orchestrator.recount import read_final_view
 from pedidos_orchestrator.run_progress import final_figures, settled_figures
@@ -103,7 +104,7 @@ class Aftermath:
             return
         if self._webhook_enabled:
             await self._notify(run, receipt)
-        if run.phase is Phase.DONE and run.plan.import_id is not None:
+        if not run.resumable and run.plan.import_id is not None:
             await self._imports.forget_rows(run.plan.import_id)
         await self._runs.annotate(run.id, {"receipt": receipt})
         log.info("receipt_written", runId=run.scope, balanced=receipt["balanced"])
@@ -135,4 +136,4 @@ class Aftermath:
             band=Band.LOW,
             payload=ended_event(run, receipt),
         )
-        await self._transport.ring(await self._ledger.create([job]))
+        await ring(self._transport, await self._ledger.create([job]))

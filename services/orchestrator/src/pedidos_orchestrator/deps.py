@@ -71,6 +71,7 @@ class ApiSettings:
     live_within_seconds: float = 10.0
     stuck_after_ms: int = 60_000
     cancel_wait_seconds: float = 20.0
+    reset_hold_seconds: float = 30.0
     notice_seconds: float = 0.6
     max_body_bytes: int = MIB
     max_upload_bytes: int = 20 * 1024 * MIB

@@ -7,6 +7,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from uuid import UUID
 
 import structlog
 
@@ -17,6 +18,8 @@ from pedidos_orchestrator.leader import Leadership
 
 log = structlog.get_logger(__name__)
 PAUSE_SECONDS = 0.5
+RUNS_AT_ONCE = 200
+REMOVED = "ordersRemovedAt"
 Clock = Callable[[], datetime]
 
 
@@ -86,7 +89,8 @@ async def remove_expired(
     if retention.orders_days:
         cutoff = clock() - timedelta(days=retention.orders_days)
         oldest = new_run_id(int(cutoff.timestamp() * 1000), 0)
-        removed = await orders.delete_before(min(oldest, active.id) if active else oldest)
+        until = min(oldest, active.id) if active else oldest
+        removed = await orders.delete_before(await _marked(until, runs, clock()))
         if removed:
             log.info("old_orders_removed", count=removed, days=retention.orders_days)
     if retention.jobs_days:
@@ -95,3 +99,33 @@ async def remove_expired(
         removed = await ledger.remove(settled_before=before)
         if removed:
             log.info("old_jobs_removed", count=removed, days=retention.jobs_days)
+
+
+async def _marked(until: UUID, runs: RunStore, now: datetime) -> UUID:
+    """Mark the runs before `until` as ones without orders; before which run all are marked.
+
+    Marked before their orders go, so that none of them can be resumed after that.
+    """
+    # the oldest first: whoever dies in the middle leaves the newest for the next time
+    for run_id in reversed(await _unmarked(until, runs)):
+        await runs.annotate(run_id, {REMOVED: now})
+    active = await runs.active()
+    if active is None or active.id >= until:
+        return until
+    await runs.annotate(active.id, {REMOVED: None})  # resumed just before it was marked
+    return active.id
+
+
+async def _unmarked(until: UUID, runs: RunStore) -> list[UUID]:
+    """The runs before `until` that are not marked, newest first."""
+    found: list[UUID] = []
+    cursor: str | None = str(until)
+    while cursor is not None:
+        page = await runs.page(RUNS_AT_ONCE, cursor)
+        for run in page.items:
+            if run.figures.get(REMOVED) is not None:
+                return found
+            if not run.hidden:
+                found.append(run.id)
+        cursor = page.cursor
+    return found

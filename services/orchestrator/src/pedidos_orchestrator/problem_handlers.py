@@ -11,7 +11,12 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from pedidos_common.domain.errors import InvalidTransition, RunAlreadyActive, Unavailable
+from pedidos_common.domain.errors import (
+    InvalidTransition,
+    ResetInProgress,
+    RunAlreadyActive,
+    Unavailable,
+)
 from pedidos_orchestrator.problems import (
     RETRY_AFTER_SECONDS,
     ProblemError,
@@ -33,7 +38,7 @@ def install(app: FastAPI, limits: Mapping[str, str]) -> None:
 
     app.add_exception_handler(RequestValidationError, on_invalid)
     app.add_exception_handler(HTTPException, _on_error)
-    for kind in (ProblemError, RunAlreadyActive, InvalidTransition, Unavailable):
+    for kind in (ProblemError, RunAlreadyActive, ResetInProgress, InvalidTransition, Unavailable):
         app.add_exception_handler(kind, _on_error)
 
 
@@ -48,6 +53,9 @@ def problem_of(error: Exception) -> ProblemError:
             return error
         case RunAlreadyActive():
             return ProblemError(409, str(error), slug="run-active", runId=error.run_id)
+        case ResetInProgress():
+            headers = {"retry-after": str(RETRY_AFTER_SECONDS)}
+            return ProblemError(409, str(error), slug="reset-active", headers=headers)
         case InvalidTransition():
             return _of_transition(error)
         case Unavailable():

@@ -16,6 +16,7 @@ from pedidos_common.domain.jobs import Band, Job, JobStatus, NewJob
 from pedidos_common.domain.orders import OrderStatus
 from pedidos_common.domain.run_jobs import ORDERS_QUEUE, PROCESS_ORDERS
 from pedidos_common.ports import Bell, JobFilter, OrderFilter
+from pedidos_orchestrator.best_effort import ring
 from pedidos_orchestrator.deps import Deps
 from pedidos_orchestrator.problems import ProblemError, not_found
 
@@ -136,8 +137,7 @@ class Redrive:
         )
 
     async def _ring(self, bells: Sequence[Bell]) -> None:
-        if bells:
-            await self._deps.transport.ring(bells)
+        if bells and await ring(self._deps.transport, bells):
             await self._deps.ledger.rang(bells)
 
     async def _failed_job(self, job_id: str) -> Job:

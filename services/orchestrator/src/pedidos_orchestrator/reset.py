@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import structlog
 
 from pedidos_common.domain.errors import RunAlreadyActive
+from pedidos_common.domain.ids import run_of, whole_run
 from pedidos_common.domain.runs import AbortRequest
-from pedidos_common.ports import STATUS_TOPIC
+from pedidos_common.ports import STATUS_TOPIC, OrderFilter
+from pedidos_orchestrator.best_effort import purge_rings
 from pedidos_orchestrator.cancel import cancel_run
-from pedidos_orchestrator.deps import QUEUES, Deps
-from pedidos_orchestrator.start_run import refuse_when_active
-
-CLOSED = "closed"
+from pedidos_orchestrator.deps import QUEUES, ApiSettings, Deps
+from pedidos_orchestrator.reset_hold import ResetHold
 
 _log = structlog.get_logger()
 
@@ -29,18 +27,21 @@ class Wiped:
     rings: int
 
 
-async def reset_all(force: bool, history: bool, deps: Deps, wait_seconds: float) -> Wiped:
+async def reset_all(force: bool, history: bool, deps: Deps, settings: ApiSettings) -> Wiped:
     """Wipe everything but the history of runs, which goes too where `history`.
+
+    Nothing starts meanwhile, in any process. A reset that dies in the middle may be repeated.
 
     Raises:
         RunAlreadyActive: when a run is active and `force` is not given, or did not end in time.
+        ResetInProgress: when another reset is wiping.
+        ProblemError: 409, when the reset lost its place, and stopped.
     """
+    hold = ResetHold(deps.runs, settings.reset_hold_seconds)
     if force:
-        await _cancel_first(deps, wait_seconds)
-    await refuse_when_active(deps)
-    async with _closed(deps):
-        await refuse_when_active(deps)  # one that started while the door was closing
-        wiped = await _wipe(history, deps)
+        await _cancel_first(deps, settings.cancel_wait_seconds)
+    async with hold.held():
+        wiped = await hold.during(_wipe(history, hold, deps))
     await deps.events.publish(STATUS_TOPIC)
     _log.info("reset_done", orders=wiped.orders, jobs=wiped.jobs, history=history)
     return wiped
@@ -52,24 +53,27 @@ async def _cancel_first(deps: Deps, wait_seconds: float) -> None:
         raise RunAlreadyActive(cancellation.run.scope)
 
 
-@asynccontextmanager
-async def _closed(deps: Deps) -> AsyncIterator[None]:
-    """Nothing starts meanwhile, in any process; afterwards the queue is as it was."""
-    state = await deps.queue_state.read()
-    if state == CLOSED:  # by hand, or by another reset, which opens it again
-        yield
-        return
-    await deps.queue_state.write(CLOSED)
-    try:
-        yield
-    finally:
-        await deps.queue_state.write(state)
-
-
-async def _wipe(history: bool, deps: Deps) -> Wiped:
+async def _wipe(history: bool, hold: ResetHold, deps: Deps) -> Wiped:
     await deps.runs.forget(history)
-    rings = sum([await deps.transport.purge(queue) for queue in QUEUES])
+    rings = await purge_rings(deps.transport, QUEUES)
+    await hold.still()
     jobs = await deps.ledger.remove()
-    orders = await deps.orders.delete(None)
+    orders = await _wipe_orders(hold, deps)
+    await hold.still()
     await deps.imports.clear()
     return Wiped(orders=orders, jobs=jobs, rings=rings)
+
+
+async def _wipe_orders(hold: ResetHold, deps: Deps) -> int:
+    """Delete all orders, run by run.
+
+    A process that hangs may come back after its hold. What it found while the hold was still
+    its own is of no run that started later, so it never deletes orders of one.
+    """
+    deleted, behind = 0, None
+    while found := (await deps.orders.page(OrderFilter(), 1, behind)).items:
+        run = whole_run(run_of(found[0].order.id))
+        await hold.still()
+        deleted += await deps.orders.delete(run)
+        behind = str(run.high)
+    return deleted

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from pedidos_common.domain.errors import RunAlreadyActive, Unavailable
+from pedidos_common.domain.errors import ResetInProgress, RunAlreadyActive, Unavailable
 from pedidos_common.domain.imports import ImportGone, ImportRejected, ImportTooLarge
 from pedidos_common.domain.runs import Run
 from pedidos_common.ports import ImportReport
@@ -39,7 +39,9 @@ async def import_orders(
 
     Raises:
         RunAlreadyActive: when another run is active; before the file is read, if it was then.
-        ProblemError: when the file can't be read, is too large, stalls, or has no good row.
+        ResetInProgress: when a reset is wiping.
+        ProblemError: when the queue is closed, or the file can't be read, is too large, stalls,
+            or has no good row.
     """
     if not upload.dry_run:
         await refuse_when_closed(deps)
@@ -88,10 +90,11 @@ async def _in_time(stream: AsyncIterable[bytes], idle_seconds: float) -> AsyncIt
 
 
 async def _start(report: ImportReport, deps: Deps, settings: ApiSettings, traceparent: str) -> Run:
-    """Start the run; where another was quicker, nothing is left of the upload."""
+    """Start the run; where that is refused by now, nothing is left of the upload."""
     try:
+        await refuse_when_closed(deps)  # it may have been closed while the file came in
         return await start_imported(report, deps, settings, traceparent)
-    except RunAlreadyActive:
+    except (RunAlreadyActive, ResetInProgress, ProblemError):
         await _discard(report.id, deps)
         raise
 

@@ -27,6 +27,7 @@ async def start_generated(
 
     Raises:
         RunAlreadyActive: when another run is active.
+        ResetInProgress: when a reset is wiping.
         ProblemError: 409, when the queue is closed.
     """
     await refuse_when_closed(deps)

@@ -42,6 +42,7 @@ def run_view(run: Run) -> dict[str, Any]:
         "receipt": plain(run.receipt),
         "cancelled": plain(run.cancelled),
         "resumes": run.resumes,
+        "ordersRemovedAt": iso(run.figures.get("ordersRemovedAt")),
     }
 
 

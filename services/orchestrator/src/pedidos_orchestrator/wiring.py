@@ -160,8 +160,11 @@ def _housekeeping(
     async def expire() -> None:
         await remove_expired(deps.runs, deps.orders, deps.ledger, retention, deps.clock)
 
+    async def is_used(import_id: str) -> bool:
+        return await deps.runs.importing(import_id) is not None
+
     async def forget_uploads() -> None:
-        await imports.sweep(ABANDONED_UPLOAD_SECONDS)
+        await imports.sweep(ABANDONED_UPLOAD_SECONDS, is_used)
 
     chores = [
         Chore("receipts", 0.5, aftermath.settle),

@@ -84,7 +84,7 @@ def gather(database: Documents, run_id: str | None) -> Evidence:
 
 def _find(database: Documents, run_id: str | None) -> Mapping[str, Any]:
     if run_id is None:
-        newest = database.process_runs.find_one(sort=[("_id", -1)])
+        newest = database.process_runs.find_one({"plan": {"$exists": True}}, sort=[("_id", -1)])
         if newest is None:
             raise AuditImpossible(f"database {database.name!r} has no run yet: start one first")
         return newest

@@ -29,6 +29,13 @@ class RunAlreadyActive(PedidosError):
         self.run_id = run_id
 
 
+class ResetInProgress(PedidosError):
+    """A reset is wiping: nothing may start, resume or reset meanwhile."""
+
+    def __init__(self) -> None:
+        super().__init__("a reset is going on: try again in a moment")
+
+
 class LeaseLost(PedidosError):
     """The job belongs to another worker by now; whatever was done is refused."""
 

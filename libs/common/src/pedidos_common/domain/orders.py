@@ -43,6 +43,7 @@ OBSERVATION = {
 
 
 ERASED = "[erased]"  # stands where a customer's name was erased on request
+NAMELESS = frozenset({"", *OBSERVATION.values()})  # observations that no order handler wrote
 
 
 def priority_of(tier: Tier) -> Priority:

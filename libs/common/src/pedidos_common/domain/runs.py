@@ -139,9 +139,9 @@ class PhaseChange:
 class Run:
     """One execution: orders arrive, all VIP are processed, then all NORMAL.
 
-    `live` holds the figures while it runs, `figures` those of SPEC O-15 once it is over,
-    `receipt` the counts over its orders at the end, `cancelled` what a cancel did; `hidden` says
-    that a reset wiped its orders.
+    `live` holds the figures while it runs, `figures` those of SPEC O-15 once it is over (and
+    `ordersRemovedAt`, when retention removed its orders), `receipt` the counts over its orders at
+    the end, `cancelled` what a cancel did; `hidden` says that a reset wiped its orders.
     """
 
     id: UUID
@@ -165,6 +165,12 @@ class Run:
     def active(self) -> bool:
         """Whether work of this run may still be done."""
         return self.phase in ACTIVE
+
+    @property
+    def resumable(self) -> bool:
+        """Whether the run is over and may be taken up again: its orders are all there."""
+        lost = (self.cancelled or {}).get("deletedPending") or self.figures.get("ordersRemovedAt")
+        return self.phase in RESUMABLE and not self.hidden and not lost
 
     @property
     def scope(self) -> str:

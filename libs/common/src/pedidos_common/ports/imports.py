@@ -77,11 +77,11 @@ class ImportStore(Protocol):
         ...
 
     async def forget_rows(self, import_id: str) -> None:
-        """Forget the rows of an import whose orders are all written; its report stays."""
+        """Forget the rows of an import that no run needs any more; its report stays."""
         ...
 
-    async def holds_customer(self, cliente: str) -> bool:
-        """Whether rows of this customer are still staged."""
+    async def holding(self, cliente: str) -> Sequence[str]:
+        """The ids of the imports that still hold rows of this customer."""
         ...
 
     async def discard(self, import_id: str) -> None:

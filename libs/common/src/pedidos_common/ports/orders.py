@@ -137,5 +137,9 @@ class OrderStore(Protocol):
         ...
 
     async def erase_customer(self, cliente: str) -> int:
-        """Replace the customer's name wherever it stands in orders; how many orders."""
+        """Replace the customer's name wherever it stands in orders; how many orders.
+
+        What an order handler wrote about them (`error`, `observacoes`) may hold it, and is
+        replaced too; the built-in observations stay.
+        """
         ...

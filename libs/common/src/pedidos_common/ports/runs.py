@@ -21,6 +21,7 @@ class RunStore(Protocol):
 
         Raises:
             RunAlreadyActive: when another run is active.
+            ResetInProgress: when a reset holds its place.
         """
         ...
 
@@ -38,6 +39,10 @@ class RunStore(Protocol):
 
     async def page(self, limit: int, cursor: str | None) -> Page[Run]:
         """Runs newest first."""
+        ...
+
+    async def importing(self, import_id: str) -> Run | None:
+        """The run that takes its orders from this import, or None."""
         ...
 
     async def move(
@@ -66,8 +71,9 @@ class RunStore(Protocol):
 
         Raises:
             RunAlreadyActive: when another run is active.
-            InvalidTransition: when the run's phase can't be resumed, or a cancel deleted
-                orders of it.
+            ResetInProgress: when a reset holds its place.
+            InvalidTransition: when the run's phase can't be resumed, or a cancel or retention
+                (`ordersRemovedAt`) deleted orders of it.
         """
         ...
 
@@ -77,4 +83,24 @@ class RunStore(Protocol):
 
     async def forget(self, history: bool) -> None:
         """Back to IDLE: hide every run from `current`, or delete them all (`history`)."""
+        ...
+
+    async def hold_for_reset(self, owner: str, seconds: float) -> None:
+        """Take the active run's place, so that nothing starts while a reset wipes.
+
+        The hold shows nowhere as a run. It ends at `release_reset`, or gives way once `seconds`
+        of the server's clock are over, because its owner died.
+
+        Raises:
+            RunAlreadyActive: when a run is active.
+            ResetInProgress: when another owner holds it.
+        """
+        ...
+
+    async def renew_reset(self, owner: str, seconds: float) -> bool:
+        """Make the owner's hold last `seconds` from now; False when it has lost it."""
+        ...
+
+    async def release_reset(self, owner: str) -> None:
+        """End the owner's hold; nothing happens where it is another's or there is none."""
         ...

@@ -85,9 +85,13 @@ class InMemoryImportStore:
             self._forgotten |= self._taken()
             self._staged[import_id].rows.clear()
 
-    async def holds_customer(self, cliente: str) -> bool:
-        """See `ports.ImportStore.holds_customer`."""
-        return any(row.cliente == cliente for one in self._staged.values() for row in one.rows)
+    async def holding(self, cliente: str) -> Sequence[str]:
+        """See `ports.ImportStore.holding`."""
+        return [
+            import_id
+            for import_id, one in self._staged.items()
+            if any(row.cliente == cliente for row in one.rows)
+        ]
 
     async def discard(self, import_id: str) -> None:
         """See `ports.ImportStore.discard`."""

@@ -10,6 +10,7 @@ from uuid import UUID
 from pedidos_common.domain.ids import OrderRange, whole_run
 from pedidos_common.domain.orders import (
     ERASED,
+    NAMELESS,
     Order,
     OrderFailure,
     OrderStatus,
@@ -210,5 +211,12 @@ class InMemoryOrderStore:
         """See `ports.OrderStore.erase_customer`."""
         found = [record for record in self._all() if record.order.cliente == cliente]
         for record in found:
-            self._save(replace(record, order=replace(record.order, cliente=ERASED)))
+            self._save(
+                replace(
+                    record,
+                    order=replace(record.order, cliente=ERASED),
+                    error=record.error and ERASED,
+                    observacoes=record.observacoes if record.observacoes in NAMELESS else ERASED,
+                )
+            )
         return len(found)

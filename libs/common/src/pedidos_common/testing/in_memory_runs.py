@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from pedidos_common.domain.errors import InvalidTransition, RunAlreadyActive
+from pedidos_common.domain.errors import InvalidTransition, ResetInProgress, RunAlreadyActive
 from pedidos_common.domain.runs import (
-    RESUMABLE,
     AbortRequest,
     Phase,
     PhaseChange,
@@ -32,6 +31,7 @@ class InMemoryRunStore:
         self._epochs: dict[UUID, int] = {}
         self._hidden: set[UUID] = set()
         self._activations: list[UUID] = []
+        self._hold: tuple[str, datetime] | None = None  # whose reset's, and until when
 
     async def start(self, run: Run) -> Run:
         """See `ports.RunStore.start`."""
@@ -44,6 +44,9 @@ class InMemoryRunStore:
         active = await self.active()
         if active is not None:
             raise RunAlreadyActive(str(active.id))
+        if self._hold is not None and self._clock() <= self._hold[1]:
+            raise ResetInProgress
+        self._hold = None
 
     def _enter(self, run: Run, phase: Phase, fields: Mapping[str, Any]) -> Run:
         now = self._clock()
@@ -85,6 +88,11 @@ class InMemoryRunStore:
         self._epochs[run_id] = epoch
         return True
 
+    async def importing(self, import_id: str) -> Run | None:
+        """See `ports.RunStore.importing`."""
+        mine = (run for run in self._runs.values() if run.plan.import_id == import_id)
+        return next(mine, None)
+
     async def move(
         self, run: Run, to: Phase, epoch: int, fields: Mapping[str, Any] | None = None
     ) -> Run | None:
@@ -121,8 +129,7 @@ class InMemoryRunStore:
     async def resume(self, run_id: UUID) -> Run:
         """See `ports.RunStore.resume`."""
         run = self._runs.get(run_id)
-        gone = run is not None and (run.cancelled or {}).get("deletedPending", 0) > 0
-        if run is None or run.phase not in RESUMABLE or run_id in self._hidden or gone:
+        if run is None or not run.resumable:
             raise InvalidTransition(run.phase if run else "unknown", RunTrigger.RESUME)
         await self._refuse_second()
         self._activations.append(run_id)
@@ -143,3 +150,21 @@ class InMemoryRunStore:
             self._runs[run_id] = replace(self._runs[run_id], hidden=True)
             if history:
                 del self._runs[run_id]
+
+    async def hold_for_reset(self, owner: str, seconds: float) -> None:
+        """See `ports.RunStore.hold_for_reset`."""
+        if not await self.renew_reset(owner, seconds):
+            await self._refuse_second()
+            self._hold = (owner, self._clock() + timedelta(seconds=seconds))
+
+    async def renew_reset(self, owner: str, seconds: float) -> bool:
+        """See `ports.RunStore.renew_reset`."""
+        if self._hold is None or self._hold[0] != owner:
+            return False
+        self._hold = (owner, self._clock() + timedelta(seconds=seconds))
+        return True
+
+    async def release_reset(self, owner: str) -> None:
+        """See `ports.RunStore.release_reset`."""
+        if self._hold is not None and self._hold[0] == owner:
+            self._hold = None

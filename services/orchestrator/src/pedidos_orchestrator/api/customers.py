@@ -16,8 +16,10 @@ router = APIRouter(prefix="/pedidos/customers", tags=["customers"])
     "/erase",
     summary="Erase a customer's name",
     response_model=EraseResult,
-    responses=problems(400, 413, 422, 503),
+    responses=problems(400, 409, 413, 422, 503),
 )
 async def erase(api: Context, wanted: EraseRequest) -> dict[str, int]:
-    """Replace the name wherever it stands in orders."""
-    return {"orders": await erase_customer(wanted.cliente, api.deps.orders, api.deps.imports)}
+    """Replace the name in orders, and what an order handler wrote about them (`error`,
+    `observacoes`). Not in log lines of before, and not in exports that were made already."""
+    deps = api.deps
+    return {"orders": await erase_customer(wanted.cliente, deps.orders, deps.imports, deps.runs)}

@@ -95,7 +95,7 @@ async def reset(
     history: Annotated[bool, Query(description="delete the history of runs too")] = False,
 ) -> dict[str, Any]:
     """Delete orders, jobs, imports and rings; the history of runs stays unless asked for."""
-    wiped = await reset_all(force, history, api.deps, api.settings.cancel_wait_seconds)
+    wiped = await reset_all(force, history, api.deps, api.settings)
     return {
         "reset": True,
         "phase": Phase.IDLE.value,

@@ -8,7 +8,7 @@ process's memory. docs/data-model.md has the documents.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import pymongo
 from pymongo import ReturnDocument
@@ -164,9 +164,9 @@ class MongoImportStore:
             await self._customers.delete_many(parts_of(import_id, "c"))
 
     @guarded
-    async def holds_customer(self, cliente: str) -> bool:
-        """See `ports.ImportStore.holds_customer`."""
-        return await self._rows.find_one({"rows.c": cliente}, {"_id": 1}) is not None
+    async def holding(self, cliente: str) -> Sequence[str]:
+        """See `ports.ImportStore.holding`."""
+        return [str(held) for held in await self._rows.distinct("_id.i", {"rows.c": cliente})]
 
     @guarded
     async def discard(self, import_id: str) -> None:
@@ -189,15 +189,22 @@ class MongoImportStore:
             await self._customers.drop()
 
     @guarded
-    async def sweep(self, idle_seconds: float) -> int:
+    async def sweep(self, idle_seconds: float, is_used: Callable[[str], Awaitable[bool]]) -> int:
         """Discard imports that nobody sealed or touched for that long; how many.
 
-        What is left of discarded ones goes too.
+        What is left of discarded ones goes too, and sealed ones whose run never started
+        (`is_used`), as their rows would be kept for ever.
         """
         before = {"$subtract": ["$$NOW", int(idle_seconds * 1000)]}
-        idle_staging = {"state": STAGING, "$expr": {"$lt": ["$touchedAt", before]}}
-        query = {"$or": [{"state": DISCARDED}, idle_staging]}
-        idle = [held["_id"] async for held in self._imports.find(query, {"_id": 1})]
-        for import_id in idle:
-            await self.discard(import_id)
-        return len(idle)
+        idle = {"$expr": {"$lt": ["$touchedAt", before]}}
+        states = [{"state": DISCARDED}, *({"state": state, **idle} for state in (STAGING, SEALED))]
+        swept = 0
+        async for held in self._imports.find({"$or": states}, {"state": 1}):
+            if held["state"] != SEALED or await self._is_orphan(held["_id"], is_used):
+                await self.discard(held["_id"])
+                swept += 1
+        return swept
+
+    async def _is_orphan(self, import_id: str, is_used: Callable[[str], Awaitable[bool]]) -> bool:
+        rows = await self._rows.find_one(parts_of(import_id, "n"), {"_id": 1})
+        return rows is not None and not await is_used(import_id)

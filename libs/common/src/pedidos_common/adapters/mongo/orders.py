@@ -29,7 +29,14 @@ from pedidos_common.adapters.mongo.order_documents import (
     record_of,
 )
 from pedidos_common.domain.ids import OrderRange, whole_run
-from pedidos_common.domain.orders import ERASED, Order, OrderFailure, OrderStatus, StatusCounts
+from pedidos_common.domain.orders import (
+    ERASED,
+    NAMELESS,
+    Order,
+    OrderFailure,
+    OrderStatus,
+    StatusCounts,
+)
 from pedidos_common.ports import OrderFilter, OrderRecord, Page
 
 DUPLICATE_KEY = 11000
@@ -250,5 +257,13 @@ class MongoOrderStore:
     @guarded
     async def erase_customer(self, cliente: str) -> int:
         """See `ports.OrderStore.erase_customer`."""
-        done = await self._orders.update_many({"cliente": cliente}, {"$set": {"cliente": ERASED}})
+        erased = {"$literal": ERASED}
+        fields = {
+            "cliente": erased,
+            "error": {"$cond": [{"$gt": ["$error", None]}, erased, "$$REMOVE"]},
+            "observacoes": {
+                "$cond": [{"$in": ["$observacoes", sorted(NAMELESS)]}, "$observacoes", erased]
+            },
+        }
+        done = await self._orders.update_many({"cliente": cliente}, [{"$set": fields}])
         return done.modified_count

@@ -23,6 +23,7 @@ FLAT_FIELDS = (
     "totalFailedVIP",
     "totalFailedNormal",
     "totalTimeMs",
+    "ordersRemovedAt",
 )
 
 

@@ -9,11 +9,11 @@ from typing import Any, cast
 from uuid import UUID
 
 from pymongo import ReturnDocument
-from pymongo.errors import DuplicateKeyError
 
 from pedidos_common.adapters.mongo.client import Collection, Database, Document, guarded
 from pedidos_common.adapters.mongo.run_documents import document_of, run_of
-from pedidos_common.domain.errors import InvalidTransition, RunAlreadyActive
+from pedidos_common.adapters.mongo.run_slot import RunSlot, runs_only
+from pedidos_common.domain.errors import InvalidTransition
 from pedidos_common.domain.runs import (
     ACTIVE,
     RESUMABLE,
@@ -48,28 +48,24 @@ class MongoRunStore:
 
     def __init__(self, database: Database) -> None:
         self._runs: Collection = database["process_runs"]
+        self._slot = RunSlot(self._runs)
 
     @guarded
     async def start(self, run: Run) -> Run:
         """See `ports.RunStore.start`."""
-        first = {name: {"$literal": value} for name, value in document_of(run).items()}
-        try:
-            started = await self._runs.find_one_and_update(
-                {"_id": run.scope},
-                [
-                    {"$set": {**first, "createdAt": "$$NOW", "activatedAt": "$$NOW"}},
-                    *_enter(advance(run.phase, RunTrigger.START), {}),
-                ],
-                upsert=True,
-                return_document=ReturnDocument.AFTER,
-            )
-        except DuplicateKeyError:
-            raise RunAlreadyActive(await self._active_id()) from None
-        return run_of(cast("Document", started))
+        return run_of(cast("Document", await self._slot.enter(lambda: self._insert(run))))
 
-    async def _active_id(self) -> str:
-        found = await self._runs.find_one({"active": True}, {"_id": 1})
-        return str(found["_id"]) if found else "(one that has just ended)"
+    async def _insert(self, run: Run) -> Document | None:
+        first = {name: {"$literal": value} for name, value in document_of(run).items()}
+        return await self._runs.find_one_and_update(
+            {"_id": run.scope},
+            [
+                {"$set": {**first, "createdAt": "$$NOW", "activatedAt": "$$NOW"}},
+                *_enter(advance(run.phase, RunTrigger.START), {}),
+            ],
+            upsert=True,
+            return_document=ReturnDocument.AFTER,
+        )
 
     @guarded
     async def get(self, run_id: UUID) -> Run | None:
@@ -80,23 +76,29 @@ class MongoRunStore:
     @guarded
     async def active(self) -> Run | None:
         """See `ports.RunStore.active`."""
-        found = await self._runs.find_one({"active": True})
+        found = await self._runs.find_one(runs_only({"active": True}))
         return run_of(found) if found else None
 
     @guarded
     async def current(self) -> Run | None:
         """See `ports.RunStore.current`."""
         newest = [("activatedAt", -1), ("_id", -1)]
-        found = await self._runs.find_one({"hidden": {"$ne": True}}, sort=newest)
+        found = await self._runs.find_one(runs_only({"hidden": {"$ne": True}}), sort=newest)
         return run_of(found) if found else None
 
     @guarded
     async def page(self, limit: int, cursor: str | None) -> Page[Run]:
         """See `ports.RunStore.page`."""
         query: Document = {"_id": {"$lt": cursor}} if cursor else {}
-        found = self._runs.find(query).sort("_id", -1).limit(limit + 1)
+        found = self._runs.find(runs_only(query)).sort("_id", -1).limit(limit + 1)
         runs = [run_of(document) async for document in found]
         return Page(runs[:limit], runs[limit - 1].scope if len(runs) > limit else None)
+
+    @guarded
+    async def importing(self, import_id: str) -> Run | None:
+        """See `ports.RunStore.importing`."""
+        found = await self._runs.find_one({"plan.importId": import_id})
+        return run_of(found) if found else None
 
     @guarded
     async def move(
@@ -140,40 +142,56 @@ class MongoRunStore:
     @guarded
     async def resume(self, run_id: UUID) -> Run:
         """See `ports.RunStore.resume`."""
-        fields: Document = {"abort": None, "error": None, "cancelled": None, "receipt": None}
-        pipeline = _enter(advance(Phase.ABORTED, RunTrigger.RESUME), fields)
-        pipeline.append({"$set": {"resumes": {"$add": ["$resumes", 1]}, "activatedAt": "$$NOW"}})
-        try:
-            resumed = await self._runs.find_one_and_update(
-                {
-                    "_id": str(run_id),
-                    "phase": {"$in": sorted(RESUMABLE)},
-                    "hidden": {"$ne": True},
-                    # orders that a cancel deleted can't be processed any more
-                    "cancelled.deletedPending": {"$not": {"$gt": 0}},
-                },
-                pipeline,
-                return_document=ReturnDocument.AFTER,
-            )
-        except DuplicateKeyError:
-            raise RunAlreadyActive(await self._active_id()) from None
+        resumed = await self._slot.enter(lambda: self._reactivate(run_id))
         if resumed is None:
             found = await self._runs.find_one({"_id": str(run_id)}, {"phase": 1})
             state = found["phase"] if found else "unknown"
             raise InvalidTransition(state, RunTrigger.RESUME)
         return run_of(resumed)
 
+    async def _reactivate(self, run_id: UUID) -> Document | None:
+        fields: Document = {"abort": None, "error": None, "cancelled": None, "receipt": None}
+        pipeline = _enter(advance(Phase.ABORTED, RunTrigger.RESUME), fields)
+        pipeline.append({"$set": {"resumes": {"$add": ["$resumes", 1]}, "activatedAt": "$$NOW"}})
+        return await self._runs.find_one_and_update(
+            {
+                "_id": str(run_id),
+                "phase": {"$in": sorted(RESUMABLE)},
+                "hidden": {"$ne": True},
+                # orders that a cancel or retention deleted can't be processed any more
+                "cancelled.deletedPending": {"$not": {"$gt": 0}},
+                "ordersRemovedAt": None,
+            },
+            pipeline,
+            return_document=ReturnDocument.AFTER,
+        )
+
     @guarded
     async def is_open(self, scope: str) -> bool:
         """See `ports.RunStore.is_open`."""
-        query = {"_id": scope, "active": True, "abort": None}
+        query = runs_only({"_id": scope, "active": True, "abort": None})
         return await self._runs.find_one(query, {"_id": 1}) is not None
 
     @guarded
     async def forget(self, history: bool) -> None:
         """See `ports.RunStore.forget`."""
-        over = {"active": {"$ne": True}}
+        over = runs_only({"active": {"$ne": True}})
         if history:
             await self._runs.delete_many(over)
         else:
             await self._runs.update_many(over, {"$set": {"hidden": True}})
+
+    @guarded
+    async def hold_for_reset(self, owner: str, seconds: float) -> None:
+        """See `ports.RunStore.hold_for_reset`."""
+        await self._slot.hold(owner, seconds)
+
+    @guarded
+    async def renew_reset(self, owner: str, seconds: float) -> bool:
+        """See `ports.RunStore.renew_reset`."""
+        return await self._slot.renew(owner, seconds)
+
+    @guarded
+    async def release_reset(self, owner: str) -> None:
+        """See `ports.RunStore.release_reset`."""
+        await self._slot.release(owner)

@@ -46,7 +46,7 @@ def codec_of(encoding: str) -> str:
     """
     try:
         name = codecs.lookup(encoding.strip()).name
-    except LookupError:
+    except (LookupError, ValueError):  # unknown; a NUL, or what is no text in any encoding
         name = ""
     name = "utf-8" if name == "utf-8-sig" else name
     if name not in ENCODINGS:

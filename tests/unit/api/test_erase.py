@@ -1,0 +1,67 @@
+"""Erasing a customer: what stands in its way, and what does not for ever."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from pedidos_common.domain.runs import Phase, Run
+from tests.unit.api.world import Client, World
+
+CSV = b"cliente,valor\nAna,10.00\nBia,20.50\n"
+ANA = {"cliente": "Ana"}
+
+
+async def _imported(world: World, client: Client) -> Run:
+    headers = {"content-type": "text/csv"}
+    answer = await client.post("/pedidos/import", content=CSV, headers=headers)
+    return await world.run(answer.json()["runId"])
+
+
+@pytest.mark.parametrize(
+    ("phase", "fields"),
+    [
+        (Phase.GENERATING, {}),
+        (Phase.ERROR, {"error": "no progress"}),
+        (Phase.ABORTED, {"cancelled": {"deletedPending": 0}}),
+    ],
+)
+async def test_an_import_whose_run_goes_on_stands_in_the_way(
+    world: World, client: Client, phase: Phase, fields: dict[str, Any]
+) -> None:
+    run = await _imported(world, client)
+    if phase is not run.phase:
+        await world.ended(run, phase, **fields)
+    answer = await client.post("/pedidos/customers/erase", json=ANA)
+    assert (answer.status_code, answer.json()["type"]) == (409, "/problems/import-not-over")
+    assert run.scope in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("phase", "fields"),
+    [
+        (Phase.DONE, {}),
+        (Phase.ABORTED, {"cancelled": {"deletedPending": 2}}),
+        (Phase.ERROR, {"ordersRemovedAt": "a time"}),
+    ],
+)
+async def test_an_import_whose_run_never_goes_on_does_not(
+    world: World, client: Client, phase: Phase, fields: dict[str, Any]
+) -> None:
+    run = await world.ended(await _imported(world, client), phase, **fields)
+    assert (await client.post("/pedidos/customers/erase", json=ANA)).status_code == 200
+    assert await world.imports.holding("Ana") == []
+    assert run.plan.import_id is not None
+    assert await world.imports.report(run.plan.import_id) is not None
+
+
+async def test_an_upload_that_no_run_uses_yet_stands_in_the_way(
+    world: World, client: Client
+) -> None:
+    run = await _imported(world, client)
+    await world.ended(run)
+    await world.runs.forget(history=True)
+    answer = await client.post("/pedidos/customers/erase", json=ANA)
+    assert answer.status_code == 409
+    assert "upload" in answer.json()["detail"]
