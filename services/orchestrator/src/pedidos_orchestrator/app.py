@@ -24,6 +24,7 @@ from pedidos_orchestrator.api import (
 )
 from pedidos_orchestrator.api.context import MAX_PAGE, ApiContext
 from pedidos_orchestrator.body_limit import BodyLimit
+from pedidos_orchestrator.browser_guard import BrowserGuard
 from pedidos_orchestrator.deps import ApiSettings, Deps
 from pedidos_orchestrator.fresh_status import FreshStatus, WritesAreSeen
 from pedidos_orchestrator.live import StatusBroadcast
@@ -67,6 +68,8 @@ def create_app(deps: Deps, settings: ApiSettings) -> FastAPI:
     app.add_middleware(WritesAreSeen, status=context.status)
     if settings.api_key:
         app.add_middleware(ApiKeyGuard, api_key=settings.api_key)
+    else:
+        app.add_middleware(BrowserGuard, loopback_only=settings.loopback_only)
     app.add_middleware(Observing, registry=deps.registry)
     return app
 

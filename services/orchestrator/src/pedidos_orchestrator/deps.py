@@ -59,9 +59,13 @@ class Deps:
 
 @dataclass(frozen=True, slots=True)
 class ApiSettings:
-    """What the API was told; sizes are in orders, `run_settings` is frozen into each run."""
+    """What the API was told; sizes are in orders, `run_settings` is frozen into each run.
+
+    `loopback_only` says that it listens on loopback, where it has only loopback names.
+    """
 
     api_key: str | None = None
+    loopback_only: bool = False
     max_orders: int = 1_500_000
     generation_chunk_size: int = 10_000
     orders_batch_size: int = 1_000

@@ -69,7 +69,7 @@ def _complete(path: str, operation: dict[str, Any], max_orders: int, has_api_key
     if path in OPEN_PATHS:
         operation["security"] = []
         return
-    extra = problems(401, 500) if has_api_key else problems(500)
+    extra = problems(401, 500) if has_api_key else problems(403, 500)
     responses.update({str(status): shape for status, shape in extra.items()})
     if has_api_key:
         operation["security"] = [{SECURITY_SCHEME: []}]

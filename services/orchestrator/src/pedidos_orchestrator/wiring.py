@@ -26,6 +26,7 @@ from pedidos_common.execution.heartbeat import Heartbeat, Rhythm
 from pedidos_common.execution.leases import HeldLeases
 from pedidos_common.ports import ProcessReport
 from pedidos_common.runtime.connections import Connections
+from pedidos_common.runtime.listening import is_loopback
 from pedidos_orchestrator.aftermath import Aftermath
 from pedidos_orchestrator.deps import ApiSettings, Deps
 from pedidos_orchestrator.engine import EnginePorts, EngineSettings, RunEngine
@@ -70,6 +71,7 @@ def api_settings_of(settings: OrchestratorSettings) -> ApiSettings:
     """What the API is told."""
     return ApiSettings(
         api_key=settings.api_key.get_secret_value() if settings.api_key else None,
+        loopback_only=is_loopback(settings.host),
         max_orders=settings.max_orders,
         generation_chunk_size=settings.generation_chunk_size,
         orders_batch_size=settings.orders_batch_size,

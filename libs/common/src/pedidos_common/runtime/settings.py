@@ -114,10 +114,11 @@ class ListenSettings(Settings):
 
 
 class HttpSettings(ListenSettings):
-    """The HTTP API."""
+    """The HTTP API; `API_OPEN` lets it go without a key on an address that others reach."""
 
     port: Port = 3000
     api_key: SecretStr | None = Field(None, min_length=8)
+    api_open: bool = False
 
 
 class MetricsSettings(ListenSettings):
