@@ -26,6 +26,7 @@ from pedidos_orchestrator.api.context import MAX_PAGE, ApiContext
 from pedidos_orchestrator.body_limit import BodyLimit
 from pedidos_orchestrator.browser_guard import BrowserGuard
 from pedidos_orchestrator.deps import ApiSettings, Deps
+from pedidos_orchestrator.export import ExportSlots
 from pedidos_orchestrator.fresh_status import FreshStatus, WritesAreSeen
 from pedidos_orchestrator.live import StatusBroadcast
 from pedidos_orchestrator.observing import Observing
@@ -86,7 +87,15 @@ def _context(deps: Deps, settings: ApiSettings) -> ApiContext:
     broadcast = StatusBroadcast(read, deps.events, settings.max_watchers)
     watchers = Gauge("pedidos_live_watchers", "Clients that watch", registry=deps.registry)
     watchers.set_function(lambda: broadcast.watchers)
-    return ApiContext(deps, settings, queue_state, FreshStatus(read), broadcast, Redrive(deps))
+    return ApiContext(
+        deps,
+        settings,
+        queue_state,
+        FreshStatus(read),
+        broadcast,
+        Redrive(deps),
+        ExportSlots(settings.max_exports),
+    )
 
 
 @asynccontextmanager

@@ -80,5 +80,6 @@ class ApiSettings:
     max_upload_bytes: int = 20 * 1024 * MIB
     upload_idle_seconds: float = 60.0
     max_watchers: int = 1_000
+    max_exports: int = 2
     heartbeat_seconds: float = 15.0
     check_seconds: float = 2.0

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from pedidos_common.ports import OrderStore
+from pedidos_common.ports import OrderRecord, OrderStore
+from pedidos_orchestrator.problems import ProblemError
 from pedidos_orchestrator.views import order_view
 
 ROWS_PER_PIECE = 500
+RETRY_AFTER_SECONDS = 10
 COLUMNS = (
     "id",
     "runId",
@@ -33,6 +37,8 @@ COLUMNS = (
     "quantidade",
 )
 
+Encode = Callable[[Sequence[Mapping[str, Any]]], bytes]
+
 
 class ExportFormat(StrEnum):
     """How the file is written."""
@@ -47,6 +53,34 @@ MEDIA_TYPES = {
 }
 
 
+class ExportSlots:
+    """How many exports may go on at once: each takes processor time from everybody else."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._taken = 0
+
+    @contextmanager
+    def one(self) -> Iterator[None]:
+        """Hold a slot.
+
+        Raises:
+            ProblemError: 503, when all are taken.
+        """
+        if self._taken >= self._most:
+            raise ProblemError(
+                503,
+                f"{self._most} exports go on already: try again once one of them has ended",
+                slug="exports-busy",
+                headers={"retry-after": str(RETRY_AFTER_SECONDS)},
+            )
+        self._taken += 1
+        try:
+            yield
+        finally:
+            self._taken -= 1
+
+
 async def export_orders(
     run_id: UUID, form: ExportFormat, orders: OrderStore
 ) -> AsyncIterator[bytes]:
@@ -54,14 +88,18 @@ async def export_orders(
     if form is ExportFormat.CSV:
         yield _csv([dict(zip(COLUMNS, COLUMNS, strict=True))])
     encode = _csv if form is ExportFormat.CSV else _ndjson
-    rows: list[Mapping[str, Any]] = []
+    records: list[OrderRecord] = []
     async for record in orders.export(run_id):
-        rows.append(order_view(record))
-        if len(rows) >= ROWS_PER_PIECE:
-            yield encode(rows)
-            rows.clear()
-    if rows:
-        yield encode(rows)
+        records.append(record)
+        if len(records) >= ROWS_PER_PIECE:
+            yield await asyncio.to_thread(_piece, encode, records)
+            records = []
+    if records:
+        yield await asyncio.to_thread(_piece, encode, records)
+
+
+def _piece(encode: Encode, records: Sequence[OrderRecord]) -> bytes:
+    return encode([order_view(record) for record in records])
 
 
 def _csv(rows: Sequence[Mapping[str, Any]]) -> bytes:

@@ -10,6 +10,7 @@ from fastapi import Depends, Query
 from starlette.requests import HTTPConnection
 
 from pedidos_orchestrator.deps import ApiSettings, Deps
+from pedidos_orchestrator.export import ExportSlots
 from pedidos_orchestrator.fresh_status import FreshStatus
 from pedidos_orchestrator.live import StatusBroadcast
 from pedidos_orchestrator.problems import invalid, not_found
@@ -29,6 +30,7 @@ class ApiContext:
     status: FreshStatus
     broadcast: StatusBroadcast
     redrive: Redrive
+    exports: ExportSlots
 
 
 async def _context(connection: HTTPConnection) -> ApiContext:
