@@ -12,7 +12,13 @@ from starlette.types import Message, Receive, Scope, Send
 
 from pedidos_orchestrator.api.context import Context
 from pedidos_orchestrator.api.runs import find_run
-from pedidos_orchestrator.export import MEDIA_TYPES, ExportFormat, ExportSlots, export_orders
+from pedidos_orchestrator.export import (
+    MEDIA_TYPES,
+    ExportFormat,
+    ExportSlots,
+    export_orders,
+    receipt_headers,
+)
 from pedidos_orchestrator.problems import problems
 
 SEND_SECONDS = 60.0
@@ -58,11 +64,14 @@ async def export(
 ) -> ExportStream:
     """The orders as they stand, by id; the connection breaks if they can't all be read.
 
+    Header `link` says where the run's receipt is, and `x-receipt-…` what it counts, once there
+    is one. In a CSV, a text that a spreadsheet would take for a formula has `'` before it.
     Two exports go on at once; a further one is told 503 and when to come back.
     """
     run = await find_run(api, runId)
     headers = {
         "x-run-id": run.scope,
+        **receipt_headers(run),
         "content-disposition": f'attachment; filename="pedidos-{run.scope}.{form.value}"',
     }
     pieces = export_orders(run.id, form, api.deps.orders)
