@@ -9,6 +9,7 @@ import pytest
 
 from pedidos_common.domain.errors import Unavailable
 from pedidos_common.domain.jobs import Band, Failed, NewJob, Retry
+from pedidos_common.domain.orders import Tier
 from pedidos_common.domain.runs import Phase
 from pedidos_common.ports import LogLine, ProcessReport
 from tests.unit.api.world import Client, World
@@ -100,6 +101,40 @@ async def test_a_run_whose_engine_is_silent_is_stuck(world: World, client: Clien
     await world.started(client)
     world.clock.advance(61)
     assert (await _health(client))["isStuck"] is True
+
+
+async def test_work_outside_a_run_is_stuck_when_nobody_takes_it(
+    world: World, client: Client
+) -> None:
+    """A redrive's jobs, whose run is over and whose worker hangs."""
+    await world.ended(await world.started(client))
+    await world.ledger.create([NewJob("redrive:1", "f", "orders", Band.LOW, {})])
+    _alive(world)
+    assert (await _health(client))["isStuck"] is False
+    world.clock.advance(61)
+    found = await _health(client)
+    assert (found["status"], found["isStuck"]) == ("error", True)
+    await client.post("/pedidos/queue/pause")
+    assert (await _health(client))["isStuck"] is False
+
+
+async def test_when_work_counts_as_stuck_is_a_setting(world: World) -> None:
+    await world.ledger.create([NewJob("redrive:1", "f", "orders", Band.LOW, {})])
+    world.clock.advance(10)
+    async with world.client_of(world.app(stuck_after_ms=5_000)) as client:
+        assert (await _health(client))["isStuck"] is True
+
+
+async def test_a_dead_order_is_a_failure_though_its_job_did_its_work(
+    world: World, client: Client
+) -> None:
+    run = await world.started(client)
+    ids = await world.with_orders(run, [Tier.OURO])
+    _alive(world)
+    assert (await _health(client))["hasFailedJobs"] is False
+    await world.kill(ids)
+    found = await _health(client)
+    assert (found["hasFailedJobs"], found["failed"], found["status"]) == (True, 0, "degraded")
 
 
 @pytest.mark.parametrize(("phase", "status"), [(Phase.ABORTED, "aborted"), (Phase.ERROR, "error")])

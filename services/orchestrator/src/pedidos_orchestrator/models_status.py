@@ -129,7 +129,7 @@ class QueueHealth(Wire):
     generating: bool
     enqueueing: bool
     processing: bool
-    hasFailedJobs: bool
+    hasFailedJobs: bool = Field(description="a job or an order used up its retries")
     isStuck: bool = Field(description="work is outstanding while nothing moves")
     aborted: bool
     queueState: QueueStateName

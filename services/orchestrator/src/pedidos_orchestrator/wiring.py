@@ -78,6 +78,7 @@ def api_settings_of(settings: OrchestratorSettings) -> ApiSettings:
         normal_enqueue_batch_size=settings.normal_enqueue_batch_size,
         run_settings=frozen_settings(settings),
         backend_logs=settings.backend_logs,
+        stuck_after_ms=settings.stuck_after_ms,
         max_upload_bytes=settings.import_max_bytes,
     )
 

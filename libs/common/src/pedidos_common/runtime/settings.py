@@ -146,6 +146,7 @@ class RunSettings(Settings):
     normal_enqueue_batch_size: int = Field(10_000, ge=1, le=1_000_000)
     orders_batch_size: int = Field(1_000, ge=1, le=10_000)
     run_stall_timeout_ms: int = Field(600_000, ge=1_000, le=86_400_000)
+    stuck_after_ms: int = Field(60_000, ge=1_000, le=86_400_000)
 
 
 class OrderSettings(Settings):
