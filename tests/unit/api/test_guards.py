@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 import pytest
+from structlog.contextvars import merge_contextvars
+from structlog.testing import capture_logs
 
 from pedidos_orchestrator.tracing import parse
 from tests.unit.api.world import Client, World
@@ -96,3 +98,16 @@ def test_a_traceparent_is_carried_on(flags: str) -> None:
     trace = parse(f"00-{TRACE}-00f067aa0ba902b7-{flags}")
     assert (trace.trace_id, trace.sampled) == (TRACE, flags != "00")
     assert trace.span_id != "00f067aa0ba902b7"
+
+
+async def test_log_lines_of_a_request_carry_its_trace_id(world: World) -> None:
+    async def fail(*_: object) -> None:
+        raise RuntimeError("broken")
+
+    world.ledger.get = fail  # type: ignore[method-assign, assignment]
+    with capture_logs([merge_contextvars]) as lines:
+        async with world.client_of(world.app()) as client:
+            headers = {"traceparent": f"00-{TRACE}-00f067aa0ba902b7-01"}
+            answer = await client.get("/pedidos/queue/jobs/x", headers=headers)
+    assert answer.json()["traceId"] == TRACE
+    assert [line["traceId"] for line in lines if line["event"] == "request_failed"] == [TRACE]
