@@ -172,7 +172,12 @@ async def test_a_redis_that_is_gone_or_evicts_is_reported(world: World) -> None:
     assert found["status"] == "degraded"
     assert found["redis"] == {"evictionPolicy": "allkeys-lru", "ok": False}
     assert any("noeviction" in warning for warning in found["warnings"])
-    assert (ready.status_code, ready.json()) == (503, {"mongo": True, "redis": False})
+    assert ready.status_code == 503
+    assert ready.headers["content-type"] == "application/problem+json"
+    problem = ready.json()
+    assert (problem["type"], problem["status"]) == ("/problems/not-ready", 503)
+    assert (problem["mongo"], problem["redis"]) == (True, False)
+    assert "redis" in problem["detail"]
 
 
 async def test_probes(client: Client) -> None:
@@ -246,7 +251,9 @@ async def test_compare_two_runs(world: World, client: Client) -> None:
 async def test_a_receipt_is_there_when_the_run_is_over(world: World, client: Client) -> None:
     run = await world.started(client)
     early = await client.get(f"/pedidos/runs/{run.scope}/receipt")
-    await world.ended(run, receipt={"processed": 10})
+    counts = dict.fromkeys(("accepted", "generated", "processed"), 10)
+    counts |= dict.fromkeys(("failed", "pending", "deletedByCancel", "resumes"), 0)
+    await world.ended(run, receipt={**counts, "balanced": True})
     late = await client.get(f"/pedidos/runs/{run.scope}/receipt")
     assert early.status_code == 409
-    assert late.json()["receipt"] == {"processed": 10}
+    assert late.json()["receipt"] == {**counts, "balanced": True}

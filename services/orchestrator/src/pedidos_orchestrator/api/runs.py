@@ -72,6 +72,7 @@ async def cancel(
     body = {
         "cancelledJobs": 0,
         "deletedPending": 0,
+        "removePending": False,
         "purgedRings": 0,
         **done.done,
         "cancelled": done.cancelled,
