@@ -257,3 +257,33 @@ async def test_a_receipt_is_there_when_the_run_is_over(world: World, client: Cli
     late = await client.get(f"/pedidos/runs/{run.scope}/receipt")
     assert early.status_code == 409
     assert late.json()["receipt"] == {**counts, "balanced": True}
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("/pedidos/runs", "cursor"),
+        ("/pedidos/orders", "cursor"),
+        ("/pedidos/queue/jobs", "cursor"),
+        ("/pedidos/dead", "cursor"),
+        ("/pedidos/dead", "jobsCursor"),
+    ],
+)
+@pytest.mark.parametrize("text", ["zzz", "x", "01934f1e", "\u00e7", "after:"])
+async def test_a_cursor_that_no_page_gave_is_422(
+    client: Client, path: str, name: str, text: str
+) -> None:
+    answer = await client.get(path, params={name: text})
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["field"] == name
+
+
+async def test_dead_jobs_in_pages(world: World, client: Client) -> None:
+    await world.ledger.create([NewJob(f"a:{n}", "f", "orders", Band.HIGH, {}) for n in range(3)])
+    for n in range(3):
+        await world.ledger.settle(await world.claimed(f"a:{n}"), Failed("broken"))
+    first = (await client.get("/pedidos/dead?limit=2")).json()["jobs"]
+    query = {"limit": 2, "jobsCursor": first["cursor"]}
+    rest = (await client.get("/pedidos/dead", params=query)).json()["jobs"]
+    assert [job["id"] for job in first["items"] + rest["items"]] == ["a:2", "a:1", "a:0"]
+    assert rest["cursor"] is None

@@ -16,7 +16,8 @@ from pedidos_orchestrator.api.context import (
     Context,
     Cursor,
     PageLimit,
-    bad_cursor,
+    job_cursor,
+    job_page,
 )
 from pedidos_orchestrator.clean import CleanState, clean_queue
 from pedidos_orchestrator.deps import QUEUES
@@ -120,11 +121,8 @@ async def list_jobs(
 ) -> dict[str, Any]:
     """Jobs of the ledger by where they stand."""
     statuses = [STATUS_OF[name] for name in dict.fromkeys(types.split(","))]
-    try:
-        page = await api.deps.ledger.page(JobFilter(statuses=statuses), limit, cursor)
-    except ValueError:
-        raise bad_cursor() from None
-    return {"items": [job_view(job) for job in page.items], "cursor": page.cursor}
+    wanted = JobFilter(statuses=statuses)
+    return job_page(await api.deps.ledger.page(wanted, limit, job_cursor(cursor)))
 
 
 @router.get(
