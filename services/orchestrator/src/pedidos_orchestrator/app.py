@@ -32,6 +32,7 @@ from pedidos_orchestrator.live import StatusBroadcast
 from pedidos_orchestrator.observing import Observing
 from pedidos_orchestrator.openapi import describe
 from pedidos_orchestrator.problem_handlers import install
+from pedidos_orchestrator.read_limit import ReadLimit
 from pedidos_orchestrator.redrive import Redrive
 from pedidos_orchestrator.security import ApiKeyGuard
 from pedidos_orchestrator.start_run import MAX_SEED
@@ -64,6 +65,11 @@ def create_app(deps: Deps, settings: ApiSettings) -> FastAPI:
     install(app, _limits(settings))
     _describe(app, settings)
     app.add_middleware(
+        ReadLimit,
+        seconds=settings.read_seconds,
+        longer={orders.LIST_PATH: settings.scan_seconds},
+    )
+    app.add_middleware(
         BodyLimit, max_bytes=settings.max_body_bytes, unbounded={imports.IMPORT_PATH}
     )
     app.add_middleware(WritesAreSeen, status=context.status)
@@ -83,7 +89,7 @@ def end_streams(app: FastAPI) -> None:
 
 def _context(deps: Deps, settings: ApiSettings) -> ApiContext:
     queue_state = CachedQueueState(deps.queue_state)
-    read = status_reader(deps.runs, queue_state)
+    read = status_reader(deps.runs, queue_state, settings.read_seconds)
     broadcast = StatusBroadcast(read, deps.events, settings.max_watchers)
     watchers = Gauge("pedidos_live_watchers", "Clients that watch", registry=deps.registry)
     watchers.set_function(lambda: broadcast.watchers)

@@ -61,7 +61,9 @@ class Deps:
 class ApiSettings:
     """What the API was told; sizes are in orders, `run_settings` is frozen into each run.
 
-    `loopback_only` says that it listens on loopback, where it has only loopback names.
+    A read has `read_seconds` to begin its answer, and one that may have to scan the orders has
+    `scan_seconds`. `loopback_only` says that it listens on loopback, where it has only names
+    of loopback.
     """
 
     api_key: str | None = None
@@ -83,3 +85,5 @@ class ApiSettings:
     max_exports: int = 2
     heartbeat_seconds: float = 15.0
     check_seconds: float = 2.0
+    read_seconds: float = 3.0
+    scan_seconds: float = 11.0

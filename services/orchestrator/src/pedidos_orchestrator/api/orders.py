@@ -21,6 +21,8 @@ from pedidos_orchestrator.models_orders import OrderPage, OrderShape
 from pedidos_orchestrator.problems import not_found, problems
 from pedidos_orchestrator.views import order_view
 
+LIST_PATH = "/pedidos/orders"
+
 router = APIRouter(prefix="/pedidos", tags=["orders"])
 
 
