@@ -53,6 +53,13 @@ async def test_a_large_body_is_refused_by_its_length(client: Client) -> None:
     assert "1048576 bytes" in answer.json()["detail"]
 
 
+@pytest.mark.parametrize("length", ["9" * 30, "9" * 5_000, "0" * 20 + "9999999"])
+async def test_a_stated_length_counts_with_all_its_digits(client: Client, length: str) -> None:
+    headers = {"content-length": length, "content-type": "application/json"}
+    answer = await client.post("/pedidos/customers/erase", content=b"{}", headers=headers)
+    assert answer.status_code == 413
+
+
 async def test_a_large_body_is_refused_though_it_hides_its_length(client: Client) -> None:
     async def pieces() -> AsyncIterator[bytes]:
         for _ in range(20):

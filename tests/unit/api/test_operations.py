@@ -31,6 +31,22 @@ async def test_queue_controls_are_seen_at_once(client: Client, action: str, stat
     assert (await client.get("/pedidos/queue/status")).json()["state"] == state
 
 
+@pytest.mark.parametrize("action", ["pause", "close"])
+async def test_while_nothing_may_move_there_is_no_estimate(
+    world: World, client: Client, action: str
+) -> None:
+    lane = {"expected": 5, "processed": 2, "failed": 0, "start": None, "end": None, "speed": 2.0}
+    live = {"generated": 10, "generationMs": 1000, "vip": lane, "normal": lane}
+    run = await world.started(client)
+    await world.ended(run, Phase.WAITING_NORMAL_DRAIN)
+    await world.runs.project(run.id, live, EPOCH)
+    await client.post("/pedidos/queue/resume")
+    assert (await client.get("/pedidos")).json()["eta"]["estimatedMs"] == 3000
+    await client.post(f"/pedidos/queue/{action}")
+    eta = (await client.get("/pedidos")).json()["eta"]
+    assert eta == {"estimatedMs": None, "progressPercent": 70.0}
+
+
 async def test_jobs_by_type_in_pages(world: World, client: Client) -> None:
     jobs = [NewJob(f"a:{n}", "f", "orders", Band.HIGH, {"n": n}) for n in range(5)]
     await world.ledger.create(jobs)
@@ -211,6 +227,15 @@ async def test_logs_oldest_first_filtered_and_bounded(world: World, client: Clie
 async def test_wrong_log_queries_are_422(client: Client, query: str) -> None:
     answer = await client.get(f"/pedidos/logs?{query}")
     assert answer.status_code == 422
+
+
+@pytest.mark.parametrize("level", ["warning", "warn", "WARN", "Warning"])
+async def test_a_log_level_has_its_usual_names(world: World, client: Client, level: str) -> None:
+    world.logs.add("worker", "warning", "job_settled")
+    world.logs.add("worker", "info", "progress")
+    answer = await client.get(f"/pedidos/logs?level={level}")
+    assert answer.status_code == 200
+    assert [line["event"] for line in answer.json()["lines"]] == ["job_settled"]
 
 
 async def test_a_line_that_was_cut_is_still_shown(world: World, client: Client) -> None:

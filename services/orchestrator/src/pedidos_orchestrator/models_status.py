@@ -63,7 +63,10 @@ class Throughput(Wire):
 
 
 class Eta(Wire):
-    """What is left, in milliseconds and percent; null until there is a basis."""
+    """What is left, in milliseconds and percent; null until there is a basis.
+
+    There is no time left to tell while the queue is paused or closed.
+    """
 
     estimatedMs: float | None = Field(None, examples=[4200])
     progressPercent: float | None = Field(None, examples=[61.5])

@@ -88,6 +88,13 @@ class ImportStore(Protocol):
         """Forget a staged import that no run uses."""
         ...
 
+    async def sweep(self, idle_seconds: float) -> int:
+        """Discard imports that nobody sealed or touched for that long; how many.
+
+        What is left of discarded ones goes too.
+        """
+        ...
+
     async def clear(self) -> None:
         """Forget every import."""
         ...

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 
+from pedidos_common.adapters.clock import now
 from pedidos_common.domain.imports import ImportGone, tier_at
 from pedidos_common.domain.orders import Tier
 from pedidos_common.ports import ImportReport, ImportRow, Rejection
@@ -13,27 +15,31 @@ from pedidos_common.ports import ImportReport, ImportRow, Rejection
 
 @dataclass(slots=True)
 class _Staged:
+    touched_at: datetime
     rows: list[ImportRow] = field(default_factory=list)
     tiers: dict[str, Tier] = field(default_factory=dict)
     report: ImportReport | None = None
 
 
 class InMemoryImportStore:
-    """Imports in a dictionary."""
+    """Imports in a dictionary; `clock` is the server's time."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], datetime] = now) -> None:
+        self._clock = clock
         self._staged: dict[str, _Staged] = {}
         self._forgotten: set[str] = set()
 
     async def begin(self, import_id: str, filename: str) -> None:
         """See `ports.ImportStore.begin`."""
         del filename
-        self._staged[import_id] = _Staged()
+        self._staged[import_id] = _Staged(self._clock())
 
     def _open(self, import_id: str) -> _Staged:
         if import_id not in self._staged:
             raise ImportGone(import_id)
-        return self._staged[import_id]
+        staged = self._staged[import_id]
+        staged.touched_at = self._clock()
+        return staged
 
     def _taken(self) -> set[str]:
         rows = (row for staged in self._staged.values() for row in staged.rows)
@@ -92,6 +98,15 @@ class InMemoryImportStore:
     async def discard(self, import_id: str) -> None:
         """See `ports.ImportStore.discard`."""
         self._staged.pop(import_id, None)
+
+    async def sweep(self, idle_seconds: float) -> int:
+        """See `ports.ImportStore.sweep`."""
+        before = self._clock() - timedelta(seconds=idle_seconds)
+        open_ones = {key: one for key, one in self._staged.items() if one.report is None}
+        idle = [key for key, one in open_ones.items() if one.touched_at < before]
+        for key in idle:
+            await self.discard(key)
+        return len(idle)
 
     async def clear(self) -> None:
         """See `ports.ImportStore.clear`."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
@@ -21,6 +20,7 @@ from pedidos_orchestrator.api.context import (
 )
 from pedidos_orchestrator.clean import CleanState, clean_queue
 from pedidos_orchestrator.deps import QUEUES
+from pedidos_orchestrator.job_states import STATUS_OF
 from pedidos_orchestrator.models_orders import (
     CleanResult,
     JobPage,
@@ -32,14 +32,6 @@ from pedidos_orchestrator.problems import not_found, problems
 from pedidos_orchestrator.views import job_view
 
 QUEUE_TOPIC = "queue"
-STATUS_OF: Mapping[str, JobStatus] = {
-    "waiting": JobStatus.QUEUED,
-    "active": JobStatus.RUNNING,
-    "delayed": JobStatus.RETRYING,
-    "completed": JobStatus.SUCCEEDED,
-    "failed": JobStatus.FAILED,
-    "cancelled": JobStatus.CANCELLED,
-}
 ALL_TYPES = ",".join(STATUS_OF)
 TYPES_PATTERN = "^({0})(,({0}))*$".format("|".join(STATUS_OF))
 

@@ -190,10 +190,7 @@ class MongoImportStore:
 
     @guarded
     async def sweep(self, idle_seconds: float) -> int:
-        """Discard imports that nobody sealed or touched for that long; how many.
-
-        What is left of discarded ones goes too.
-        """
+        """See `ports.ImportStore.sweep`."""
         before = {"$subtract": ["$$NOW", int(idle_seconds * 1000)]}
         idle_staging = {"state": STAGING, "$expr": {"$lt": ["$touchedAt", before]}}
         query = {"$or": [{"state": DISCARDED}, idle_staging]}
