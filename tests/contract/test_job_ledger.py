@@ -348,3 +348,27 @@ async def test_a_job_that_is_exonerated_has_lost_no_worker(
     assert await ledger.note_probe(job)
     assert await ledger.settle(job, outcome, exonerated=True)
     assert ((await stored(ledger)).lost, (await stored(ledger)).probes) == (0, 0)
+
+
+async def test_quiet_is_how_long_work_waits_while_none_is_alive(
+    ledger: JobLedger, lab: Lab
+) -> None:
+    assert await ledger.quiet_seconds() == 0
+    await ledger.create([new("a", scope=None), new("b")])
+
+    async def waits_longer_than_a_lease() -> bool:
+        return await ledger.quiet_seconds() > LEASE_SECONDS
+
+    await lab.until(waits_longer_than_a_lease)
+    alive = await claimed(ledger, "b")
+    assert await ledger.quiet_seconds() < LEASE_SECONDS, "a job was just taken"
+    await lab.until(waits_longer_than_a_lease)  # its worker gave no sign of life since
+    await ledger.settle(alive, Retry("later", 600.0))
+    assert await ledger.quiet_seconds() > LEASE_SECONDS, "the other one still waits"
+
+
+async def test_what_is_not_due_yet_is_not_waited_for(ledger: JobLedger, lab: Lab) -> None:
+    await ledger.create([new("a"), new("b")])
+    await ledger.settle(await claimed(ledger), Retry("later", 600.0))
+    await ledger.settle(await claimed(ledger, "b"), Succeeded())
+    assert await ledger.quiet_seconds() == 0

@@ -118,3 +118,14 @@ async def test_a_websocket_without_the_key_is_refused(deps: Deps) -> None:
         assert denied.value.response.status_code == 401
         async with connect(address, additional_headers={"x-api-key": "k"}) as socket:
             assert json.loads(await socket.recv())["phase"] == "IDLE"
+
+
+async def test_a_refused_websocket_is_no_error_of_the_service(
+    deps: Deps, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with served(app_on(deps, api_key="k")) as api:
+        with pytest.raises(InvalidStatus):
+            async with connect(api.url.replace("http", "ws") + "/pedidos/ws"):
+                pass
+    # the server has ended, and with it whatever it had to say
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []

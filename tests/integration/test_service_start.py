@@ -138,6 +138,7 @@ def test_wrong_passwords_are_said_but_not_told(
     [
         ("orchestrator", "MAX_ORDERS", "many", "MAX_ORDERS=many: must be a whole number"),
         ("orchestrator", "API_KEY", SECRET[:7], "API_KEY: is too short"),
+        ("orchestrator", "HOST", "0.0.0.0", "API_KEY is not set and HOST=0.0.0.0 is not loopback"),
         ("orchestrator", "LOG_DIR", "/proc/none", "LOG_DIR=/proc/none can't be written"),
         ("orchestrator", "PORT_FILE", "/proc/none/port", "PORT_FILE=/proc/none/port can't be"),
         ("generator", "GENERATION_CONCURRENCY", "0", "GENERATION_CONCURRENCY=0: must be"),

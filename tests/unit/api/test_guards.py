@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 import pytest
+from structlog.contextvars import merge_contextvars
+from structlog.testing import capture_logs
 
 from pedidos_orchestrator.tracing import parse
 from tests.unit.api.world import Client, World
@@ -49,6 +51,13 @@ async def test_a_large_body_is_refused_by_its_length(client: Client) -> None:
     answer = await client.post("/pedidos/customers/erase", content=b"x" * (1024 * 1024 + 1))
     assert answer.status_code == 413
     assert "1048576 bytes" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("length", ["9" * 30, "9" * 5_000, "0" * 20 + "9999999"])
+async def test_a_stated_length_counts_with_all_its_digits(client: Client, length: str) -> None:
+    headers = {"content-length": length, "content-type": "application/json"}
+    answer = await client.post("/pedidos/customers/erase", content=b"{}", headers=headers)
+    assert answer.status_code == 413
 
 
 async def test_a_large_body_is_refused_though_it_hides_its_length(client: Client) -> None:
@@ -96,3 +105,16 @@ def test_a_traceparent_is_carried_on(flags: str) -> None:
     trace = parse(f"00-{TRACE}-00f067aa0ba902b7-{flags}")
     assert (trace.trace_id, trace.sampled) == (TRACE, flags != "00")
     assert trace.span_id != "00f067aa0ba902b7"
+
+
+async def test_log_lines_of_a_request_carry_its_trace_id(world: World) -> None:
+    async def fail(*_: object) -> None:
+        raise RuntimeError("broken")
+
+    world.ledger.get = fail  # type: ignore[method-assign, assignment]
+    with capture_logs([merge_contextvars]) as lines:
+        async with world.client_of(world.app()) as client:
+            headers = {"traceparent": f"00-{TRACE}-00f067aa0ba902b7-01"}
+            answer = await client.get("/pedidos/queue/jobs/x", headers=headers)
+    assert answer.json()["traceId"] == TRACE
+    assert [line["traceId"] for line in lines if line["event"] == "request_failed"] == [TRACE]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 import pytest
 import schemathesis
@@ -14,6 +16,9 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from pedidos_common.domain.orders import StatusCounts
+from pedidos_common.domain.runs import Phase, Plan, Run
+from pedidos_orchestrator.aftermath import receipt_of
 from pedidos_orchestrator.security import OPEN_PATHS
 from tests.unit.api.world import World
 
@@ -86,6 +91,33 @@ def test_every_operation_has_tag_summary_and_problems(document: dict[str, Any]) 
 
 def test_nothing_of_the_default_errors_is_left(document: dict[str, Any]) -> None:
     assert "HTTPValidationError" not in str(document)
+
+
+def test_every_post_may_be_told_its_body_is_too_large(document: dict[str, Any]) -> None:
+    for method, path, operation in _operations(document):
+        assert ("413" in operation["responses"]) == (method == "POST"), path
+
+
+@pytest.mark.parametrize(
+    ("shape", "field"),
+    [("RunShape", "receipt"), ("RunShape", "cancelled"), ("Receipt", "receipt")],
+)
+def test_what_a_run_came_to_is_described(document: dict[str, Any], shape: str, field: str) -> None:
+    schemas = document["components"]["schemas"]
+    assert "#/components/schemas/" in str(schemas[shape]["properties"][field])
+    assert schemas["RunShape"]["properties"]["settings"]["additionalProperties"] is not True
+
+
+def test_a_receipt_is_described_as_it_is_made(document: dict[str, Any]) -> None:
+    plan = Plan(10, 10, 10, 10, seed=1, generator_version=1)
+    run = Run(UUID(int=0), plan, Phase.DONE, datetime(2025, 1, 2, tzinfo=UTC))
+    described = document["components"]["schemas"]["ReceiptCounts"]["properties"]
+    assert set(described) == set(receipt_of(run, StatusCounts()))
+
+
+def test_a_server_that_is_away_is_one_problem(document: dict[str, Any]) -> None:
+    content = document["paths"]["/readyz"]["get"]["responses"]["503"]["content"]
+    assert list(content) == ["application/problem+json"]
 
 
 def test_the_limit_in_force_is_described(document: dict[str, Any]) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from pedidos_common.domain.errors import Unavailable
 from pedidos_common.domain.jobs import Band, Failed, NewJob, Retry
+from pedidos_common.domain.orders import Tier
 from pedidos_common.domain.runs import Phase
 from pedidos_common.ports import LogLine, ProcessReport
 from tests.unit.api.world import Client, World
@@ -28,6 +29,22 @@ async def test_queue_controls_are_seen_at_once(client: Client, action: str, stat
     assert (await client.post(f"/pedidos/queue/{action}")).json() == {"state": state}
     assert (await client.get("/pedidos")).json()["queueState"] == state
     assert (await client.get("/pedidos/queue/status")).json()["state"] == state
+
+
+@pytest.mark.parametrize("action", ["pause", "close"])
+async def test_while_nothing_may_move_there_is_no_estimate(
+    world: World, client: Client, action: str
+) -> None:
+    lane = {"expected": 5, "processed": 2, "failed": 0, "start": None, "end": None, "speed": 2.0}
+    live = {"generated": 10, "generationMs": 1000, "vip": lane, "normal": lane}
+    run = await world.started(client)
+    await world.ended(run, Phase.WAITING_NORMAL_DRAIN)
+    await world.runs.project(run.id, live, EPOCH)
+    await client.post("/pedidos/queue/resume")
+    assert (await client.get("/pedidos")).json()["eta"]["estimatedMs"] == 3000
+    await client.post(f"/pedidos/queue/{action}")
+    eta = (await client.get("/pedidos")).json()["eta"]
+    assert eta == {"estimatedMs": None, "progressPercent": 70.0}
 
 
 async def test_jobs_by_type_in_pages(world: World, client: Client) -> None:
@@ -102,6 +119,40 @@ async def test_a_run_whose_engine_is_silent_is_stuck(world: World, client: Clien
     assert (await _health(client))["isStuck"] is True
 
 
+async def test_work_outside_a_run_is_stuck_when_nobody_takes_it(
+    world: World, client: Client
+) -> None:
+    """A redrive's jobs, whose run is over and whose worker hangs."""
+    await world.ended(await world.started(client))
+    await world.ledger.create([NewJob("redrive:1", "f", "orders", Band.LOW, {})])
+    _alive(world)
+    assert (await _health(client))["isStuck"] is False
+    world.clock.advance(61)
+    found = await _health(client)
+    assert (found["status"], found["isStuck"]) == ("error", True)
+    await client.post("/pedidos/queue/pause")
+    assert (await _health(client))["isStuck"] is False
+
+
+async def test_when_work_counts_as_stuck_is_a_setting(world: World) -> None:
+    await world.ledger.create([NewJob("redrive:1", "f", "orders", Band.LOW, {})])
+    world.clock.advance(10)
+    async with world.client_of(world.app(stuck_after_ms=5_000)) as client:
+        assert (await _health(client))["isStuck"] is True
+
+
+async def test_a_dead_order_is_a_failure_though_its_job_did_its_work(
+    world: World, client: Client
+) -> None:
+    run = await world.started(client)
+    ids = await world.with_orders(run, [Tier.OURO])
+    _alive(world)
+    assert (await _health(client))["hasFailedJobs"] is False
+    await world.kill(ids)
+    found = await _health(client)
+    assert (found["hasFailedJobs"], found["failed"], found["status"]) == (True, 0, "degraded")
+
+
 @pytest.mark.parametrize(("phase", "status"), [(Phase.ABORTED, "aborted"), (Phase.ERROR, "error")])
 async def test_how_the_last_run_ended(
     world: World, client: Client, phase: Phase, status: str
@@ -137,7 +188,12 @@ async def test_a_redis_that_is_gone_or_evicts_is_reported(world: World) -> None:
     assert found["status"] == "degraded"
     assert found["redis"] == {"evictionPolicy": "allkeys-lru", "ok": False}
     assert any("noeviction" in warning for warning in found["warnings"])
-    assert (ready.status_code, ready.json()) == (503, {"mongo": True, "redis": False})
+    assert ready.status_code == 503
+    assert ready.headers["content-type"] == "application/problem+json"
+    problem = ready.json()
+    assert (problem["type"], problem["status"]) == ("/problems/not-ready", 503)
+    assert (problem["mongo"], problem["redis"]) == (True, False)
+    assert "redis" in problem["detail"]
 
 
 async def test_probes(client: Client) -> None:
@@ -171,6 +227,15 @@ async def test_logs_oldest_first_filtered_and_bounded(world: World, client: Clie
 async def test_wrong_log_queries_are_422(client: Client, query: str) -> None:
     answer = await client.get(f"/pedidos/logs?{query}")
     assert answer.status_code == 422
+
+
+@pytest.mark.parametrize("level", ["warning", "warn", "WARN", "Warning"])
+async def test_a_log_level_has_its_usual_names(world: World, client: Client, level: str) -> None:
+    world.logs.add("worker", "warning", "job_settled")
+    world.logs.add("worker", "info", "progress")
+    answer = await client.get(f"/pedidos/logs?level={level}")
+    assert answer.status_code == 200
+    assert [line["event"] for line in answer.json()["lines"]] == ["job_settled"]
 
 
 async def test_a_line_that_was_cut_is_still_shown(world: World, client: Client) -> None:
@@ -211,7 +276,39 @@ async def test_compare_two_runs(world: World, client: Client) -> None:
 async def test_a_receipt_is_there_when_the_run_is_over(world: World, client: Client) -> None:
     run = await world.started(client)
     early = await client.get(f"/pedidos/runs/{run.scope}/receipt")
-    await world.ended(run, receipt={"processed": 10})
+    counts = dict.fromkeys(("accepted", "generated", "processed"), 10)
+    counts |= dict.fromkeys(("failed", "pending", "deletedByCancel", "resumes"), 0)
+    await world.ended(run, receipt={**counts, "balanced": True})
     late = await client.get(f"/pedidos/runs/{run.scope}/receipt")
     assert early.status_code == 409
-    assert late.json()["receipt"] == {"processed": 10}
+    assert late.json()["receipt"] == {**counts, "balanced": True}
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("/pedidos/runs", "cursor"),
+        ("/pedidos/orders", "cursor"),
+        ("/pedidos/queue/jobs", "cursor"),
+        ("/pedidos/dead", "cursor"),
+        ("/pedidos/dead", "jobsCursor"),
+    ],
+)
+@pytest.mark.parametrize("text", ["zzz", "x", "01934f1e", "\u00e7", "after:"])
+async def test_a_cursor_that_no_page_gave_is_422(
+    client: Client, path: str, name: str, text: str
+) -> None:
+    answer = await client.get(path, params={name: text})
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["field"] == name
+
+
+async def test_dead_jobs_in_pages(world: World, client: Client) -> None:
+    await world.ledger.create([NewJob(f"a:{n}", "f", "orders", Band.HIGH, {}) for n in range(3)])
+    for n in range(3):
+        await world.ledger.settle(await world.claimed(f"a:{n}"), Failed("broken"))
+    first = (await client.get("/pedidos/dead?limit=2")).json()["jobs"]
+    query = {"limit": 2, "jobsCursor": first["cursor"]}
+    rest = (await client.get("/pedidos/dead", params=query)).json()["jobs"]
+    assert [job["id"] for job in first["items"] + rest["items"]] == ["a:2", "a:1", "a:0"]
+    assert rest["cursor"] is None

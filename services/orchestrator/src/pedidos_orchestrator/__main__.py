@@ -20,7 +20,7 @@ from pedidos_common.runtime.supervise import running, stop_on_signals
 from pedidos_orchestrator.app import create_app, end_streams
 from pedidos_orchestrator.deps import Deps
 from pedidos_orchestrator.server import LiveServer
-from pedidos_orchestrator.settings import OrchestratorSettings
+from pedidos_orchestrator.settings import OrchestratorSettings, check_guarded
 from pedidos_orchestrator.wiring import api_settings_of, background_of, deps_of, heartbeat_of
 
 log = structlog.get_logger(__name__)
@@ -77,7 +77,6 @@ async def _serve(
         }
         serving = asyncio.create_task(server.serve([listening]))
         log.info("api_started", host=settings.host, port=port_of(listening))
-        _warn_if_open(settings)
         async with running(acting):
             await asyncio.wait(
                 [serving, asyncio.create_task(stop.wait())], return_when="FIRST_COMPLETED"
@@ -88,18 +87,10 @@ async def _serve(
         await logs.ship_rest(deps.logs)
 
 
-def _warn_if_open(settings: OrchestratorSettings) -> None:
-    if settings.api_key is None and settings.host not in {"127.0.0.1", "::1", "localhost"}:
-        log.warning(
-            "api_is_open",
-            host=settings.host,
-            message="API_KEY is not set and HOST is not loopback: whoever reaches it may use it",
-        )
-
-
 def main() -> None:
     """Run until SIGTERM or SIGINT."""
     settings = load(OrchestratorSettings)
+    check_guarded(settings)
     name = settings.name_for(SERVICE)
     listening = listening_socket(settings.host, settings.port, "PORT")
     logs = configure_logging(settings, SERVICE, name)

@@ -24,12 +24,15 @@ from pedidos_orchestrator.api import (
 )
 from pedidos_orchestrator.api.context import MAX_PAGE, ApiContext
 from pedidos_orchestrator.body_limit import BodyLimit
+from pedidos_orchestrator.browser_guard import BrowserGuard
 from pedidos_orchestrator.deps import ApiSettings, Deps
+from pedidos_orchestrator.export import ExportSlots
 from pedidos_orchestrator.fresh_status import FreshStatus, WritesAreSeen
 from pedidos_orchestrator.live import StatusBroadcast
 from pedidos_orchestrator.observing import Observing
 from pedidos_orchestrator.openapi import describe
 from pedidos_orchestrator.problem_handlers import install
+from pedidos_orchestrator.read_limit import ReadLimit
 from pedidos_orchestrator.redrive import Redrive
 from pedidos_orchestrator.security import ApiKeyGuard
 from pedidos_orchestrator.start_run import MAX_SEED
@@ -62,11 +65,18 @@ def create_app(deps: Deps, settings: ApiSettings) -> FastAPI:
     install(app, _limits(settings))
     _describe(app, settings)
     app.add_middleware(
+        ReadLimit,
+        seconds=settings.read_seconds,
+        longer={orders.LIST_PATH: settings.scan_seconds},
+    )
+    app.add_middleware(
         BodyLimit, max_bytes=settings.max_body_bytes, unbounded={imports.IMPORT_PATH}
     )
     app.add_middleware(WritesAreSeen, status=context.status)
     if settings.api_key:
         app.add_middleware(ApiKeyGuard, api_key=settings.api_key)
+    else:
+        app.add_middleware(BrowserGuard, loopback_only=settings.loopback_only)
     app.add_middleware(Observing, registry=deps.registry)
     return app
 
@@ -79,11 +89,19 @@ def end_streams(app: FastAPI) -> None:
 
 def _context(deps: Deps, settings: ApiSettings) -> ApiContext:
     queue_state = CachedQueueState(deps.queue_state)
-    read = status_reader(deps.runs, queue_state)
+    read = status_reader(deps.runs, queue_state, settings.read_seconds)
     broadcast = StatusBroadcast(read, deps.events, settings.max_watchers)
     watchers = Gauge("pedidos_live_watchers", "Clients that watch", registry=deps.registry)
     watchers.set_function(lambda: broadcast.watchers)
-    return ApiContext(deps, settings, queue_state, FreshStatus(read), broadcast, Redrive(deps))
+    return ApiContext(
+        deps,
+        settings,
+        queue_state,
+        FreshStatus(read),
+        broadcast,
+        Redrive(deps),
+        ExportSlots(settings.max_exports),
+    )
 
 
 @asynccontextmanager

@@ -9,6 +9,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pedidos_orchestrator.problems import ProblemError, problem_response
 
+LONGEST_LENGTH = 20
+
 
 class _TooLarge(Exception):
     """The body went past its bound while it was read."""
@@ -36,8 +38,7 @@ class BodyLimit:
 
     async def _read(self, scope: Scope, receive: Receive) -> Receive:
         headers = Headers(scope=scope)
-        stated = headers.get("content-length", "")
-        if stated.isdecimal() and int(stated[:20]) > self._max_bytes:
+        if _states_more(headers.get("content-length", ""), self._max_bytes):
             raise _TooLarge
         if "transfer-encoding" not in headers:
             return receive
@@ -64,3 +65,9 @@ class BodyLimit:
         detail = f"the body is larger than {self._max_bytes} bytes"
         answer = problem_response(scope, ProblemError(413, detail, headers={"connection": "close"}))
         await answer(scope, receive, send)
+
+
+def _states_more(length: str, limit: int) -> bool:
+    """Whether a stated length is above the limit; one of many digits is, without being read."""
+    digits = length.lstrip("0")
+    return digits.isdecimal() and (len(digits) > LONGEST_LENGTH or int(digits) > limit)

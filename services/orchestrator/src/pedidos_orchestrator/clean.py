@@ -11,6 +11,7 @@ from pedidos_common.domain.jobs import JobStatus
 from pedidos_common.domain.runs import Phase
 from pedidos_common.ports import JobFilter
 from pedidos_orchestrator.deps import QUEUES, Deps
+from pedidos_orchestrator.job_states import STATUS_OF
 
 PAGE_SIZE = 1_000
 
@@ -18,20 +19,17 @@ _log = structlog.get_logger()
 
 
 class CleanState(StrEnum):
-    """Which jobs a clean is about."""
+    """Which jobs a clean is about; `wait` is the state `waiting`."""
 
     WAIT = "wait"
     DELAYED = "delayed"
     COMPLETED = "completed"
     FAILED = "failed"
 
-
-STATUS_OF = {
-    CleanState.WAIT: JobStatus.QUEUED,
-    CleanState.DELAYED: JobStatus.RETRYING,
-    CleanState.COMPLETED: JobStatus.SUCCEEDED,
-    CleanState.FAILED: JobStatus.FAILED,
-}
+    @property
+    def status(self) -> JobStatus:
+        """The status that these jobs have."""
+        return STATUS_OF["waiting" if self is CleanState.WAIT else self.value]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +47,9 @@ async def clean_queue(state: CleanState, deps: Deps) -> Cleaned:
     from them.
     """
     if state in {CleanState.COMPLETED, CleanState.FAILED}:
-        cleaned = Cleaned(await _delete(STATUS_OF[state], deps))
+        cleaned = Cleaned(await _delete(state.status, deps))
     else:
-        cleaned = await _cancel(STATUS_OF[state], deps)
+        cleaned = await _cancel(state.status, deps)
     _log.info("queue_cleaned", state=state, removed=cleaned.removed)
     return cleaned
 

@@ -59,9 +59,15 @@ class Deps:
 
 @dataclass(frozen=True, slots=True)
 class ApiSettings:
-    """What the API was told; sizes are in orders, `run_settings` is frozen into each run."""
+    """What the API was told; sizes are in orders, `run_settings` is frozen into each run.
+
+    A read has `read_seconds` to begin its answer, and one that may have to scan the orders has
+    `scan_seconds`. `loopback_only` says that it listens on loopback, where it has only names
+    of loopback.
+    """
 
     api_key: str | None = None
+    loopback_only: bool = False
     max_orders: int = 1_500_000
     generation_chunk_size: int = 10_000
     orders_batch_size: int = 1_000
@@ -77,5 +83,8 @@ class ApiSettings:
     max_upload_bytes: int = 20 * 1024 * MIB
     upload_idle_seconds: float = 60.0
     max_watchers: int = 1_000
+    max_exports: int = 2
     heartbeat_seconds: float = 15.0
     check_seconds: float = 2.0
+    read_seconds: float = 3.0
+    scan_seconds: float = 11.0

@@ -14,6 +14,7 @@ from typing import Any
 
 import structlog
 
+from pedidos_common.domain.correlation import ids_of_run
 from pedidos_common.domain.errors import Unavailable
 from pedidos_common.domain.jobs import Job, JobStatus, NewJob
 from pedidos_common.domain.orders import Priority
@@ -97,6 +98,10 @@ class RunEngine:
         if run is None:
             self._view = None
             return Pace.IDLE
+        with structlog.contextvars.bound_contextvars(**ids_of_run(run)):
+            return await self._step(run, epoch)
+
+    async def _step(self, run: Run, epoch: int) -> Pace:
         if run.abort is not None:
             await self._abort(run, epoch)
             return Pace.WAITING

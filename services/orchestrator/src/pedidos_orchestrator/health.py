@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from pedidos_common.domain.jobs import JobStatus
+from pedidos_common.domain.orders import OrderStatus
 from pedidos_common.domain.run_jobs import GENERATION_QUEUE, ORDERS_QUEUE
 from pedidos_common.domain.runs import Phase, Run
-from pedidos_common.ports import ProcessSeen
+from pedidos_common.ports import OrderFilter, ProcessSeen
 from pedidos_orchestrator.deps import ApiSettings, Check, Deps
 from pedidos_orchestrator.views import phase_of, process_view
 
@@ -20,7 +21,10 @@ ENQUEUEING = frozenset({Phase.ENQUEUE_VIP, Phase.ENQUEUE_NORMAL})
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What a verdict is made of; `quiet_ms` is how long nothing of the run has moved."""
+    """What a verdict is made of.
+
+    `quiet_ms` is how long nothing of the active run has moved, or without one, of what waits.
+    """
 
     run: Run | None
     counts: Mapping[JobStatus, int]
@@ -29,6 +33,7 @@ class Facts:
     redis_ok: bool
     eviction_policy: str | None
     quiet_ms: float
+    has_dead_orders: bool
 
     @property
     def outstanding(self) -> int:
@@ -41,6 +46,11 @@ class Facts:
         """Whether a run is active."""
         return self.run is not None and self.run.active
 
+    @property
+    def has_failed(self) -> bool:
+        """Whether a job or an order is a dead letter."""
+        return self.counts.get(JobStatus.FAILED, 0) > 0 or self.has_dead_orders
+
     def serves(self, queue: str) -> bool:
         """Whether a live process takes jobs of the queue."""
         return any(queue in seen.report.queues for seen in self.processes)
@@ -48,14 +58,16 @@ class Facts:
 
 async def gather_facts(queue_state: str, deps: Deps, settings: ApiSettings) -> Facts:
     """Look at everything once, side by side."""
-    run, counts, processes, redis_ok, policy = await asyncio.gather(
+    run, counts, processes, redis_ok, policy, dead = await asyncio.gather(
         deps.runs.current(),
         deps.ledger.counts(),
         deps.processes.live(settings.live_within_seconds),
         answers(deps.checks.get("redis"), settings.check_seconds),
         _policy(deps, settings.check_seconds),
+        deps.orders.page(OrderFilter(status=OrderStatus.FALHOU), 1, None),
     )
-    return Facts(run, counts, queue_state, processes, redis_ok, policy, _quiet_ms(run, deps))
+    quiet_ms = await _quiet_ms(run, deps)
+    return Facts(run, counts, queue_state, processes, redis_ok, policy, quiet_ms, bool(dead.items))
 
 
 async def answers(check: Check | None, seconds: float) -> bool:
@@ -75,10 +87,13 @@ async def _policy(deps: Deps, seconds: float) -> str | None:
         return None
 
 
-def _quiet_ms(run: Run | None, deps: Deps) -> float:
-    """How long the run has not moved, by its engine, or since its engine last wrote."""
+async def _quiet_ms(run: Run | None, deps: Deps) -> float:
+    """How long the run has not moved, by its engine, or since its engine last wrote.
+
+    Without an active run, the ledger knows: what was sent again has no engine.
+    """
     if run is None or not run.active:
-        return 0.0
+        return await deps.ledger.quiet_seconds() * 1000
     stalled = float(run.live.get("stalledMs") or 0.0)
     written = run.updated_at or run.created_at
     return max(stalled, (deps.clock() - written).total_seconds() * 1000)
@@ -98,7 +113,7 @@ def health_of(facts: Facts, settings: ApiSettings) -> dict[str, Any]:
         "delayed": counts.get(JobStatus.RETRYING, 0),
         "phase": phase_of(facts.run).value,
         **_going_on(facts, live),
-        "hasFailedJobs": counts.get(JobStatus.FAILED, 0) > 0,
+        "hasFailedJobs": facts.has_failed,
         "isStuck": is_stuck,
         "aborted": phase_of(facts.run) is Phase.ABORTED,
         "queueState": facts.queue_state,
@@ -140,8 +155,7 @@ def _status(facts: Facts, is_stuck: bool, warned: bool) -> str:
         return "aborted"
     if facts.queue_state != "running":
         return "paused"
-    has_failed = facts.counts.get(JobStatus.FAILED, 0) > 0
-    return "degraded" if warned or has_failed else "healthy"
+    return "degraded" if warned or facts.has_failed else "healthy"
 
 
 def _warnings(facts: Facts) -> list[str]:

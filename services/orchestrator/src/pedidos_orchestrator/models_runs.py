@@ -38,6 +38,33 @@ class PhaseAt(Wire):
     at: str = Field(examples=["2025-01-02T03:04:05.678Z"])
 
 
+class ReceiptCounts(Wire):
+    """What was accepted, and what became of it in the store, in orders.
+
+    `balanced` says that the counts agree with the run's own figures; `resumes` tells which end
+    of the run it is about.
+    """
+
+    accepted: int = Field(examples=[1_000_000])
+    generated: int = Field(examples=[1_000_000])
+    processed: int = Field(examples=[999_998])
+    failed: int = Field(examples=[2])
+    pending: int = Field(examples=[0])
+    deletedByCancel: int = Field(0, examples=[0])
+    balanced: bool = Field(examples=[True])
+    resumes: int = Field(0, examples=[0])
+
+
+class CancelReport(Wire):
+    """What a cancel did; null is what it has not come to yet."""
+
+    cancelledJobs: int | None = Field(None, examples=[40])
+    deletedPending: int | None = Field(None, examples=[38_000])
+    removePending: bool | None = Field(None, examples=[True])
+    purgedRings: int | None = Field(None, examples=[40])
+    drained: bool | None = Field(None, examples=[True])
+
+
 class RunShape(Wire):
     """A run and its figures; times in ISO 8601 UTC, durations in milliseconds."""
 
@@ -49,7 +76,7 @@ class RunShape(Wire):
     source: Source = Field(examples=["generated"])
     importId: str | None = None
     plan: PlanShape
-    settings: dict[str, Any] = Field(examples=[{"ORDERS_BATCH_SIZE": 1000}])
+    settings: dict[str, int | float] = Field(examples=[{"ORDERS_BATCH_SIZE": 1000}])
     phases: list[PhaseAt]
     generationTimeMs: float | None = Field(None, examples=[8000])
     enqueueVipTimeMs: float | None = Field(None, examples=[7800])
@@ -67,8 +94,8 @@ class RunShape(Wire):
     totalTimeMs: float | None = Field(None, examples=[12_400])
     throughput: Throughput | None = None
     error: str | None = None
-    receipt: dict[str, Any] | None = Field(None, description="counts over its orders at the end")
-    cancelled: dict[str, Any] | None = Field(None, description="what a cancel did")
+    receipt: ReceiptCounts | None = Field(None, description="counts over its orders at the end")
+    cancelled: CancelReport | None = Field(None, description="what a cancel did")
     resumes: int = Field(0, examples=[0])
     ordersRemovedAt: str | None = Field(None, description="when retention removed its orders")
 
@@ -101,7 +128,7 @@ class Receipt(Wire):
 
     runId: str = Field(examples=[RUN_ID])
     phase: Phase = Field(examples=["DONE"])
-    receipt: dict[str, Any] = Field(examples=[{"processado": 1_000_000, "falhou": 0}])
+    receipt: ReceiptCounts
 
 
 class CancelResult(Wire):
@@ -112,6 +139,7 @@ class CancelResult(Wire):
     phase: Phase = Field(examples=["ABORTED"])
     cancelledJobs: int = Field(0, examples=[40])
     deletedPending: int = Field(0, examples=[38_000])
+    removePending: bool = Field(False, description="whether `pendente` orders were to go")
     purgedRings: int = Field(0, examples=[40])
     drained: bool
     message: str = Field(examples=[f"run {RUN_ID} is cancelled"])

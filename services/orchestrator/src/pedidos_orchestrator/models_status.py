@@ -63,7 +63,10 @@ class Throughput(Wire):
 
 
 class Eta(Wire):
-    """What is left, in milliseconds and percent; null until there is a basis."""
+    """What is left, in milliseconds and percent; null until there is a basis.
+
+    There is no time left to tell while the queue is paused or closed.
+    """
 
     estimatedMs: float | None = Field(None, examples=[4200])
     progressPercent: float | None = Field(None, examples=[61.5])
@@ -129,7 +132,7 @@ class QueueHealth(Wire):
     generating: bool
     enqueueing: bool
     processing: bool
-    hasFailedJobs: bool
+    hasFailedJobs: bool = Field(description="a job or an order used up its retries")
     isStuck: bool = Field(description="work is outstanding while nothing moves")
     aborted: bool
     queueState: QueueStateName

@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from pedidos_common.domain.correlation import ids_of_trace
 from pedidos_orchestrator.problem_handlers import problem_of
 from pedidos_orchestrator.problems import problem_response
 from pedidos_orchestrator.tracing import begin
@@ -59,7 +60,7 @@ class Observing:
                 self._note(scope, message["status"], time.perf_counter() - started)
             await send(message)
 
-        with structlog.contextvars.bound_contextvars(trace_id=trace.trace_id):
+        with structlog.contextvars.bound_contextvars(**ids_of_trace(trace.trace_id)):
             try:
                 await self._app(scope, receive, noting)
             except Exception as error:

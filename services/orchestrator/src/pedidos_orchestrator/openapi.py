@@ -51,15 +51,17 @@ def describe(app: FastAPI, max_orders: int, has_api_key: bool) -> dict[str, Any]
     components["securitySchemes"] = {
         SECURITY_SCHEME: {"type": "apiKey", "in": "header", "name": HEADER}
     }
-    for path, operation in _operations(document):
+    for method, path, operation in _operations(document):
         _complete(path, operation, max_orders, has_api_key)
+        if method == "post":  # the bound on bodies is before every route
+            operation["responses"].update({"413": problems(413)[413]})
     return document
 
 
-def _operations(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+def _operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
     for path, methods in document["paths"].items():
-        for operation in methods.values():
-            yield path, operation
+        for method, operation in methods.items():
+            yield method, path, operation
 
 
 def _complete(path: str, operation: dict[str, Any], max_orders: int, has_api_key: bool) -> None:
@@ -69,7 +71,7 @@ def _complete(path: str, operation: dict[str, Any], max_orders: int, has_api_key
     if path in OPEN_PATHS:
         operation["security"] = []
         return
-    extra = problems(401, 500) if has_api_key else problems(500)
+    extra = problems(401, 500) if has_api_key else problems(403, 500)
     responses.update({str(status): shape for status, shape in extra.items()})
     if has_api_key:
         operation["security"] = [{SECURITY_SCHEME: []}]

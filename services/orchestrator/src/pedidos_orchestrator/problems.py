@@ -17,6 +17,7 @@ RETRY_AFTER_SECONDS = 2
 EXAMPLES: Mapping[int, tuple[str, str]] = {
     400: ("bad-request", "the body could not be read"),
     401: ("unauthorized", "send the API key in the header x-api-key"),
+    403: ("foreign-page", "the page of http://evil.example may not change anything here"),
     404: ("not-found", "no run has the id 01890000-0000-8000-8000-000000000000"),
     405: ("method-not-allowed", "Method Not Allowed"),
     408: ("upload-stalled", "nothing arrived for 60 s: send the file again"),

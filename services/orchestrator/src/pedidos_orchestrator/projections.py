@@ -133,7 +133,7 @@ def status_of(run: Run | None, queue_state: str) -> dict[str, Any]:
             "normal": _rate(_done(normal), windows["normal"]["timeMs"]),
             "overall": _rate(_done(vip) + _done(normal), total_ms),
         },
-        "eta": estimate(run) if run else {"estimatedMs": None, "progressPercent": None},
+        "eta": _eta(run, queue_state),
         "progress": {
             "target": run.plan.quantity if run else 0,
             "generated": live.get("generated", 0),
@@ -142,6 +142,14 @@ def status_of(run: Run | None, queue_state: str) -> dict[str, Any]:
         "error": run.error if run else None,
         "queueState": queue_state,
     }
+
+
+def _eta(run: Run | None, queue_state: str) -> dict[str, Any]:
+    """The estimate; nobody knows how long a queue that is held will be held."""
+    if run is None:
+        return {"estimatedMs": None, "progressPercent": None}
+    found = estimate(run)
+    return {**found, "estimatedMs": None} if run.active and queue_state != "running" else found
 
 
 def _idle_window() -> dict[str, Any]:

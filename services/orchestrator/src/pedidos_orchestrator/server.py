@@ -7,10 +7,22 @@ of the status would keep it waiting for ever.
 from __future__ import annotations
 
 import contextlib
+import logging
 import socket
 from collections.abc import Callable, Iterator
 
 import uvicorn
+
+NO_HANDSHAKE = "ASGI callable returned without completing handshake."
+
+
+def is_no_refusal(record: logging.LogRecord) -> bool:
+    """Whether a line says more than that a WebSocket was refused.
+
+    uvicorn takes each handshake that was answered with a status (401, 403, 503) for one that was
+    not answered, and would write an error for every client that may not watch.
+    """
+    return record.getMessage() != NO_HANDSHAKE
 
 
 class LiveServer(uvicorn.Server):
@@ -35,6 +47,7 @@ class LiveServer(uvicorn.Server):
         for listening in sockets or []:
             if listening.family in {socket.AF_INET, socket.AF_INET6}:
                 listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        logging.getLogger("uvicorn.error").addFilter(is_no_refusal)
         await super().startup(sockets)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:

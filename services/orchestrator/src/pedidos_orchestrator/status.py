@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any
 
+from pedidos_common.domain.errors import Unavailable
 from pedidos_common.ports import QueueState, RunStore
 from pedidos_orchestrator.projections import iso, status_of
 
@@ -38,12 +40,21 @@ class CachedQueueState:
         self._state, self._read_at = state, self._clock()
 
 
-def status_reader(runs: RunStore, queue_state: CachedQueueState) -> Callable[[], Awaitable[bytes]]:
-    """A function that gives the present status as JSON."""
+def status_reader(
+    runs: RunStore, queue_state: CachedQueueState, limit_seconds: float
+) -> Callable[[], Awaitable[bytes]]:
+    """A function that gives the present status as JSON, or raises Unavailable in that time.
+
+    One read serves many, so it must end by itself: none of them can break it off.
+    """
 
     async def read() -> bytes:
-        run = await runs.current()
-        return encode(status_of(run, await queue_state.read()))
+        try:
+            async with asyncio.timeout(limit_seconds):
+                run = await runs.current()
+                return encode(status_of(run, await queue_state.read()))
+        except TimeoutError:
+            raise Unavailable(f"no status within {limit_seconds:g} s") from None
 
     return read
 

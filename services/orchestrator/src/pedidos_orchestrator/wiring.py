@@ -26,6 +26,7 @@ from pedidos_common.execution.heartbeat import Heartbeat, Rhythm
 from pedidos_common.execution.leases import HeldLeases
 from pedidos_common.ports import ProcessReport
 from pedidos_common.runtime.connections import Connections
+from pedidos_common.runtime.listening import is_loopback
 from pedidos_orchestrator.aftermath import Aftermath
 from pedidos_orchestrator.deps import ApiSettings, Deps
 from pedidos_orchestrator.engine import EnginePorts, EngineSettings, RunEngine
@@ -70,12 +71,14 @@ def api_settings_of(settings: OrchestratorSettings) -> ApiSettings:
     """What the API is told."""
     return ApiSettings(
         api_key=settings.api_key.get_secret_value() if settings.api_key else None,
+        loopback_only=is_loopback(settings.host),
         max_orders=settings.max_orders,
         generation_chunk_size=settings.generation_chunk_size,
         orders_batch_size=settings.orders_batch_size,
         normal_enqueue_batch_size=settings.normal_enqueue_batch_size,
         run_settings=frozen_settings(settings),
         backend_logs=settings.backend_logs,
+        stuck_after_ms=settings.stuck_after_ms,
         max_upload_bytes=settings.import_max_bytes,
     )
 
@@ -122,7 +125,7 @@ def background_of(
         "reconcile": Reconciler(
             deps.ledger, deps.transport, deps.runs.is_open, leadership, patience
         ).run(),
-        "housekeeping": _housekeeping(settings, deps, database, leadership).run(),
+        "housekeeping": _housekeeping(settings, deps, leadership).run(),
     }
     return leadership, loops
 
@@ -148,14 +151,13 @@ def _engine_settings(settings: OrchestratorSettings) -> EngineSettings:
 
 
 def _housekeeping(
-    settings: OrchestratorSettings, deps: Deps, connections: Connections, leadership: Leadership
+    settings: OrchestratorSettings, deps: Deps, leadership: Leadership
 ) -> Housekeeping:
     webhook = settings.webhook_url is not None
     aftermath = Aftermath(
         deps.runs, deps.orders, deps.ledger, deps.transport, deps.imports, webhook
     )
     retention = Retention(settings.orders_retention_days, settings.jobs_retention_days)
-    imports = MongoImportStore(connections.database)
 
     async def expire() -> None:
         await remove_expired(deps.runs, deps.orders, deps.ledger, retention, deps.clock)
@@ -164,7 +166,7 @@ def _housekeeping(
         return await deps.runs.importing(import_id) is not None
 
     async def forget_uploads() -> None:
-        await imports.sweep(ABANDONED_UPLOAD_SECONDS, is_used)
+        await deps.imports.sweep(ABANDONED_UPLOAD_SECONDS, is_used)
 
     chores = [
         Chore("receipts", 0.5, aftermath.settle),

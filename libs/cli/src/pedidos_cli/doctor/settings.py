@@ -14,7 +14,7 @@ POSITIVE = (
     *("ORDERS_QUEUE_CONCURRENCY", "LOG_PROGRESS_EVERY_MS"),
 )
 NOT_NEGATIVE = ("ORDER_RETRY_BASE_MS",)
-TRUTH = ("LOG_MEMORY", "BACKEND_LOGS")
+TRUTH = ("LOG_MEMORY", "BACKEND_LOGS", "API_OPEN")
 _TRUE_OR_FALSE = {"true", "false", "1", "0", "yes", "no", "on", "off", "t", "f", "y", "n"}
 HANDLER_SECONDS = 20.0
 KEY_CHARACTERS = 8

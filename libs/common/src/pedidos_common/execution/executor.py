@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 
 import structlog
 
+from pedidos_common.domain.correlation import ids_of_job
 from pedidos_common.domain.errors import LeaseLost, Unavailable
 from pedidos_common.domain.jobs import Cancelled, Job, Outcome, Released, Succeeded
 from pedidos_common.execution.isolation import Isolation
@@ -180,5 +181,4 @@ def void(_value: object) -> None:
 
 
 def _log_context(job: Job) -> dict[str, str]:
-    context = {"jobId": job.id, "runId": job.scope, "traceId": job.trace}
-    return {name: value for name, value in context.items() if value}
+    return ids_of_job(job)

@@ -21,7 +21,7 @@ LONGEST_REASON = 1_000
 
 
 def _unknown(job: Job) -> Outcome:
-    log.warning("job_function_unknown", job_id=job.id, function=job.function)
+    log.warning("job_function_unknown", jobId=job.id, function=job.function)
     reason = f"this worker does not know {job.function!r}: a newer or other worker must take it"
     return Retry(reason, UNKNOWN_FUNCTION_DELAY_SECONDS)
 
@@ -61,7 +61,7 @@ async def perform(job: Job, held: HeldLease, functions: Mapping[str, JobFunction
             raise
         if deadline.expired():
             return await _after_failure(function, job, held, f"took longer than {limit:.0f} s")
-        log.exception("job_function_raised", job_id=job.id, function=job.function)
+        log.exception("job_function_raised", jobId=job.id, function=job.function)
         return await _after_failure(function, job, held, describe(error)[:LONGEST_REASON])
 
 
@@ -92,5 +92,5 @@ async def _guarded_give_up(
     except LeaseLost:
         raise
     except Exception as error:  # leave it retrying: giving up must not lose what it tidies
-        log.exception("job_give_up_raised", job_id=job.id, function=job.function)
+        log.exception("job_give_up_raised", jobId=job.id, function=job.function)
         return wait_for_server(job, error)

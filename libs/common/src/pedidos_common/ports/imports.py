@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -86,6 +86,14 @@ class ImportStore(Protocol):
 
     async def discard(self, import_id: str) -> None:
         """Forget a staged import that no run uses."""
+        ...
+
+    async def sweep(self, idle_seconds: float, is_used: Callable[[str], Awaitable[bool]]) -> int:
+        """Discard imports that nobody sealed or touched for that long; how many.
+
+        What is left of discarded ones goes too, and sealed ones whose run never started
+        (`is_used`), as their rows would be kept for ever.
+        """
         ...
 
     async def clear(self) -> None:

@@ -82,6 +82,14 @@ class JobLedger(Protocol):
         """How many jobs are running now."""
         ...
 
+    async def quiet_seconds(self) -> float:
+        """How long work waits while no worker shows life; 0 when none waits that could go on.
+
+        That is the shorter of two times: since the oldest job that waits began to, and since
+        the newest sign of life from a running one.
+        """
+        ...
+
     async def expire_leases(self, scope_is_open: Callable[[str], Awaitable[bool]]) -> int:
         """Queue again (or cancel, where the scope is closed) every job whose lease ran out."""
         ...

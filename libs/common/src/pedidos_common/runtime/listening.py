@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import ipaddress
 import os
 import socket
 from pathlib import Path
@@ -32,6 +33,17 @@ def _reason(error: OSError, host: str, port: int, setting: str) -> str:
     if error.errno == errno.EACCES:
         return f"port {port} needs rights that this process lacks; set {setting} to one above 1023"
     return f"can't listen on {host}:{port} ({error.strerror or error}); check HOST and {setting}"
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach what listens on, or is asked for by, that host.
+
+    `host` is an address without brackets, or a name; of names, only `localhost` is loopback.
+    """
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
 
 
 def port_of(listening: socket.socket) -> int:

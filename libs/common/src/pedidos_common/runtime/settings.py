@@ -114,10 +114,11 @@ class ListenSettings(Settings):
 
 
 class HttpSettings(ListenSettings):
-    """The HTTP API."""
+    """The HTTP API; `API_OPEN` lets it go without a key on an address that others reach."""
 
     port: Port = 3000
     api_key: SecretStr | None = Field(None, min_length=8)
+    api_open: bool = False
 
 
 class MetricsSettings(ListenSettings):
@@ -145,6 +146,7 @@ class RunSettings(Settings):
     normal_enqueue_batch_size: int = Field(10_000, ge=1, le=1_000_000)
     orders_batch_size: int = Field(1_000, ge=1, le=10_000)
     run_stall_timeout_ms: int = Field(600_000, ge=1_000, le=86_400_000)
+    stuck_after_ms: int = Field(60_000, ge=1_000, le=86_400_000)
 
 
 class OrderSettings(Settings):

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 
+from pedidos_common.adapters.clock import now
 from pedidos_common.domain.imports import ImportGone, tier_at
 from pedidos_common.domain.orders import Tier
 from pedidos_common.ports import ImportReport, ImportRow, Rejection
@@ -13,27 +15,31 @@ from pedidos_common.ports import ImportReport, ImportRow, Rejection
 
 @dataclass(slots=True)
 class _Staged:
+    touched_at: datetime
     rows: list[ImportRow] = field(default_factory=list)
     tiers: dict[str, Tier] = field(default_factory=dict)
     report: ImportReport | None = None
 
 
 class InMemoryImportStore:
-    """Imports in a dictionary."""
+    """Imports in a dictionary; `clock` is the server's time."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], datetime] = now) -> None:
+        self._clock = clock
         self._staged: dict[str, _Staged] = {}
         self._forgotten: set[str] = set()
 
     async def begin(self, import_id: str, filename: str) -> None:
         """See `ports.ImportStore.begin`."""
         del filename
-        self._staged[import_id] = _Staged()
+        self._staged[import_id] = _Staged(self._clock())
 
     def _open(self, import_id: str) -> _Staged:
         if import_id not in self._staged:
             raise ImportGone(import_id)
-        return self._staged[import_id]
+        staged = self._staged[import_id]
+        staged.touched_at = self._clock()
+        return staged
 
     def _taken(self) -> set[str]:
         rows = (row for staged in self._staged.values() for row in staged.rows)
@@ -96,6 +102,19 @@ class InMemoryImportStore:
     async def discard(self, import_id: str) -> None:
         """See `ports.ImportStore.discard`."""
         self._staged.pop(import_id, None)
+
+    async def sweep(self, idle_seconds: float, is_used: Callable[[str], Awaitable[bool]]) -> int:
+        """See `ports.ImportStore.sweep`."""
+        before = self._clock() - timedelta(seconds=idle_seconds)
+        idle = [key for key, one in self._staged.items() if one.touched_at < before]
+        gone = [key for key in idle if await self._is_orphan(key, is_used)]
+        for key in gone:
+            await self.discard(key)
+        return len(gone)
+
+    async def _is_orphan(self, import_id: str, is_used: Callable[[str], Awaitable[bool]]) -> bool:
+        one = self._staged[import_id]
+        return one.report is None or (bool(one.rows) and not await is_used(import_id))
 
     async def clear(self) -> None:
         """See `ports.ImportStore.clear`."""

@@ -26,6 +26,7 @@ from pedidos_common.testing.job_rules import (
     matches,
     removable,
     resumable,
+    waits_since,
     with_outcome,
 )
 
@@ -143,6 +144,14 @@ class InMemoryJobLedger:
         """See `ports.JobLedger.counts`."""
         standing = [job.status for job in self._by_id(scope)]
         return {status: standing.count(status) for status in JobStatus}
+
+    async def quiet_seconds(self) -> float:
+        """See `ports.JobLedger.quiet_seconds`."""
+        jobs, now = self._by_id(), self._clock()
+        waiting = [now - at for job in jobs if (at := waits_since(job))]
+        alive = [now - (job.lease.until - self._lease) for job in jobs if job.lease]
+        ages = [*([max(waiting)] if waiting else []), *([min(alive)] if alive else [])]
+        return max(0.0, min(ages, default=timedelta()).total_seconds())
 
     async def settled_among(self, job_ids: Sequence[str]) -> Sequence[Job]:
         """See `ports.JobLedger.settled_among`."""

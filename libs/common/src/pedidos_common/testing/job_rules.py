@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from pedidos_common.domain.jobs import Failed, Job, JobStatus, Outcome, Retry, Succeeded
+from pedidos_common.domain.jobs import OPEN, Failed, Job, JobStatus, Outcome, Retry, Succeeded
 from pedidos_common.ports import JobFilter
 
 
@@ -53,3 +53,10 @@ def with_outcome(job: Job, outcome: Outcome, now: datetime) -> Job:
             return replace(job, error=reason, result=kept, due_at=due_at, attempts=attempts)
         case _:
             return job
+
+
+def waits_since(job: Job) -> datetime | None:
+    """When a job that a worker could take, or will, began to wait; None for any other."""
+    if job.status not in OPEN or job.status is JobStatus.RUNNING:
+        return None
+    return max(at for at in (job.created_at, job.claimed_at, job.due_at) if at)

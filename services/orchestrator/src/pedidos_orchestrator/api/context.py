@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import Depends, Query
 from starlette.requests import HTTPConnection
 
+from pedidos_common.domain.jobs import Job
+from pedidos_common.ports import Page
 from pedidos_orchestrator.deps import ApiSettings, Deps
+from pedidos_orchestrator.export import ExportSlots
 from pedidos_orchestrator.fresh_status import FreshStatus
 from pedidos_orchestrator.live import StatusBroadcast
-from pedidos_orchestrator.problems import invalid, not_found
+from pedidos_orchestrator.problems import ProblemError, invalid, not_found
 from pedidos_orchestrator.redrive import Redrive
 from pedidos_orchestrator.status import CachedQueueState
+from pedidos_orchestrator.views import job_view
 
 MAX_PAGE = 1_000
+BEHIND_JOB = "after:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +34,7 @@ class ApiContext:
     status: FreshStatus
     broadcast: StatusBroadcast
     redrive: Redrive
+    exports: ExportSlots
 
 
 async def _context(connection: HTTPConnection) -> ApiContext:
@@ -66,6 +72,39 @@ def known_id(kind: str, text: str) -> UUID:
     return found
 
 
-def bad_cursor(name: str = "cursor") -> Exception:
-    """The problem of a cursor that no page gave."""
+def id_cursor(text: str | None, name: str = "cursor") -> str | None:
+    """The cursor of a listing by ids of runs or orders, in its canonical form.
+
+    Raises:
+        ProblemError: 422, when no page gave it.
+    """
+    if text is None:
+        return None
+    found = parse_id(text)
+    if found is None:
+        raise _bad_cursor(name)
+    return str(found)
+
+
+def job_cursor(text: str | None, name: str = "cursor") -> str | None:
+    """The id of the job behind which a listing goes on; ids have many forms, a cursor has one.
+
+    Raises:
+        ProblemError: 422, when no page gave it.
+    """
+    if text is None:
+        return None
+    job_id = text.removeprefix(BEHIND_JOB)
+    if not job_id or job_id == text:
+        raise _bad_cursor(name)
+    return job_id
+
+
+def job_page(page: Page[Job]) -> dict[str, Any]:
+    """A page of jobs as clients see it."""
+    cursor = page.cursor and f"{BEHIND_JOB}{page.cursor}"
+    return {"items": [job_view(job) for job in page.items], "cursor": cursor}
+
+
+def _bad_cursor(name: str) -> ProblemError:
     return invalid(name, "must be the cursor that the page before gave")

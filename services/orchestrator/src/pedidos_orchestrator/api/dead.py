@@ -10,10 +10,18 @@ from fastapi import APIRouter
 from pedidos_common.domain.jobs import JobStatus
 from pedidos_common.domain.orders import OrderStatus
 from pedidos_common.ports import JobFilter, OrderFilter
-from pedidos_orchestrator.api.context import Context, Cursor, PageLimit, RunFilter, bad_cursor
+from pedidos_orchestrator.api.context import (
+    Context,
+    Cursor,
+    PageLimit,
+    RunFilter,
+    id_cursor,
+    job_cursor,
+    job_page,
+)
 from pedidos_orchestrator.models_orders import DeadLetters, RedriveRequest, RedriveResult
 from pedidos_orchestrator.problems import problems
-from pedidos_orchestrator.views import job_view, order_view
+from pedidos_orchestrator.views import order_view
 
 router = APIRouter(prefix="/pedidos/dead", tags=["dead letters"])
 
@@ -35,14 +43,12 @@ async def list_dead(
     run_id = UUID(run) if run else None
     wanted = OrderFilter(run_id=run_id, status=OrderStatus.FALHOU)
     failed = JobFilter(statuses=[JobStatus.FAILED], scope=str(run_id) if run_id else None)
-    try:
-        orders = await api.deps.orders.page(wanted, limit, cursor)
-        jobs = await api.deps.ledger.page(failed, limit, jobsCursor)
-    except ValueError:
-        raise bad_cursor() from None
+    behind, behind_job = id_cursor(cursor), job_cursor(jobsCursor, "jobsCursor")
+    orders = await api.deps.orders.page(wanted, limit, behind)
+    jobs = await api.deps.ledger.page(failed, limit, behind_job)
     return {
         "orders": {"items": [order_view(one) for one in orders.items], "cursor": orders.cursor},
-        "jobs": {"items": [job_view(one) for one in jobs.items], "cursor": jobs.cursor},
+        "jobs": job_page(jobs),
     }
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Response
+from pydantic import BeforeValidator
 
 from pedidos_orchestrator.api.context import Context
 from pedidos_orchestrator.models_status import Logs
@@ -15,6 +16,15 @@ from pedidos_orchestrator.problems import problems
 from pedidos_orchestrator.status import encode
 
 MAX_LINES = 10_000
+
+
+def _usual(level: object) -> object:
+    """The level as lines have it."""
+    lower = level.lower() if isinstance(level, str) else level
+    return "warning" if lower == "warn" else lower
+
+
+Level = Annotated[Literal["debug", "info", "warning", "error", "critical"], BeforeValidator(_usual)]
 
 router = APIRouter(prefix="/pedidos", tags=["operations"])
 
@@ -28,9 +38,7 @@ router = APIRouter(prefix="/pedidos", tags=["operations"])
 async def logs(
     api: Context,
     lines: Annotated[int, Query(ge=1, le=MAX_LINES, description="how many")] = 500,
-    level: Annotated[
-        Literal["debug", "info", "warning", "error", "critical"] | None, Query()
-    ] = None,
+    level: Annotated[Level | None, Query(description="in any case; `warn` is `warning`")] = None,
     service: Annotated[str | None, Query(max_length=100, examples=["worker"])] = None,
 ) -> Response:
     """Oldest first; nothing is gathered with `BACKEND_LOGS=false`."""

@@ -14,12 +14,14 @@ from pedidos_orchestrator.api.context import (
     Cursor,
     PageLimit,
     RunFilter,
-    bad_cursor,
+    id_cursor,
     known_id,
 )
 from pedidos_orchestrator.models_orders import OrderPage, OrderShape
 from pedidos_orchestrator.problems import not_found, problems
 from pedidos_orchestrator.views import order_view
+
+LIST_PATH = "/pedidos/orders"
 
 router = APIRouter(prefix="/pedidos", tags=["orders"])
 
@@ -42,10 +44,7 @@ async def list_orders(
 ) -> dict[str, Any]:
     """A page of the orders that fit all filters."""
     wanted = OrderFilter(UUID(run) if run else None, priority, status, tier, cliente)
-    try:
-        page = await api.deps.orders.page(wanted, limit, cursor)
-    except ValueError:
-        raise bad_cursor() from None
+    page = await api.deps.orders.page(wanted, limit, id_cursor(cursor))
     return {"items": [order_view(record) for record in page.items], "cursor": page.cursor}
 
 

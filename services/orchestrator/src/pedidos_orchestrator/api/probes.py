@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
@@ -11,6 +12,7 @@ from prometheus_client.exposition import choose_encoder
 from pedidos_orchestrator.api.context import Context
 from pedidos_orchestrator.health import answers
 from pedidos_orchestrator.models_status import Alive
+from pedidos_orchestrator.problems import ProblemError, problems
 
 router = APIRouter(tags=["probes"])
 
@@ -25,15 +27,18 @@ async def alive() -> Response:
     "/readyz",
     summary="MongoDB and Redis answer",
     response_model=dict[str, bool],
-    responses={503: {"model": dict[str, bool], "description": "one of them does not"}},
+    responses=problems(503),
 )
 async def ready(api: Context) -> Response:
-    """Each server by name; 503 when one does not answer in time."""
+    """Each server by name; 503, and the same members, when one does not answer in time."""
     names = list(api.deps.checks)
     limit = api.settings.check_seconds
     found = await asyncio.gather(*(answers(api.deps.checks[name], limit) for name in names))
-    status = 200 if all(found) else 503
-    return JSONResponse(dict(zip(names, found, strict=True)), status_code=status)
+    verdicts: dict[str, Any] = dict(zip(names, found, strict=True))
+    if not all(found):
+        away = ", ".join(name for name, answered in verdicts.items() if not answered)
+        raise ProblemError(503, f"no answer in time from {away}", slug="not-ready", **verdicts)
+    return JSONResponse(verdicts)
 
 
 @router.get(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
@@ -16,10 +15,12 @@ from pedidos_orchestrator.api.context import (
     Context,
     Cursor,
     PageLimit,
-    bad_cursor,
+    job_cursor,
+    job_page,
 )
 from pedidos_orchestrator.clean import CleanState, clean_queue
 from pedidos_orchestrator.deps import QUEUES
+from pedidos_orchestrator.job_states import STATUS_OF
 from pedidos_orchestrator.models_orders import (
     CleanResult,
     JobPage,
@@ -31,14 +32,6 @@ from pedidos_orchestrator.problems import not_found, problems
 from pedidos_orchestrator.views import job_view
 
 QUEUE_TOPIC = "queue"
-STATUS_OF: Mapping[str, JobStatus] = {
-    "waiting": JobStatus.QUEUED,
-    "active": JobStatus.RUNNING,
-    "delayed": JobStatus.RETRYING,
-    "completed": JobStatus.SUCCEEDED,
-    "failed": JobStatus.FAILED,
-    "cancelled": JobStatus.CANCELLED,
-}
 ALL_TYPES = ",".join(STATUS_OF)
 TYPES_PATTERN = "^({0})(,({0}))*$".format("|".join(STATUS_OF))
 
@@ -120,11 +113,8 @@ async def list_jobs(
 ) -> dict[str, Any]:
     """Jobs of the ledger by where they stand."""
     statuses = [STATUS_OF[name] for name in dict.fromkeys(types.split(","))]
-    try:
-        page = await api.deps.ledger.page(JobFilter(statuses=statuses), limit, cursor)
-    except ValueError:
-        raise bad_cursor() from None
-    return {"items": [job_view(job) for job in page.items], "cursor": page.cursor}
+    wanted = JobFilter(statuses=statuses)
+    return job_page(await api.deps.ledger.page(wanted, limit, job_cursor(cursor)))
 
 
 @router.get(

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse
 
 from pedidos_common.domain.runs import AbortRequest, Phase, Run
-from pedidos_orchestrator.api.context import Context, Cursor, PageLimit, bad_cursor, known_id
+from pedidos_orchestrator.api.context import Context, Cursor, PageLimit, id_cursor, known_id
 from pedidos_orchestrator.cancel import cancel_run
 from pedidos_orchestrator.compare import compare_runs
 from pedidos_orchestrator.models_runs import (
@@ -72,6 +72,7 @@ async def cancel(
     body = {
         "cancelledJobs": 0,
         "deletedPending": 0,
+        "removePending": False,
         "purgedRings": 0,
         **done.done,
         "cancelled": done.cancelled,
@@ -115,10 +116,7 @@ async def reset(
 )
 async def list_runs(api: Context, limit: PageLimit = 20, cursor: Cursor = None) -> dict[str, Any]:
     """The history of runs, a page at a time."""
-    try:
-        page = await api.deps.runs.page(limit, cursor)
-    except ValueError:
-        raise bad_cursor() from None
+    page = await api.deps.runs.page(limit, id_cursor(cursor))
     return {"items": [run_view(run) for run in page.items], "cursor": page.cursor}
 
 

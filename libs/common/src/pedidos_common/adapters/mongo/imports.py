@@ -190,11 +190,7 @@ class MongoImportStore:
 
     @guarded
     async def sweep(self, idle_seconds: float, is_used: Callable[[str], Awaitable[bool]]) -> int:
-        """Discard imports that nobody sealed or touched for that long; how many.
-
-        What is left of discarded ones goes too, and sealed ones whose run never started
-        (`is_used`), as their rows would be kept for ever.
-        """
+        """See `ports.ImportStore.sweep`."""
         before = {"$subtract": ["$$NOW", int(idle_seconds * 1000)]}
         idle = {"$expr": {"$lt": ["$touchedAt", before]}}
         states = [{"state": DISCARDED}, *({"state": state, **idle} for state in (STAGING, SEALED))]

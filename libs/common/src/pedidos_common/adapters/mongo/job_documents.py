@@ -9,6 +9,7 @@ from bson.timestamp import Timestamp
 
 from pedidos_common.domain.jobs import (
     FINAL,
+    OPEN,
     Band,
     Failed,
     Job,
@@ -113,6 +114,16 @@ def listing_filter(wanted: JobFilter) -> Document:
     if wanted.function:
         query["function"] = wanted.function
     return query
+
+
+def quiet_pipeline() -> list[Document]:
+    """What `JobLedger.quiet_seconds` is made of: ages in ms of waiting, and of running jobs."""
+    is_running = {"$eq": ["$status", JobStatus.RUNNING]}
+    waits_since = {"$max": [{"$toDate": "$createdSeq"}, "$claimedAt", "$dueAt"]}
+    since = {"$cond": [is_running, "$lease.renewedAt", waits_since]}
+    age = {"$subtract": ["$$NOW", since]}
+    group = {"_id": is_running, "oldest": {"$max": age}, "newest": {"$min": age}}
+    return [{"$match": {"status": {"$in": sorted(OPEN)}}}, {"$group": group}]
 
 
 def _outcome_fields(outcome: Outcome) -> Document:

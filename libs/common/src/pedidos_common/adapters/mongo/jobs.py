@@ -26,6 +26,7 @@ from pedidos_common.adapters.mongo.job_documents import (
     document_of,
     job_of,
     listing_filter,
+    quiet_pipeline,
     scope_filter,
     settlement,
 )
@@ -136,6 +137,13 @@ class MongoJobLedger:
         groups = await self._jobs.aggregate(pipeline)
         found = {JobStatus(group["_id"]): int(group["count"]) async for group in groups}
         return {status: found.get(status, 0) for status in JobStatus}
+
+    @guarded
+    async def quiet_seconds(self) -> float:
+        """See `ports.JobLedger.quiet_seconds`."""
+        groups = await self._jobs.aggregate(quiet_pipeline())
+        ages = [group["newest" if group["_id"] else "oldest"] async for group in groups]
+        return max(0.0, min(ages, default=0) / 1000)
 
     @guarded
     async def settled_among(self, job_ids: Sequence[str]) -> Sequence[Job]:

@@ -147,7 +147,7 @@ class RingWorker(Worker):
                 await function.coroutine(self.ctx, job_id)
             self._failed_deliveries = 0
         except Exception:
-            log.exception("ring_delivery_failed", queue=self.queue_name, job_id=job_id)
+            log.exception("ring_delivery_failed", queue=self.queue_name, jobId=job_id)
             self._pause()
         finally:
             self.tasks.pop(ring_id, None)
