@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import pytest
 import structlog
@@ -31,9 +31,7 @@ Lines = Callable[[], list[dict[str, Any]]]
 
 
 @contextmanager
-def logging_to(
-    stream: io.StringIO, settings: LogSettings, process: str = "worker-1"
-) -> Iterator[Logs]:
+def logging_to(stream: TextIO, settings: LogSettings, process: str = "worker-1") -> Iterator[Logs]:
     root = logging.getLogger()
     level = root.level
     logs = configure_logging(settings, "worker", process, stream)
@@ -59,10 +57,13 @@ class Gathering:
     def __init__(self) -> None:
         self.lines: list[LogLine] = []
         self.away = False
+        self.broken = False
 
     async def append(self, lines: Sequence[LogLine]) -> None:
         if self.away:
             raise Unavailable("gone")
+        if self.broken:
+            raise UnicodeEncodeError("utf-8", "\ud83d", 0, 1, "surrogates not allowed")
         self.lines += lines
 
     async def newest(
@@ -172,6 +173,50 @@ async def test_an_outage_of_the_gathering_keeps_the_newest_lines() -> None:
     texts = [line.text for line in gathering.lines]
     assert texts[-1] == "249"
     assert len(texts) + shipper.dropped == 250
+
+
+async def test_a_failure_of_any_kind_is_outlived_and_what_it_cost_is_counted() -> None:
+    gathering = Gathering()
+    gathering.broken = True
+    with logging_to(io.StringIO(), LogSettings()) as logs:
+        log.info("lost")
+        shipping = asyncio.create_task(logs.ship(gathering))
+        await eventually(lambda: logs.dropped >= 1)
+        gathering.broken = False
+        log.info("kept")
+        await eventually(lambda: len(gathering.lines) >= 2)
+        assert not shipping.done()
+        shipping.cancel()
+        await asyncio.gather(shipping, return_exceptions=True)
+    events = [json.loads(line.text)["event"] for line in gathering.lines]
+    assert events == ["log_shipping_interrupted", "kept"]
+    assert logs.dropped == 1
+
+
+async def test_a_broken_gathering_does_not_fail_a_shutdown() -> None:
+    gathering = Gathering()
+    gathering.broken = True
+    with logging_to(io.StringIO(), LogSettings()) as logs:
+        log.info("lost")
+        await logs.ship_rest(gathering)
+        assert logs.dropped == 1
+
+
+async def test_a_text_that_utf8_can_not_hold_is_logged_everywhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOG_DIR", str(tmp_path))
+    gathering, bytes_out = Gathering(), io.BytesIO()
+    out = io.TextIOWrapper(bytes_out, encoding="utf-8", write_through=True)
+    with logging_to(out, LogSettings()) as logs:
+        log.error("cut", text="half an emoji: \ud83d")
+        logging.getLogger("lib").error("half an emoji: \ud83d")
+        await logs.ship_rest(gathering)
+    written = bytes_out.getvalue().decode().splitlines()
+    assert json.loads(written[0])["text"] == "half an emoji: ?"
+    assert json.loads(written[1])["event"] == "half an emoji: ?"
+    assert [line.text for line in gathering.lines] == written
+    assert (tmp_path / "errors.messages").read_text("utf-8").splitlines() == written
 
 
 async def test_backend_logs_off_gathers_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,7 @@ from typing import Any, TextIO, cast
 
 import structlog
 
+from pedidos_common.domain.texts import storable
 from pedidos_common.ports import LogGathering
 from pedidos_common.runtime.giving_up import give_up
 from pedidos_common.runtime.log_files import FileLogs
@@ -133,10 +134,10 @@ class OneRendering(structlog.stdlib.ProcessorFormatter):
     """Renders a record once, however many handlers ask."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The record as one line of JSON, without passwords."""
+        """The record as one line of JSON that UTF-8 can hold, without passwords."""
         line = getattr(record, "rendered_line", None)
         if line is None:
-            line = redact(super().format(record))
+            line = storable(redact(super().format(record)))
             record.rendered_line = line
         return cast("str", line)
 
