@@ -7,13 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pymongo.errors import BulkWriteError
-
 from pedidos_common.adapters.mongo.client import Collection, Database
+from pedidos_common.adapters.mongo.inserts import insert_absent
 from pedidos_common.ports import ImportRow
 
 PREFIX = "import_ids."
-DUPLICATE_KEY = 11000
 _IN_FILE = "external id {!r} stands in this file before"
 _IN_STORE = "external id {!r} belongs to an order that was imported before"
 
@@ -54,17 +52,8 @@ class ImportedIds:
         return [document["externalId"] async for document in found]
 
     async def _taken(self, import_id: str, names: Sequence[str]) -> list[str]:
-        if not names:
-            return []
-        try:
-            await self._of(import_id).insert_many([{"_id": name} for name in names], ordered=False)
-        except BulkWriteError as error:
-            errors = error.details["writeErrors"]
-            concerns = error.details.get("writeConcernErrors")
-            if concerns or any(each["code"] != DUPLICATE_KEY for each in errors):
-                raise
-            return [names[each["index"]] for each in errors]
-        return []
+        there = await insert_absent(self._of(import_id), [{"_id": name} for name in names])
+        return [names[position] for position in there]
 
     async def forget(self, import_id: str) -> None:
         """Forget the ids of one import."""

@@ -13,7 +13,8 @@ from collections.abc import Mapping, Sequence
 import pymongo
 from pymongo import ReturnDocument
 
-from pedidos_common.adapters.mongo.client import Collection, Database, Document, guarded
+from pedidos_common.adapters.mongo.client import Collection, Database, Document
+from pedidos_common.adapters.mongo.errors import guarded
 from pedidos_common.adapters.mongo.import_documents import (
     report_document,
     report_of,

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
 
 from bson.timestamp import Timestamp
 
+from pedidos_common.adapters.mongo.client import Document
 from pedidos_common.domain.jobs import (
     FINAL,
     Band,
@@ -21,7 +21,6 @@ from pedidos_common.domain.jobs import (
 )
 from pedidos_common.ports import Bell, JobFilter
 
-Document = dict[str, Any]
 ERROR_LIMIT = 2_000
 
 

@@ -12,15 +12,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from datetime import datetime
 
 from pymongo import ReturnDocument, UpdateOne
-from pymongo.errors import BulkWriteError
 
-from pedidos_common.adapters.mongo.client import (
-    Collection,
-    Database,
-    Document,
-    guarded,
-    translating,
-)
+from pedidos_common.adapters.mongo.client import Collection, Database, Document
+from pedidos_common.adapters.mongo.errors import guarded, translating
+from pedidos_common.adapters.mongo.inserts import insert_absent
 from pedidos_common.adapters.mongo.job_documents import (
     bell_of,
     document_of,
@@ -42,8 +37,6 @@ from pedidos_common.domain.jobs import (
 )
 from pedidos_common.ports import Bell, JobFilter, Page
 
-DUPLICATE_KEY = 11000
-
 
 class MongoJobLedger:
     """`ports.JobLedger` on the collection `jobs`."""
@@ -55,13 +48,7 @@ class MongoJobLedger:
     @guarded
     async def create(self, jobs: Sequence[NewJob]) -> Sequence[Bell]:
         """See `ports.JobLedger.create`."""
-        if not jobs:
-            return []
-        try:
-            await self._jobs.insert_many([document_of(job) for job in jobs], ordered=False)
-        except BulkWriteError as error:
-            if any(e["code"] != DUPLICATE_KEY for e in error.details["writeErrors"]):
-                raise
+        if await insert_absent(self._jobs, [document_of(job) for job in jobs]):
             return await self._still_queued([job.id for job in jobs])
         return [Bell(job.id, job.queue, job.band, 1) for job in jobs]
 

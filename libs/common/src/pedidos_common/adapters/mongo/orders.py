@@ -13,15 +13,10 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from pymongo import UpdateOne
-from pymongo.errors import BulkWriteError
 
-from pedidos_common.adapters.mongo.client import (
-    Collection,
-    Database,
-    Document,
-    guarded,
-    translating,
-)
+from pedidos_common.adapters.mongo.client import Collection, Database, Document
+from pedidos_common.adapters.mongo.errors import guarded, translating
+from pedidos_common.adapters.mongo.inserts import insert_absent
 from pedidos_common.adapters.mongo.order_documents import (
     listing_filter,
     order_of,
@@ -32,7 +27,6 @@ from pedidos_common.domain.ids import OrderRange, whole_run
 from pedidos_common.domain.orders import ERASED, Order, OrderFailure, OrderStatus, StatusCounts
 from pedidos_common.ports import OrderFilter, OrderRecord, Page
 
-DUPLICATE_KEY = 11000
 ERROR_LIMIT = 500
 
 
@@ -84,7 +78,7 @@ class MongoOrderStore:
         documents = orders.documents
         if redelivered:
             documents = await self._absent(orders)
-        dropped = await self._insert(documents)
+        dropped = await insert_absent(self._orders, documents)
         if not redelivered and not dropped:
             return len(documents)
         return (await self._count(range_filter(orders.range))).total
@@ -93,19 +87,6 @@ class MongoOrderStore:
         found = self._orders.find(range_filter(orders.range), {"_id": 1})
         there = {document["_id"] async for document in found}
         return [document for document in orders.documents if document["_id"] not in there]
-
-    async def _insert(self, documents: Sequence[Any]) -> int:
-        if not documents:
-            return 0
-        try:
-            await self._orders.insert_many(documents, ordered=False)
-        except BulkWriteError as error:
-            errors = error.details["writeErrors"]
-            concerns = error.details.get("writeConcernErrors")
-            if concerns or any(e["code"] != DUPLICATE_KEY for e in errors):
-                raise
-            return len(errors)
-        return 0
 
     @guarded
     async def read_pending(self, orders: OrderRange, limit: int) -> Sequence[Order]:

@@ -11,7 +11,8 @@ from uuid import UUID
 from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
-from pedidos_common.adapters.mongo.client import Collection, Database, Document, guarded
+from pedidos_common.adapters.mongo.client import Collection, Database, Document
+from pedidos_common.adapters.mongo.errors import guarded
 from pedidos_common.adapters.mongo.run_documents import document_of, run_of
 from pedidos_common.domain.errors import InvalidTransition, RunAlreadyActive
 from pedidos_common.domain.runs import (
