@@ -232,6 +232,21 @@ async def test_what_a_crash_left_of_a_discard_is_swept(
     assert stored.import_rows.count_documents({}) == 0
 
 
+async def test_id_collections_of_no_staging_are_swept(
+    imports: MongoImportStore, stored: Any
+) -> None:
+    sealed = await send(b"cliente,valor\nAna,1\n", imports)
+    await _open(imports, "open", [ImportRow(2, "Ana", 1, "OURO", "A1")])
+    # a crash between seal and forgetting, and an append that came after a discard
+    stored[f"import_ids.{sealed.id}"].insert_one({"_id": "A0"})
+    stored["import_ids.gone"].insert_one({"_id": "A2"})
+    assert await imports.sweep(idle_seconds=3_600) == 0
+    left = [name for name in stored.list_collection_names() if name.startswith("import_ids.")]
+    assert left == ["import_ids.open"]
+    (again,) = await imports.append("open", [ImportRow(3, "Bia", 1, "OURO", "A1")])
+    assert again.line == 3
+
+
 def _hours_ago(hours: int) -> dict[str, Any]:
     return {"$subtract": ["$$NOW", hours * 3_600_000]}
 

@@ -5,6 +5,7 @@ They are in a collection of their own, unique by `_id`, which is gone again in o
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from pedidos_common.adapters.mongo.client import Collection, Database
@@ -59,8 +60,13 @@ class ImportedIds:
         """Forget the ids of one import."""
         await self._of(import_id).drop()
 
+    async def held(self) -> set[str]:
+        """The imports of which ids are held."""
+        name = {"name": {"$regex": f"^{re.escape(PREFIX)}"}}
+        found = await self._database.list_collection_names(filter=name)
+        return {each.removeprefix(PREFIX) for each in found}
+
     async def forget_all(self) -> None:
         """Forget the ids of every import."""
-        name = {"name": {"$regex": f"^{PREFIX}"}}
-        for found in await self._database.list_collection_names(filter=name):
-            await self._database[found].drop()
+        for import_id in await self.held():
+            await self.forget(import_id)

@@ -193,7 +193,7 @@ class MongoImportStore:
     async def sweep(self, idle_seconds: float) -> int:
         """Discard imports that nobody sealed or touched for that long; how many.
 
-        What is left of discarded ones goes too.
+        What is left of discarded ones goes too, and so do ids of imports that are not staged.
         """
         before = {"$subtract": ["$$NOW", int(idle_seconds * 1000)]}
         idle_staging = {"state": STAGING, "$expr": {"$lt": ["$touchedAt", before]}}
@@ -201,4 +201,13 @@ class MongoImportStore:
         idle = [held["_id"] async for held in self._imports.find(query, {"_id": 1})]
         for import_id in idle:
             await self.discard(import_id)
+        await self._forget_stray_ids()
         return len(idle)
+
+    async def _forget_stray_ids(self) -> None:
+        """Forget ids that a crash behind a seal, or an append behind a discard, has left."""
+        # in this order: whoever takes ids has begun to stage before
+        held = await self._external_ids.held()
+        staged = {one["_id"] async for one in self._imports.find({"state": STAGING}, {"_id": 1})}
+        for import_id in held - staged:
+            await self._external_ids.forget(import_id)
