@@ -208,6 +208,8 @@ async def test_a_text_that_utf8_can_not_hold_is_logged_everywhere(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LOG_DIR", str(tmp_path))
+    # pytest's own handlers would put the text into a report that can't be encoded either
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])
     gathering, bytes_out = Gathering(), io.BytesIO()
     out = io.TextIOWrapper(bytes_out, encoding="utf-8", write_through=True)
     with logging_to(out, LogSettings()) as logs:
