@@ -243,6 +243,21 @@ async def test_a_sealed_import_whose_run_never_started_is_swept(
     assert await imports.holding("Ana") == []
 
 
+async def test_id_collections_of_no_staging_are_swept(
+    imports: MongoImportStore, stored: Any
+) -> None:
+    sealed = await send(b"cliente,valor\nAna,1\n", imports)
+    await _open(imports, "open", [ImportRow(2, "Ana", 1, "OURO", "A1")])
+    # a crash between seal and forgetting, and an append that came after a discard
+    stored[f"import_ids.{sealed.id}"].insert_one({"_id": "A0"})
+    stored["import_ids.gone"].insert_one({"_id": "A2"})
+    assert await imports.sweep(3_600, _unused) == 0
+    left = [name for name in stored.list_collection_names() if name.startswith("import_ids.")]
+    assert left == ["import_ids.open"]
+    (again,) = await imports.append("open", [ImportRow(3, "Bia", 1, "OURO", "A1")])
+    assert again.line == 3
+
+
 async def _unused(_import_id: str) -> bool:
     return False
 

@@ -17,6 +17,7 @@ from tests.integration.service_process import (
     ServiceProcess,
     each,
     environment,
+    patiently,
     refused,
     started,
 )
@@ -208,3 +209,28 @@ def test_a_redis_that_may_evict_is_reported_at_start_and_in_health(
         with administering(own_redis) as client:
             client.config_set("maxmemory-policy", "noeviction")
         assert services[0].get("/pedidos/health/queue").json()["status"] == "healthy"
+
+
+def test_with_a_full_redis_they_start_and_take_the_rings_that_fill_it(
+    tmp_path: Path, own_redis: OwnRedis, mongo_uri: str, mongo_database: str
+) -> None:
+    environ = environment(MONGO_URI=mongo_uri, MONGO_DB=mongo_database, REDIS_URL=own_redis.url)
+    with administering(own_redis) as client:
+        client.zadd("pedidos:rings:orders", {f"ring-{number}": number for number in range(100)})
+        client.config_set("maxmemory-policy", "noeviction")
+        client.config_set("maxmemory", 1)
+
+    def works_and_says_what_to_do(one: ServiceProcess) -> None:
+        line = one.await_line("redis_takes_no_writes")
+        assert line["level"] == "warning"
+        assert own_redis.url in line["message"]
+        assert "maxmemory" in line["message"]
+        assert "used memory" in line["reason"]
+        verdicts = one.await_status("/readyz", 503).json()
+        assert verdicts == {"mongo": True, "redis": False}
+
+    with started(tmp_path, environ) as services, administering(own_redis) as client:
+        each(services, works_and_says_what_to_do)
+        patiently(lambda: client.zcard("pedidos:rings:orders") == 0)
+        client.config_set("maxmemory", 0)
+        each(services, lambda one: assert_gets_ready(one, "Redis"))

@@ -122,6 +122,15 @@ def test_a_hostile_file_of_open_quotes_is_refused_in_time() -> None:
         read(data, piece=65_536)
 
 
+def test_the_stray_quotes_that_are_borne_grow_with_the_file() -> None:
+    part = ['"Rui,1', *["x" * 3_500] * 20]
+    lines = (Line(number, text) for number, text in enumerate(part * 300, 1))
+    records = Records(",")
+    items = [*records.feed(lines), *records.finish()]
+    assert len(items) == 300 * 21
+    assert sum(isinstance(item, SpoiltRow) for item in items) == 300
+
+
 def test_a_row_that_is_too_long_is_rejected_and_costs_no_memory() -> None:
     reader = reader_for("csv")
     items = list(reader.feed(b"cliente,valor\n"))

@@ -6,20 +6,22 @@ import asyncio
 import io
 import json
 import logging
+import shutil
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import pytest
 import structlog
 
 from pedidos_common.domain.errors import Unavailable
 from pedidos_common.ports import LogLine
-from pedidos_common.runtime.log_files import BoundedFile
+from pedidos_common.runtime import log_files
+from pedidos_common.runtime.log_files import BoundedFile, FileLogs
 from pedidos_common.runtime.log_shipping import LONGEST_LINE, LogShipper, shortened
 from pedidos_common.runtime.logging import Logs, configure_logging
 from pedidos_common.runtime.settings import LogSettings
@@ -31,9 +33,7 @@ Lines = Callable[[], list[dict[str, Any]]]
 
 
 @contextmanager
-def logging_to(
-    stream: io.StringIO, settings: LogSettings, process: str = "worker-1"
-) -> Iterator[Logs]:
+def logging_to(stream: TextIO, settings: LogSettings, process: str = "worker-1") -> Iterator[Logs]:
     root = logging.getLogger()
     level = root.level
     logs = configure_logging(settings, "worker", process, stream)
@@ -59,10 +59,13 @@ class Gathering:
     def __init__(self) -> None:
         self.lines: list[LogLine] = []
         self.away = False
+        self.broken = False
 
     async def append(self, lines: Sequence[LogLine]) -> None:
         if self.away:
             raise Unavailable("gone")
+        if self.broken:
+            raise UnicodeEncodeError("utf-8", "\ud83d", 0, 1, "surrogates not allowed")
         self.lines += lines
 
     async def newest(
@@ -174,6 +177,52 @@ async def test_an_outage_of_the_gathering_keeps_the_newest_lines() -> None:
     assert len(texts) + shipper.dropped == 250
 
 
+async def test_a_failure_of_any_kind_is_outlived_and_what_it_cost_is_counted() -> None:
+    gathering = Gathering()
+    gathering.broken = True
+    with logging_to(io.StringIO(), LogSettings()) as logs:
+        log.info("lost")
+        shipping = asyncio.create_task(logs.ship(gathering))
+        await eventually(lambda: logs.dropped >= 1)
+        gathering.broken = False
+        log.info("kept")
+        await eventually(lambda: len(gathering.lines) >= 2)
+        assert not shipping.done()
+        shipping.cancel()
+        await asyncio.gather(shipping, return_exceptions=True)
+    events = [json.loads(line.text)["event"] for line in gathering.lines]
+    assert events == ["log_shipping_interrupted", "kept"]
+    assert logs.dropped == 1
+
+
+async def test_a_broken_gathering_does_not_fail_a_shutdown() -> None:
+    gathering = Gathering()
+    gathering.broken = True
+    with logging_to(io.StringIO(), LogSettings()) as logs:
+        log.info("lost")
+        await logs.ship_rest(gathering)
+        assert logs.dropped == 1
+
+
+async def test_a_text_that_utf8_can_not_hold_is_logged_everywhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOG_DIR", str(tmp_path))
+    # pytest's own handlers would put the text into a report that can't be encoded either
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])
+    gathering, bytes_out = Gathering(), io.BytesIO()
+    out = io.TextIOWrapper(bytes_out, encoding="utf-8", write_through=True)
+    with logging_to(out, LogSettings()) as logs:
+        log.error("cut", text="half an emoji: \ud83d")
+        logging.getLogger("lib").error("half an emoji: \ud83d")
+        await logs.ship_rest(gathering)
+    written = bytes_out.getvalue().decode().splitlines()
+    assert json.loads(written[0])["text"] == "half an emoji: ?"
+    assert json.loads(written[1])["event"] == "half an emoji: ?"
+    assert [line.text for line in gathering.lines] == written
+    assert (tmp_path / "errors.messages").read_text("utf-8").splitlines() == written
+
+
 async def test_backend_logs_off_gathers_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BACKEND_LOGS", "false")
     gathering = Gathering()
@@ -224,6 +273,81 @@ def test_a_full_file_is_set_aside_even_when_shared(tmp_path: Path) -> None:
     assert both.splitlines() == [
         f"line {number:05}" for number in range(100 - len(both) // 11, 100)
     ]
+
+
+def test_a_folder_that_vanished_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "logs"
+    monkeypatch.setenv("LOG_DIR", str(folder))
+    with logging_to(io.StringIO(), LogSettings()) as logs:
+        log.error("before")
+        wait_until(lambda: "before" in text_of(folder / "errors.messages"))
+        shutil.rmtree(folder)
+        log.error("after")
+    assert "after" in text_of(folder / "log.messages")
+    assert "after" in text_of(folder / "errors.messages")
+    assert logs.dropped == 0
+
+
+def test_a_file_that_can_not_be_written_costs_its_lines_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOG_DIR", str(tmp_path))
+    (tmp_path / "errors.messages").mkdir()
+    stream = io.StringIO()
+    with logging_to(stream, LogSettings(backend_logs=False)) as logs:
+        log.error("lost")
+        log.error("lost_too")
+        wait_until(lambda: logs.dropped == 2)
+        (tmp_path / "errors.messages").rmdir()
+        log.error("kept")
+    assert "kept" in text_of(tmp_path / "errors.messages")
+    assert "lost_too" in text_of(tmp_path / "log.messages")
+    warned = [json.loads(line) for line in stream.getvalue().splitlines() if "not_written" in line]
+    assert len(warned) == 1, "once a streak"
+    assert str(tmp_path / "errors.messages") in warned[0]["message"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_a_full_disk_is_counted_and_closing_does_not_raise() -> None:
+    record = logging.LogRecord("x", logging.INFO, "", 0, "line", None, None)
+    file = BoundedFile(Path("/dev/full"), logging.DEBUG)
+    file.handle(record)
+    file.handle(record)
+    assert file.lost == 2
+    file.close()
+
+
+def test_closing_is_bounded_where_the_disk_hangs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log_files, "CLOSE_SECONDS", 0.05)
+    monkeypatch.setattr(log_files, "WAITING_RECORDS", 1)
+    hanging, entered = threading.Event(), threading.Event()
+
+    def hang(_file: BoundedFile, _record: logging.LogRecord) -> None:
+        entered.set()
+        hanging.wait(60)
+
+    monkeypatch.setattr(BoundedFile, "emit", hang)
+    files = FileLogs(tmp_path)
+    record = logging.LogRecord("x", logging.INFO, "", 0, "line", None, None)
+    files.handle(record)
+    assert entered.wait(10)
+    for _line in range(3):
+        files.handle(record)
+    files.close()
+    assert files.dropped == 3
+    hanging.set()
+
+
+def text_of(path: Path) -> str:
+    return path.read_text("utf-8") if path.exists() else ""
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    asyncio.run(eventually(holds))
 
 
 def test_configuring_twice_does_not_double_lines() -> None:

@@ -187,6 +187,13 @@ def test_redis_by_address(monkeypatch: pytest.MonkeyPatch) -> None:
     assert settings.redis_address == "rediss://user:***@cache:1/3"
 
 
+def test_addresses_are_shown_without_their_queries(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REDIS_URL", "redis+sentinel://h:26379/0?service=m&sentinel_password=S3CRET")
+    monkeypatch.setenv("MONGO_URI", "mongodb://h/?tlsCertificateKeyFilePassword=S3CRET")
+    assert load(RedisSettings).redis_address == "redis+sentinel://h:26379/0"
+    assert load(MongoSettings).mongo_address == "mongodb://h/"
+
+
 def test_secrets_may_stand_in_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "mongo_uri").write_text("mongodb://in-a-file\n")
     monkeypatch.setenv("SECRETS_DIR", str(tmp_path))

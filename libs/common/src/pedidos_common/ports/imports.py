@@ -92,7 +92,7 @@ class ImportStore(Protocol):
         """Discard imports that nobody sealed or touched for that long; how many.
 
         What is left of discarded ones goes too, and sealed ones whose run never started
-        (`is_used`), as their rows would be kept for ever.
+        (`is_used`), as their rows would be kept for ever; and external ids that no staging needs.
         """
         ...
 

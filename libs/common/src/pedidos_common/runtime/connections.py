@@ -73,22 +73,41 @@ async def connected(settings: ServerSettings, name: str) -> AsyncIterator[Connec
 async def wait_for_servers(
     settings: ServerSettings, connections: Connections, stop: asyncio.Event
 ) -> bool:
-    """Wait until both servers answer and the collections are there; False when told to stop."""
+    """Wait until both servers answer and the collections are there; False when told to stop.
+
+    A Redis that answers and takes no write is enough to begin: taking its rings makes room.
+    """
 
     async def prepare() -> None:
         await mongo.check_there(connections.database)
         await ensure_indexes(connections.database)
 
-    async def ring_once() -> None:
-        await redis_client.check_writable(connections.redis, connections.key_prefix)
+    async def listen() -> None:
+        await redis_client.ping(connections.redis)
 
     both = await asyncio.gather(
         until_reachable("MongoDB", settings.mongo_address, prepare, "MONGO_URI", stop),
-        until_reachable("Redis", settings.redis_address, ring_once, "REDIS_URL", stop),
+        until_reachable("Redis", settings.redis_address, listen, "REDIS_URL", stop),
     )
     if all(both):
+        await _report_writes(settings.redis_address, connections)
         await _report_eviction(connections)
     return all(both)
+
+
+async def _report_writes(address: str, connections: Connections) -> None:
+    try:
+        await redis_client.check_writable(connections.redis, connections.key_prefix)
+    except Unavailable as error:
+        log.warning(
+            "redis_takes_no_writes",
+            address=address,
+            reason=str(error)[:300],
+            message=f"Redis at {address} answers and takes no writes; starting all the same, since "
+            "taking rings makes room. If its memory is full, raise its maxmemory or remove what is "
+            "not ours; otherwise see that it is a master that can save. /readyz says 503 until "
+            "it takes writes.",
+        )
 
 
 async def _report_eviction(connections: Connections) -> None:

@@ -8,6 +8,7 @@ import logging
 from collections import deque
 
 from pedidos_common.domain.errors import Unavailable
+from pedidos_common.domain.texts import describe
 from pedidos_common.ports import LogGathering, LogLine
 
 log = logging.getLogger(__name__)
@@ -40,7 +41,10 @@ class LogShipper(logging.Handler):
         self._waiting.append(LogLine(self._service, level, text))
 
     async def run(self, gathering: LogGathering) -> None:
-        """Hand lines over until cancelled, through every outage of the gathering."""
+        """Hand lines over until cancelled, through every failure of the gathering.
+
+        What is `Unavailable` is tried again; a batch that fails otherwise is dropped and counted.
+        """
         failures = 0
         while True:
             try:
@@ -48,10 +52,10 @@ class LogShipper(logging.Handler):
                     await self._hand_over(gathering)
                 failures = 0
                 await asyncio.sleep(EVERY_SECONDS)
-            except Unavailable as error:
+            except Exception as error:  # noqa: BLE001 - lines must flow again, whatever it was
                 failures += 1
                 if failures == 1:
-                    log.warning("log_shipping_interrupted", extra={"reason": str(error)})
+                    log.warning("log_shipping_interrupted", extra={"reason": describe(error)})
                 await asyncio.sleep(min(0.25 * 2.0 ** min(failures, 10), LONGEST_BACKOFF_SECONDS))
 
     async def ship_rest(self, gathering: LogGathering) -> None:
@@ -59,8 +63,8 @@ class LogShipper(logging.Handler):
         try:
             for _batch in range(len(self._waiting) // LINES_PER_BATCH + 1):
                 await self._hand_over(gathering)
-        except Unavailable:
-            return
+        except Exception as error:  # noqa: BLE001 - a shutdown goes on without its last lines
+            log.warning("log_shipping_ended", extra={"reason": describe(error)})
 
     async def _hand_over(self, gathering: LogGathering) -> None:
         count = min(LINES_PER_BATCH, len(self._waiting))
@@ -70,6 +74,10 @@ class LogShipper(logging.Handler):
                 await gathering.append(batch)
         except Unavailable:
             self._put_back(batch)
+            raise
+        except Exception:
+            # the batch itself may be what fails: put back, it would fail for ever
+            self.dropped += len(batch)
             raise
 
     def _put_back(self, batch: list[LogLine]) -> None:

@@ -14,6 +14,7 @@ from typing import Any, TextIO, cast
 
 import structlog
 
+from pedidos_common.domain.texts import storable
 from pedidos_common.ports import LogGathering
 from pedidos_common.runtime.giving_up import give_up
 from pedidos_common.runtime.log_files import FileLogs
@@ -24,6 +25,8 @@ from pedidos_common.runtime.settings import LogSettings
 # their INFO lines say what ours say already, or one for every request or job
 CHATTY = ("arq", "asyncio", "httpcore", "httpx", "pymongo", "uvicorn", "uvicorn.access")
 LONGEST_TRACE = 6_000
+
+Processors = list[structlog.typing.Processor]
 
 
 class Logs:
@@ -72,7 +75,19 @@ def configure_logging(
     `process`, and what is bound in `structlog.contextvars` (runId, jobId, traceId). A `LOG_DIR`
     that can't be written ends the process with status 2.
     """
-    before: list[structlog.typing.Processor] = [
+    before = _enrichment(service, process)
+    shipper = LogShipper(service) if settings.backend_logs else None
+    files = _files(settings.log_dir)
+    outputs = [StandardOutput(stream or sys.stdout), shipper, files]
+    present: list[logging.Handler] = [output for output in outputs if output is not None]
+    _install(present, _rendering(before), settings.log_level)
+    _hand_structlog_over(before)
+    return Logs(shipper, files)
+
+
+def _enrichment(service: str, process: str) -> Processors:
+    """What every line gets, whichever of both libraries it comes from."""
+    return [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.stdlib.ExtraAdder(),
@@ -80,17 +95,20 @@ def configure_logging(
         _Stamp(service, process),
         redact_fields,
     ]
-    formatter = OneRendering(
+
+
+def _rendering(before: Processors) -> OneRendering:
+    return OneRendering(
         processors=[
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
             structlog.processors.JSONRenderer(default=str, ensure_ascii=False),
         ],
         foreign_pre_chain=before,
     )
-    shipper = LogShipper(service) if settings.backend_logs else None
-    files = _files(settings.log_dir)
-    outputs = [StandardOutput(stream or sys.stdout), shipper, files]
-    _install([output for output in outputs if output is not None], formatter, settings.log_level)
+
+
+def _hand_structlog_over(before: Processors) -> None:
+    """Make structlog's lines records of Python's logging, so that they have the same outputs."""
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
@@ -101,7 +119,6 @@ def configure_logging(
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,
     )
-    return Logs(shipper, files)
 
 
 def _files(folder: Path | None) -> FileLogs | None:
@@ -133,10 +150,10 @@ class OneRendering(structlog.stdlib.ProcessorFormatter):
     """Renders a record once, however many handlers ask."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The record as one line of JSON, without passwords."""
+        """The record as one line of JSON that UTF-8 can hold, without passwords."""
         line = getattr(record, "rendered_line", None)
         if line is None:
-            line = redact(super().format(record))
+            line = storable(redact(super().format(record)))
             record.rendered_line = line
         return cast("str", line)
 

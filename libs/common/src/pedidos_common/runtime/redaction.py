@@ -9,6 +9,12 @@ from typing import Any
 HIDDEN = "***"
 # user:password@ of an address; a raw slash or space can't be part of it
 _CREDENTIALS = re.compile(r"(://[^\s\"'/:@]*):[^\s\"'/]*@")
+# a value goes on over `\\"` and `\\n`: in a rendered line half of such a pair would break the JSON
+_QUERY_SECRETS = re.compile(
+    r"([?&][^?&=\s\"]{0,80}?(?:password|secret|token|key|authmechanismproperties)[^?&=\s\"]{0,80}=)"
+    r"(?:\\.|[^&\s\"\\])+",
+    re.IGNORECASE,
+)
 _SECRET_NAMES = frozenset(
     {"api_key", "apikey", "x-api-key", "authorization", "password", "secret", "token"}
     | {"redis_password", "webhook_secret", "mongo_uri", "redis_url", "cookie", "set-cookie"}
@@ -16,8 +22,14 @@ _SECRET_NAMES = frozenset(
 
 
 def redact(text: str) -> str:
-    """The text with the password of every address in it hidden."""
-    return _CREDENTIALS.sub(rf"\1:{HIDDEN}@", text) if "://" in text else text
+    """The text with passwords in addresses and secret query parameters hidden."""
+    shown = _CREDENTIALS.sub(rf"\1:{HIDDEN}@", text) if "://" in text else text
+    return _QUERY_SECRETS.sub(rf"\1{HIDDEN}", shown) if "=" in shown else shown
+
+
+def shown_address(address: str) -> str:
+    """An address as it may be shown: without its password and its query."""
+    return redact(address).partition("?")[0]
 
 
 def redact_fields(

@@ -18,7 +18,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from pedidos_common.adapters.mongo import client as mongo
 from pedidos_common.adapters.redis import client as redis
-from pedidos_common.runtime.redaction import redact
+from pedidos_common.runtime.redaction import shown_address
 
 Port = Annotated[int, Field(ge=0, le=65_535)]
 REDIS_SCHEMES = ("redis://", "rediss://", "redis+sentinel://", "rediss+sentinel://")
@@ -56,8 +56,8 @@ class MongoSettings(Settings):
 
     @property
     def mongo_address(self) -> str:
-        """The address as it may be shown: without its password."""
-        return redact(self.mongo_uri.get_secret_value())
+        """The address as it may be shown: without its password and its query."""
+        return shown_address(self.mongo_uri.get_secret_value())
 
 
 class RedisSettings(Settings):
@@ -87,8 +87,8 @@ class RedisSettings(Settings):
 
     @property
     def redis_address(self) -> str:
-        """The address as it may be shown: without its password."""
-        return redact(self.redis_target()[0])
+        """The address as it may be shown: without its password and its query."""
+        return shown_address(self.redis_target()[0])
 
 
 class LogSettings(Settings):

@@ -34,19 +34,26 @@ async def supervised(
     """
     failures = 0
     while True:
-        try:
-            await body()
-        except Exception:
-            failures += 1
-            log.exception("background_loop_failed", loop=name, failures=failures)
-            if failed is not None:
-                failed(name)
-            await asyncio.sleep(_backoff_seconds(failures, longest_backoff_seconds))
-        else:
-            if failures:
-                log.info("background_loop_recovered", loop=name, failures=failures)
+        if await _succeeds(name, body, failures):
             failures = 0
             await pause(every_seconds, wake)
+            continue
+        failures += 1
+        if failed is not None:
+            failed(name)
+        await asyncio.sleep(_backoff_seconds(failures, longest_backoff_seconds))
+
+
+async def _succeeds(name: str, body: Callable[[], Awaitable[object]], failures: int) -> bool:
+    """Whether `body()` ends without an exception, after so many failures; both are logged."""
+    try:
+        await body()
+    except Exception:
+        log.exception("background_loop_failed", loop=name, failures=failures + 1)
+        return False
+    if failures:
+        log.info("background_loop_recovered", loop=name, failures=failures)
+    return True
 
 
 def _backoff_seconds(failures: int, longest: float) -> float:

@@ -39,18 +39,24 @@ async def until_reachable(
         if reason is None:
             log.info("server_reached", server=name, address=redact(address), attempts=attempts)
             return True
-        log.warning(
-            "server_not_reached",
-            server=name,
-            address=redact(address),
-            reason=redact(reason)[:300],
-            attempts=attempts,
-            message=f"{name} at {redact(address)} does not answer; trying again in {seconds:g} s. "
-            f"Start it, or set {setting} to where it is.",
-        )
+        _tell(name, address, reason, setting, attempts, seconds)
         await _pause_unless(stop, seconds)
         seconds = min(seconds * 2, LONGEST_PAUSE_SECONDS)
     return False
+
+
+def _tell(
+    name: str, address: str, reason: str, setting: str, attempts: int, seconds: float
+) -> None:
+    log.warning(
+        "server_not_reached",
+        server=name,
+        address=redact(address),
+        reason=redact(reason)[:300],
+        attempts=attempts,
+        message=f"{name} at {redact(address)} does not answer; trying again in {seconds:g} s. "
+        f"Start it, or set {setting} to where it is.",
+    )
 
 
 async def _reason(check: Callable[[], Awaitable[object]], stop: asyncio.Event | None) -> str | None:

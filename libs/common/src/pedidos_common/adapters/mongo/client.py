@@ -10,26 +10,16 @@ from __future__ import annotations
 
 import asyncio
 import warnings
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
-from typing import Any, ParamSpec, TypeVar
+from typing import Any
 
 from bson.binary import UuidRepresentation
 from bson.codec_options import CodecOptions
 from pymongo import AsyncMongoClient, MongoClient, ReadPreference, WriteConcern, timeout
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
-from pymongo.errors import (
-    AutoReconnect,
-    BulkWriteError,
-    ConnectionFailure,
-    ExecutionTimeout,
-    NetworkTimeout,
-    NotPrimaryError,
-    PyMongoError,
-    WTimeoutError,
-)
+from pymongo.errors import PyMongoError
 
+from pedidos_common.adapters.mongo.errors import describe, is_transient
 from pedidos_common.domain.errors import Unavailable
 
 Document = dict[str, Any]
@@ -50,17 +40,6 @@ SELECTION_TIMEOUT_MS = 5_000
 CODEC: CodecOptions[Document] = CodecOptions(
     tz_aware=True, uuid_representation=UuidRepresentation.STANDARD
 )
-TRANSIENT = (
-    AutoReconnect,
-    ConnectionFailure,
-    NetworkTimeout,
-    NotPrimaryError,
-    ExecutionTimeout,
-    WTimeoutError,
-)
-
-P = ParamSpec("P")
-R = TypeVar("R")
 
 
 def _options(name: str) -> dict[str, Any]:
@@ -139,8 +118,8 @@ async def check_there(database: Database, timeout_seconds: float = 3.0) -> None:
         with timeout(timeout_seconds):
             await database.command("ping")
     except PyMongoError as error:
-        if _is_transient(error) or error.timeout:
-            raise Unavailable(_describe(error)) from error
+        if is_transient(error) or error.timeout:
+            raise Unavailable(describe(error)) from error
         raise
 
 
@@ -151,43 +130,3 @@ async def ping(database: Database, timeout_seconds: float = 3.0) -> bool:
     except (PyMongoError, TimeoutError):
         return False
     return bool(reply.get("isWritablePrimary"))
-
-
-def _describe(error: PyMongoError) -> str:
-    return f"MongoDB did not answer: {type(error).__name__}: {str(error)[:300]}"
-
-
-def _is_transient(error: PyMongoError) -> bool:
-    if isinstance(error, BulkWriteError):
-        return bool(error.details.get("writeConcernErrors")) and not error.details.get(
-            "writeErrors"
-        )
-    return isinstance(error, TRANSIENT) or error.has_error_label("RetryableWriteError")
-
-
-def guarded(
-    method: Callable[P, Coroutine[Any, Any, R]],
-) -> Callable[P, Coroutine[Any, Any, R]]:
-    """Turn the driver's transient errors into `Unavailable` at the port's border."""
-
-    async def call(*args: P.args, **kwargs: P.kwargs) -> R:
-        try:
-            return await method(*args, **kwargs)
-        except PyMongoError as error:
-            if _is_transient(error):
-                raise Unavailable(_describe(error)) from error
-            raise
-
-    call.__doc__, call.__name__ = method.__doc__, getattr(method, "__name__", "call")
-    return call
-
-
-@asynccontextmanager
-async def translating() -> AsyncIterator[None]:
-    """The same for a block, where a method is an iterator."""
-    try:
-        yield
-    except PyMongoError as error:
-        if _is_transient(error):
-            raise Unavailable(_describe(error)) from error
-        raise

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pedidos_common.adapters.mongo.client import Collection, Database, guarded
+from pedidos_common.adapters.mongo.client import Collection, Database
+from pedidos_common.adapters.mongo.errors import guarded
 
 QUEUE = "queue"
 

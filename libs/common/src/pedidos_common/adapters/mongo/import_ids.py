@@ -5,15 +5,14 @@ They are in a collection of their own, unique by `_id`, which is gone again in o
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
-from pymongo.errors import BulkWriteError
-
 from pedidos_common.adapters.mongo.client import Collection, Database
+from pedidos_common.adapters.mongo.inserts import insert_absent
 from pedidos_common.ports import ImportRow
 
 PREFIX = "import_ids."
-DUPLICATE_KEY = 11000
 _IN_FILE = "external id {!r} stands in this file before"
 _IN_STORE = "external id {!r} belongs to an order that was imported before"
 
@@ -54,24 +53,20 @@ class ImportedIds:
         return [document["externalId"] async for document in found]
 
     async def _taken(self, import_id: str, names: Sequence[str]) -> list[str]:
-        if not names:
-            return []
-        try:
-            await self._of(import_id).insert_many([{"_id": name} for name in names], ordered=False)
-        except BulkWriteError as error:
-            errors = error.details["writeErrors"]
-            concerns = error.details.get("writeConcernErrors")
-            if concerns or any(each["code"] != DUPLICATE_KEY for each in errors):
-                raise
-            return [names[each["index"]] for each in errors]
-        return []
+        there = await insert_absent(self._of(import_id), [{"_id": name} for name in names])
+        return [names[position] for position in there]
 
     async def forget(self, import_id: str) -> None:
         """Forget the ids of one import."""
         await self._of(import_id).drop()
 
+    async def held(self) -> set[str]:
+        """The imports of which ids are held."""
+        name = {"name": {"$regex": f"^{re.escape(PREFIX)}"}}
+        found = await self._database.list_collection_names(filter=name)
+        return {each.removeprefix(PREFIX) for each in found}
+
     async def forget_all(self) -> None:
         """Forget the ids of every import."""
-        name = {"name": {"$regex": f"^{PREFIX}"}}
-        for found in await self._database.list_collection_names(filter=name):
-            await self._database[found].drop()
+        for import_id in await self.held():
+            await self.forget(import_id)

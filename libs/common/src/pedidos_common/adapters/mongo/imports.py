@@ -13,7 +13,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 import pymongo
 from pymongo import ReturnDocument
 
-from pedidos_common.adapters.mongo.client import Collection, Database, Document, guarded
+from pedidos_common.adapters.mongo.client import Collection, Database, Document
+from pedidos_common.adapters.mongo.errors import guarded
 from pedidos_common.adapters.mongo.import_documents import (
     report_document,
     report_of,
@@ -199,8 +200,17 @@ class MongoImportStore:
             if held["state"] != SEALED or await self._is_orphan(held["_id"], is_used):
                 await self.discard(held["_id"])
                 swept += 1
+        await self._forget_stray_ids()
         return swept
 
     async def _is_orphan(self, import_id: str, is_used: Callable[[str], Awaitable[bool]]) -> bool:
         rows = await self._rows.find_one(parts_of(import_id, "n"), {"_id": 1})
         return rows is not None and not await is_used(import_id)
+
+    async def _forget_stray_ids(self) -> None:
+        """Forget ids that a crash behind a seal, or an append behind a discard, has left."""
+        # in this order: whoever takes ids has begun to stage before
+        held = await self._external_ids.held()
+        staged = {one["_id"] async for one in self._imports.find({"state": STAGING}, {"_id": 1})}
+        for import_id in held - staged:
+            await self._external_ids.forget(import_id)

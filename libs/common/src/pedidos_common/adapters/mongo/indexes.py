@@ -5,7 +5,8 @@ from __future__ import annotations
 from pymongo import ASCENDING
 from pymongo.errors import CollectionInvalid
 
-from pedidos_common.adapters.mongo.client import Database, guarded
+from pedidos_common.adapters.mongo.client import Database
+from pedidos_common.adapters.mongo.errors import guarded
 
 PROCESS_TTL_SECONDS = 300
 

@@ -1,29 +1,14 @@
-"""A job's document: the one place that knows its fields (see docs/data-model.md)."""
+"""A job's document: its first form, reading it back, and queries (steps: `job_changes.py`)."""
 
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
 
 from bson.timestamp import Timestamp
 
-from pedidos_common.domain.jobs import (
-    FINAL,
-    OPEN,
-    Band,
-    Failed,
-    Job,
-    JobStatus,
-    Lease,
-    NewJob,
-    Outcome,
-    Retry,
-    Succeeded,
-)
+from pedidos_common.adapters.mongo.client import Document
+from pedidos_common.domain.jobs import OPEN, Band, Job, JobStatus, Lease, NewJob
 from pedidos_common.ports import Bell, JobFilter
-
-Document = dict[str, Any]
-ERROR_LIMIT = 2_000
 
 
 def document_of(job: NewJob) -> Document:
@@ -124,37 +109,3 @@ def quiet_pipeline() -> list[Document]:
     age = {"$subtract": ["$$NOW", since]}
     group = {"_id": is_running, "oldest": {"$max": age}, "newest": {"$min": age}}
     return [{"$match": {"status": {"$in": sorted(OPEN)}}}, {"$group": group}]
-
-
-def _outcome_fields(outcome: Outcome) -> Document:
-    match outcome:
-        case Succeeded(result=result):
-            return {"result": dict(result), "error": None}
-        case Retry(reason=reason, result=result) | Failed(reason=reason, result=result):
-            return {"error": reason[:ERROR_LIMIT], **({"result": dict(result)} if result else {})}
-        case _:
-            return {}
-
-
-def settlement(
-    status: JobStatus, outcome: Outcome, job: Job, *, exonerated: bool
-) -> Document | list[Document]:
-    """The update that records an outcome.
-
-    A retry needs the server's time plus its delay, hence a pipeline: there every text from
-    outside stands under `$literal`, as a text that begins with `$` would be evaluated.
-    """
-    fields: Document = {"status": status, "lease": None, **_outcome_fields(outcome)}
-    if exonerated and status not in FINAL:
-        fields |= {"lost": 0, "probes": 0}
-    if isinstance(outcome, Retry):
-        due = {"$add": ["$$NOW", int(outcome.delay_seconds * 1000)]}
-        literal = {name: {"$literal": value} for name, value in fields.items()}
-        return [{"$set": {**literal, "dueAt": due, "attempts": job.attempts + outcome.counts}}]
-    change: Document = {"$set": fields}
-    if status in FINAL:
-        change["$currentDate"] = {"settledAt": True, "settledSeq": {"$type": "timestamp"}}
-    else:
-        # handed back: as if never rung, so the next look at silent jobs rings it
-        change["$unset"] = {"rungAt": ""}
-    return change

@@ -7,20 +7,15 @@ the server (`$$NOW`), never with a process's clock.
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 
-from pymongo import ReturnDocument, UpdateOne
-from pymongo.errors import BulkWriteError
+from pymongo import ReturnDocument
 
-from pedidos_common.adapters.mongo.client import (
-    Collection,
-    Database,
-    Document,
-    guarded,
-    translating,
-)
+from pedidos_common.adapters.mongo import job_changes as changes
+from pedidos_common.adapters.mongo.client import Collection, Database, Document
+from pedidos_common.adapters.mongo.errors import guarded, translating
+from pedidos_common.adapters.mongo.inserts import insert_absent
 from pedidos_common.adapters.mongo.job_documents import (
     bell_of,
     document_of,
@@ -28,7 +23,6 @@ from pedidos_common.adapters.mongo.job_documents import (
     listing_filter,
     quiet_pipeline,
     scope_filter,
-    settlement,
 )
 from pedidos_common.domain.jobs import (
     FINAL,
@@ -43,8 +37,6 @@ from pedidos_common.domain.jobs import (
 )
 from pedidos_common.ports import Bell, JobFilter, Page
 
-DUPLICATE_KEY = 11000
-
 
 class MongoJobLedger:
     """`ports.JobLedger` on the collection `jobs`."""
@@ -56,13 +48,7 @@ class MongoJobLedger:
     @guarded
     async def create(self, jobs: Sequence[NewJob]) -> Sequence[Bell]:
         """See `ports.JobLedger.create`."""
-        if not jobs:
-            return []
-        try:
-            await self._jobs.insert_many([document_of(job) for job in jobs], ordered=False)
-        except BulkWriteError as error:
-            if any(e["code"] != DUPLICATE_KEY for e in error.details["writeErrors"]):
-                raise
+        if await insert_absent(self._jobs, [document_of(job) for job in jobs]):
             return await self._still_queued([job.id for job in jobs])
         return [Bell(job.id, job.queue, job.band, 1) for job in jobs]
 
@@ -73,21 +59,9 @@ class MongoJobLedger:
     @guarded
     async def claim(self, job_id: str, worker: str) -> Job | None:
         """See `ports.JobLedger.claim`."""
-        lease = {"id": {"$literal": uuid.uuid4().hex}, "worker": {"$literal": worker}}
         document = await self._jobs.find_one_and_update(
             {"_id": job_id, "status": {"$in": sources(JobTrigger.CLAIM)}},
-            [
-                {
-                    "$set": {
-                        "status": advance(JobStatus.QUEUED, JobTrigger.CLAIM),
-                        "deliveries": {"$add": ["$deliveries", 1]},
-                        "lease": {**lease, "renewedAt": "$$NOW"},
-                        "worker": lease["worker"],
-                        "claimedAt": "$$NOW",
-                        "firstClaimedAt": {"$ifNull": ["$firstClaimedAt", "$$NOW"]},
-                    }
-                }
-            ],
+            changes.claim(worker),
             return_document=ReturnDocument.AFTER,
         )
         return job_of(document, self._lease_ms) if document else None
@@ -95,8 +69,8 @@ class MongoJobLedger:
     @guarded
     async def note_probe(self, job: Job) -> bool:
         """See `ports.JobLedger.note_probe`."""
-        held = {"_id": job.id, "status": job.status, "lease.id": job.lease and job.lease.id}
-        return (await self._jobs.update_one(held, {"$inc": {"probes": 1}})).matched_count == 1
+        done = await self._jobs.update_one(changes.held_by(job), {"$inc": {"probes": 1}})
+        return done.matched_count == 1
 
     @guarded
     async def settle(self, job: Job, outcome: Outcome, *, exonerated: bool = False) -> bool:
@@ -105,8 +79,8 @@ class MongoJobLedger:
             return False
         status = advance(job.status, TRIGGER_OF[type(outcome)])
         done = await self._jobs.update_one(
-            {"_id": job.id, "status": job.status, "lease.id": job.lease.id},
-            settlement(status, outcome, job, exonerated=exonerated),
+            changes.held_by(job),
+            changes.settlement(status, outcome, job, exonerated=exonerated),
         )
         return done.matched_count == 1
 
@@ -170,11 +144,7 @@ class MongoJobLedger:
         """See `ports.JobLedger.cancel_scope`."""
         waiting = [s for s in sources(JobTrigger.CANCEL) if s is not JobStatus.RUNNING]
         done = await self._jobs.update_many(
-            {**scope_filter(scope), "status": {"$in": waiting}},
-            {
-                "$set": {"status": JobStatus.CANCELLED},
-                "$currentDate": {"settledAt": True, "settledSeq": {"$type": "timestamp"}},
-            },
+            {**scope_filter(scope), "status": {"$in": waiting}}, changes.cancellation()
         )
         return done.modified_count
 
@@ -193,16 +163,7 @@ class MongoJobLedger:
         return await self._still_queued(ids)
 
     async def _queue_again(self, query: Document, fields: Document) -> int:
-        done = await self._jobs.update_many(
-            query,
-            {
-                "$set": {"status": JobStatus.QUEUED, "lease": None, "dueAt": None, **fields},
-                "$inc": {"ring": 1},
-                "$currentDate": {"rungAt": True},
-                "$unset": {"settledAt": "", "settledSeq": ""},
-            },
-        )
-        return done.modified_count
+        return (await self._jobs.update_many(query, changes.requeueing(fields))).modified_count
 
     @guarded
     async def running(self, scope: str | None = None) -> int:
@@ -214,42 +175,21 @@ class MongoJobLedger:
     @guarded
     async def expire_leases(self, scope_is_open: Callable[[str], Awaitable[bool]]) -> int:
         """See `ports.JobLedger.expire_leases`."""
-        found = self._jobs.find(self._expired(), {"scope": 1, "lease": 1}).limit(1000)
+        expired = changes.expired(self._lease_ms)
+        found = self._jobs.find(expired, {"scope": 1, "lease": 1}).limit(1000)
         count = 0
         async for document in found:
             scope = document.get("scope")
             is_open = scope is None or await scope_is_open(scope)
-            count += await self._expire(document, is_open)
+            still = {"_id": document["_id"], "lease.id": document["lease"]["id"], **expired}
+            done = await self._jobs.update_one(still, changes.expiry(scope_is_open=is_open))
+            count += done.modified_count
         return count
-
-    def _expired(self) -> Document:
-        deadline = {"$subtract": ["$$NOW", self._lease_ms]}
-        return {
-            "status": {"$in": sources(JobTrigger.EXPIRE)},
-            "$expr": {"$lt": ["$lease.renewedAt", deadline]},
-        }
-
-    async def _expire(self, document: Document, scope_is_open: bool) -> int:
-        query = {"_id": document["_id"], "lease.id": document["lease"]["id"], **self._expired()}
-        trigger = JobTrigger.EXPIRE if scope_is_open else JobTrigger.CANCEL
-        change: Document = {
-            "$set": {"status": advance(JobStatus.RUNNING, trigger), "lease": None},
-            "$inc": {"lost": 1},
-        }
-        if not scope_is_open:
-            change["$currentDate"] = {"settledAt": True, "settledSeq": {"$type": "timestamp"}}
-        else:
-            # as if never rung, so the very next look at silent jobs rings it
-            change["$unset"] = {"rungAt": ""}
-        return (await self._jobs.update_one(query, change)).modified_count
 
     @guarded
     async def release_due(self, limit: int) -> Sequence[Bell]:
         """See `ports.JobLedger.release_due`."""
-        due: Document = {
-            "status": {"$in": sources(JobTrigger.DUE)},
-            "$expr": {"$lte": ["$dueAt", "$$NOW"]},
-        }
+        due = changes.due()
         ids = [d["_id"] async for d in self._jobs.find(due, {"_id": 1}).limit(limit)]
         if not ids:
             return []
@@ -259,25 +199,15 @@ class MongoJobLedger:
     @guarded
     async def silent(self, older_than_seconds: float, limit: int) -> Sequence[Bell]:
         """See `ports.JobLedger.silent`."""
-        deadline = {"$subtract": ["$$NOW", int(older_than_seconds * 1000)]}
-        last_ring = {"$ifNull": ["$rungAt", {"$toDate": "$createdSeq"}]}
-        query = {"status": JobStatus.QUEUED, "$expr": {"$lt": [last_ring, deadline]}}
+        query = changes.silent(older_than_seconds)
         found = self._jobs.find(query).sort("_id", 1).limit(limit)
         return [bell_of(document) async for document in found]
 
     @guarded
     async def rang(self, bells: Sequence[Bell]) -> None:
         """See `ports.JobLedger.rang`."""
-        if not bells:
-            return
-        changes = [
-            UpdateOne(
-                {"_id": bell.job_id, "status": JobStatus.QUEUED},
-                {"$max": {"ring": bell.ring}, "$currentDate": {"rungAt": True}},
-            )
-            for bell in bells
-        ]
-        await self._jobs.bulk_write(changes, ordered=False)
+        if bells:
+            await self._jobs.bulk_write([changes.rung(bell) for bell in bells], ordered=False)
 
     @guarded
     async def remove_settled(self, status: JobStatus, scope: str | None) -> int:

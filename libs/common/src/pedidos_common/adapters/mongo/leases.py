@@ -10,7 +10,8 @@ from pymongo import MongoClient, ReturnDocument
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import DuplicateKeyError
 
-from pedidos_common.adapters.mongo.client import CODEC, DURABLE, Database, Document, guarded
+from pedidos_common.adapters.mongo.client import CODEC, DURABLE, Database, Document
+from pedidos_common.adapters.mongo.errors import guarded
 from pedidos_common.ports import BeatReply, ProcessReport, ProcessSeen
 
 LEADER = "engine"

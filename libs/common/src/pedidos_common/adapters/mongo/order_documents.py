@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
 from uuid import UUID
 
+from pedidos_common.adapters.mongo.client import Document
 from pedidos_common.domain.ids import OrderRange, whole_run
 from pedidos_common.domain.orders import Order, Priority, Tier
 from pedidos_common.ports import OrderFilter, OrderRecord
-
-Document = dict[str, Any]
 
 
 def range_filter(orders: OrderRange) -> Document:

@@ -13,15 +13,11 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from pymongo import UpdateOne
-from pymongo.errors import BulkWriteError
 
-from pedidos_common.adapters.mongo.client import (
-    Collection,
-    Database,
-    Document,
-    guarded,
-    translating,
-)
+from pedidos_common.adapters.mongo import order_changes as changes
+from pedidos_common.adapters.mongo.client import Collection, Database, Document
+from pedidos_common.adapters.mongo.errors import guarded, translating
+from pedidos_common.adapters.mongo.inserts import insert_absent
 from pedidos_common.adapters.mongo.order_documents import (
     listing_filter,
     order_of,
@@ -39,9 +35,6 @@ from pedidos_common.domain.orders import (
 )
 from pedidos_common.ports import OrderFilter, OrderRecord, Page
 
-DUPLICATE_KEY = 11000
-ERROR_LIMIT = 500
-
 
 class EncodedChunk(Protocol):
     """What `insert_chunk` needs of an encoded chunk."""
@@ -57,28 +50,6 @@ class EncodedChunk(Protocol):
         ...
 
 
-# What was sent again is its redrive's job alone: the batch that it failed in is done with it.
-NOT_REDRIVEN = {"firstFailedAt": None}
-
-
-def _not_redriven(orders: OrderRange) -> Document:
-    return {**range_filter(orders), **NOT_REDRIVEN}
-
-
-def _pending(query: Document, fence: datetime) -> Document:
-    in_time = {"$expr": {"$lt": ["$$NOW", fence]}}
-    return {**query, "status": OrderStatus.PENDENTE, **in_time}
-
-
-def _processed(observacoes: str) -> Document:
-    return {
-        "$set": {"status": OrderStatus.PROCESSADO, "observacoes": observacoes},
-        "$currentDate": {"processedAt": True},
-        "$inc": {"attempts": 1},
-        "$unset": {"error": ""},
-    }
-
-
 class MongoOrderStore:
     """`ports.OrderStore` on the collection `orders`."""
 
@@ -91,7 +62,7 @@ class MongoOrderStore:
         documents = orders.documents
         if redelivered:
             documents = await self._absent(orders)
-        dropped = await self._insert(documents)
+        dropped = await insert_absent(self._orders, documents)
         if not redelivered and not dropped:
             return len(documents)
         return (await self._count(range_filter(orders.range))).total
@@ -101,23 +72,10 @@ class MongoOrderStore:
         there = {document["_id"] async for document in found}
         return [document for document in orders.documents if document["_id"] not in there]
 
-    async def _insert(self, documents: Sequence[Any]) -> int:
-        if not documents:
-            return 0
-        try:
-            await self._orders.insert_many(documents, ordered=False)
-        except BulkWriteError as error:
-            errors = error.details["writeErrors"]
-            concerns = error.details.get("writeConcernErrors")
-            if concerns or any(e["code"] != DUPLICATE_KEY for e in errors):
-                raise
-            return len(errors)
-        return 0
-
     @guarded
     async def read_pending(self, orders: OrderRange, limit: int) -> Sequence[Order]:
         """See `ports.OrderStore.read_pending`."""
-        query = {**_not_redriven(orders), "status": OrderStatus.PENDENTE}
+        query = {**changes.not_redriven(orders), "status": OrderStatus.PENDENTE}
         found = self._orders.find(query, limit=limit, batch_size=limit + 1)
         return [order_of(document) async for document in found]
 
@@ -138,47 +96,39 @@ class MongoOrderStore:
         first_time: bool = False,
     ) -> int:
         """See `ports.OrderStore.mark_processed`."""
-        query = range_filter(orders) if first_time else _not_redriven(orders)
+        query = range_filter(orders) if first_time else changes.not_redriven(orders)
         if except_ids:
             query["_id"]["$nin"] = list(except_ids)
-        done = await self._orders.update_many(_pending(query, fence), _processed(observacoes))
+        done = await self._orders.update_many(
+            changes.pending(query, fence), changes.processed(observacoes)
+        )
         return done.modified_count
 
     @guarded
     async def mark_each(self, observations: Mapping[UUID, str], fence: datetime) -> int:
         """See `ports.OrderStore.mark_each`."""
-        changes = [
-            UpdateOne(_pending({"_id": order_id}, fence), _processed(text))
+        marks = [
+            UpdateOne(changes.pending({"_id": order_id}, fence), changes.processed(text))
             for order_id, text in observations.items()
         ]
-        return await self._write(changes)
+        return await self._write(marks)
 
     @guarded
     async def mark_failures(self, failures: Sequence[OrderFailure], fence: datetime) -> int:
         """See `ports.OrderStore.mark_failures`."""
-        return await self._write([self._failure(failure, fence) for failure in failures])
+        return await self._write([changes.failed(failure, fence) for failure in failures])
 
-    def _failure(self, failure: OrderFailure, fence: datetime) -> UpdateOne:
-        change: Document = {"$set": {"error": failure.error[:ERROR_LIMIT]}, "$inc": {"attempts": 1}}
-        if failure.final:
-            change["$set"]["status"] = OrderStatus.FALHOU
-            change["$currentDate"] = {"failedAt": True}
-        return UpdateOne(_pending({"_id": failure.id}, fence), change)
-
-    async def _write(self, changes: Sequence[UpdateOne]) -> int:
-        if not changes:
+    async def _write(self, updates: Sequence[UpdateOne]) -> int:
+        if not updates:
             return 0
-        return (await self._orders.bulk_write(list(changes), ordered=False)).modified_count
+        return (await self._orders.bulk_write(list(updates), ordered=False)).modified_count
 
     @guarded
     async def fail_rest(self, orders: OrderRange, error: str, fence: datetime) -> int:
         """See `ports.OrderStore.fail_rest`."""
         done = await self._orders.update_many(
-            _pending(_not_redriven(orders), fence),
-            {
-                "$set": {"status": OrderStatus.FALHOU, "error": error[:ERROR_LIMIT]},
-                "$currentDate": {"failedAt": True},
-            },
+            changes.pending(changes.not_redriven(orders), fence),
+            changes.given_up(error),
         )
         return done.modified_count
 
@@ -219,7 +169,7 @@ class MongoOrderStore:
     @guarded
     async def delete_pending(self, orders: OrderRange) -> int:
         """See `ports.OrderStore.delete_pending`."""
-        query = {**_not_redriven(orders), "status": OrderStatus.PENDENTE}
+        query = {**changes.not_redriven(orders), "status": OrderStatus.PENDENTE}
         return (await self._orders.delete_many(query)).deleted_count
 
     @guarded
@@ -239,19 +189,7 @@ class MongoOrderStore:
         ids = {"_id": {"$in": list(order_ids)}}
         dead = {**ids, "status": OrderStatus.FALHOU}
         orders = [order_of(document) async for document in self._orders.find(dead)]
-        await self._orders.update_many(
-            dead,
-            [
-                {
-                    "$set": {
-                        "status": OrderStatus.PENDENTE,
-                        "attempts": 0,
-                        # the order's first final state is what the barrier waited for
-                        "firstFailedAt": {"$ifNull": ["$firstFailedAt", "$failedAt"]},
-                    }
-                }
-            ],
-        )
+        await self._orders.update_many(dead, changes.revived())
         return orders
 
     @guarded

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
 from uuid import UUID
 
+from pedidos_common.adapters.mongo.client import Document
 from pedidos_common.domain.runs import AbortRequest, Phase, PhaseChange, Plan, Run, Source
 
-Document = dict[str, Any]
 FLAT_FIELDS = (
     "generationTimeMs",
     "enqueueVipTimeMs",

@@ -10,7 +10,8 @@ from uuid import UUID
 
 from pymongo import ReturnDocument
 
-from pedidos_common.adapters.mongo.client import Collection, Database, Document, guarded
+from pedidos_common.adapters.mongo.client import Collection, Database, Document
+from pedidos_common.adapters.mongo.errors import guarded
 from pedidos_common.adapters.mongo.run_documents import document_of, run_of
 from pedidos_common.adapters.mongo.run_slot import RunSlot, runs_only
 from pedidos_common.domain.errors import InvalidTransition

@@ -21,8 +21,10 @@ from pedidos_common.domain.imports.rows import (
 from pedidos_common.domain.imports.text import Line, unreadable
 
 BAD_QUOTES = 'a quote (") is not closed, or text follows a closing quote'
-# what reading lines again may cost, so that a hostile file can't keep a processor busy
-MAX_READ_AGAIN_CHARACTERS = 256 * MAX_ROW_CHARACTERS
+# What reading lines again may cost, so that a hostile file can't keep a processor busy; it grows
+# with the file, so that a large one is not refused for the few stray quotes that it has.
+MIN_READ_AGAIN_CHARACTERS = 256 * MAX_ROW_CHARACTERS
+READ_AGAIN_PER_CHARACTER = 4
 
 Record = tuple[int, list[str]]
 
@@ -83,16 +85,19 @@ class Records:
         self._cells = Cells(delimiter)
         self._held: list[Line] = []
         self._held_size = 0
+        self._read = 0
         self._read_again = 0
 
     def feed(self, lines: Iterable[Line]) -> Iterator[Record | SpoiltRow]:
         """The records that end within `lines`.
 
         Raises:
-            ImportRejected: when so many quotes are left open that the file can't be meant so.
+            ImportRejected: when, for the file's size, so many quotes are left open that it can't be
+                meant so.
         """
         for line in lines:
             number, text = line
+            self._read += len(text) + 1 if text is not None else MAX_ROW_CHARACTERS
             if text is None or self._held or '"' in text:
                 yield from self._carefully(deque((line,)))
             elif unreadable(text):
@@ -147,7 +152,7 @@ class Records:
         """The number of the record's first line, and its others, which are rows of their own."""
         first, again = self._held[0].number, self._held[1:]
         self._read_again += self._held_size if again else 0
-        if self._read_again > MAX_READ_AGAIN_CHARACTERS:
+        if self._read_again > max(MIN_READ_AGAIN_CHARACTERS, READ_AGAIN_PER_CHARACTER * self._read):
             raise ImportRejected(
                 f"too many quotes are never closed, the last one on line {first}:"
                 " check how the file was written"

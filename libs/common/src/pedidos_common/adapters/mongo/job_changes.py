@@ -1,0 +1,149 @@
+"""What each step of a job looks for, and what it changes: queries and updates, without a server.
+
+Statuses come from the domain's table. Times are the server's (`$$NOW`), never a process's.
+"""
+
+from __future__ import annotations
+
+import uuid
+
+from pymongo import UpdateOne
+
+from pedidos_common.adapters.mongo.client import Document
+from pedidos_common.domain.jobs import (
+    FINAL,
+    Failed,
+    Job,
+    JobStatus,
+    JobTrigger,
+    Outcome,
+    Retry,
+    Succeeded,
+    advance,
+    sources,
+)
+from pedidos_common.ports import Bell
+
+ERROR_LIMIT = 2_000
+
+
+def claim(worker: str) -> list[Document]:
+    """A worker takes a queued job, under a lease of its own."""
+    lease = {"id": {"$literal": uuid.uuid4().hex}, "worker": {"$literal": worker}}
+    return [
+        {
+            "$set": {
+                "status": advance(JobStatus.QUEUED, JobTrigger.CLAIM),
+                "deliveries": {"$add": ["$deliveries", 1]},
+                "lease": {**lease, "renewedAt": "$$NOW"},
+                "worker": lease["worker"],
+                "claimedAt": "$$NOW",
+                "firstClaimedAt": {"$ifNull": ["$firstClaimedAt", "$$NOW"]},
+            }
+        }
+    ]
+
+
+def held_by(job: Job) -> Document:
+    """The job as long as it is as this worker has it: a stale worker's save finds nothing."""
+    return {"_id": job.id, "status": job.status, "lease.id": job.lease and job.lease.id}
+
+
+def _outcome_fields(outcome: Outcome) -> Document:
+    match outcome:
+        case Succeeded(result=result):
+            return {"result": dict(result), "error": None}
+        case Retry(reason=reason, result=result) | Failed(reason=reason, result=result):
+            return {"error": reason[:ERROR_LIMIT], **({"result": dict(result)} if result else {})}
+        case _:
+            return {}
+
+
+def settlement(
+    status: JobStatus, outcome: Outcome, job: Job, *, exonerated: bool
+) -> Document | list[Document]:
+    """The update that records an outcome.
+
+    A retry needs the server's time plus its delay, hence a pipeline: there every text from
+    outside stands under `$literal`, as a text that begins with `$` would be evaluated.
+    """
+    fields: Document = {"status": status, "lease": None, **_outcome_fields(outcome)}
+    if exonerated and status not in FINAL:
+        fields |= {"lost": 0, "probes": 0}
+    if isinstance(outcome, Retry):
+        due = {"$add": ["$$NOW", int(outcome.delay_seconds * 1000)]}
+        literal = {name: {"$literal": value} for name, value in fields.items()}
+        return [{"$set": {**literal, "dueAt": due, "attempts": job.attempts + outcome.counts}}]
+    change: Document = {"$set": fields}
+    if status in FINAL:
+        change["$currentDate"] = _settled_now()
+    else:
+        # handed back: as if never rung, so the next look at silent jobs rings it
+        change["$unset"] = {"rungAt": ""}
+    return change
+
+
+def _settled_now() -> Document:
+    return {"settledAt": True, "settledSeq": {"$type": "timestamp"}}
+
+
+def cancellation() -> Document:
+    """A job that waits is not to run any more."""
+    return {"$set": {"status": JobStatus.CANCELLED}, "$currentDate": _settled_now()}
+
+
+def requeueing(fields: Document) -> Document:
+    """A job is queued again, with these fields besides, and counts as rung now."""
+    return {
+        "$set": {"status": JobStatus.QUEUED, "lease": None, "dueAt": None, **fields},
+        "$inc": {"ring": 1},
+        "$currentDate": {"rungAt": True},
+        "$unset": {"settledAt": "", "settledSeq": ""},
+    }
+
+
+def expired(lease_ms: int) -> Document:
+    """Jobs whose worker has not renewed its lease in time."""
+    deadline = {"$subtract": ["$$NOW", lease_ms]}
+    return {
+        "status": {"$in": sources(JobTrigger.EXPIRE)},
+        "$expr": {"$lt": ["$lease.renewedAt", deadline]},
+    }
+
+
+def expiry(*, scope_is_open: bool) -> Document:
+    """A job loses its silent worker: it is queued again, or cancelled where its scope is over."""
+    trigger = JobTrigger.EXPIRE if scope_is_open else JobTrigger.CANCEL
+    change: Document = {
+        "$set": {"status": advance(JobStatus.RUNNING, trigger), "lease": None},
+        "$inc": {"lost": 1},
+    }
+    if not scope_is_open:
+        change["$currentDate"] = _settled_now()
+    else:
+        # as if never rung, so the very next look at silent jobs rings it
+        change["$unset"] = {"rungAt": ""}
+    return change
+
+
+def due() -> Document:
+    """Jobs whose pause before the next try is over."""
+    return {
+        "status": {"$in": sources(JobTrigger.DUE)},
+        "$expr": {"$lte": ["$dueAt", "$$NOW"]},
+    }
+
+
+def silent(older_than_seconds: float) -> Document:
+    """Queued jobs whose last ring is that long ago."""
+    deadline = {"$subtract": ["$$NOW", int(older_than_seconds * 1000)]}
+    last_ring = {"$ifNull": ["$rungAt", {"$toDate": "$createdSeq"}]}
+    return {"status": JobStatus.QUEUED, "$expr": {"$lt": [last_ring, deadline]}}
+
+
+def rung(bell: Bell) -> UpdateOne:
+    """A queued job was rung now."""
+    return UpdateOne(
+        {"_id": bell.job_id, "status": JobStatus.QUEUED},
+        {"$max": {"ring": bell.ring}, "$currentDate": {"rungAt": True}},
+    )
