@@ -85,6 +85,10 @@ test-containers: setup ## the tests on MongoDB and Redis in containers (needs a 
 	@PEDIDOS_TEST_SERVERS=testcontainers \
 	  $(BIN)/python -m pytest -m 'not slow' -n $(PYTEST_WORKERS) $(PYTEST_ARGS)
 
+.PHONY: mutants
+mutants: setup ## take one guard away at a time, and show which test goes red
+	@$(BIN)/python -m tests.mutants
+
 .PHONY: check
 check: lint types imports manifests ## lint, format, types, import rules, Dockerfiles, compose file
 
