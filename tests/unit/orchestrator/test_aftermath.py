@@ -147,6 +147,22 @@ async def test_retention_removes_old_orders_and_jobs_only() -> None:
     assert len(await world.jobs(young)) > 0
 
 
+async def test_a_run_says_what_retention_removed_of_it() -> None:
+    world = World()
+    old = await done(world)
+    world.clock.advance(10 * DAY)
+    young = await done(world)
+
+    async def marks(run: Run, **days: int) -> set[str]:
+        retention = Retention(**days)
+        await remove_expired(world.runs, world.orders, world.ledger, retention, world.clock)
+        return {"jobsExpired", "ordersExpired"} & set((await world.run(run)).figures)
+
+    assert await marks(old, orders_days=0, jobs_days=5) == {"jobsExpired"}
+    assert await marks(old, orders_days=5, jobs_days=5) == {"jobsExpired", "ordersExpired"}
+    assert await marks(young, orders_days=5, jobs_days=5) == set()
+
+
 async def test_retention_removes_nothing_of_a_run_that_still_goes_on() -> None:
     world = World()
     run = await world.start()

@@ -80,18 +80,23 @@ async def remove_expired(
 ) -> None:
     """Remove orders and final jobs that are older than their retention; none of the active run.
 
-    Ids begin with their run's start, so old orders are one range of ids.
+    Ids begin with their run's start, so old orders are one range of ids. The runs say what was
+    removed of them (`jobsExpired`, `ordersExpired`).
     """
     active = await runs.active()
     if retention.orders_days:
         cutoff = clock() - timedelta(days=retention.orders_days)
         oldest = new_run_id(int(cutoff.timestamp() * 1000), 0)
-        removed = await orders.delete_before(min(oldest, active.id) if active else oldest)
+        until = min(oldest, active.id) if active else oldest
+        await runs.mark_expired("ordersExpired", until)
+        removed = await orders.delete_before(until)
         if removed:
             log.info("old_orders_removed", count=removed, days=retention.orders_days)
     if retention.jobs_days:
         cutoff = clock() - timedelta(days=retention.jobs_days)
         before = min(cutoff, active.created_at) if active else cutoff
+        # marked first: a run without its jobs never looks as if it had lost them
+        await runs.mark_expired("jobsExpired", new_run_id(int(before.timestamp() * 1000), 0))
         removed = await ledger.remove(settled_before=before)
         if removed:
             log.info("old_jobs_removed", count=removed, days=retention.jobs_days)

@@ -70,6 +70,8 @@ class RunShape(Wire):
     receipt: dict[str, Any] | None = Field(None, description="counts over its orders at the end")
     cancelled: dict[str, Any] | None = Field(None, description="what a cancel did")
     resumes: int = Field(0, examples=[0])
+    jobsExpired: str | None = Field(None, description="when retention removed its jobs")
+    ordersExpired: str | None = Field(None, description="when retention removed its orders")
 
 
 class RunPage(Wire):

@@ -23,7 +23,7 @@ from pedidos_common.domain.runs import (
     RunTrigger,
     advance,
 )
-from pedidos_common.ports import Page
+from pedidos_common.ports import Expired, Page
 
 
 def _enter(phase: Phase, fields: Mapping[str, Any]) -> list[Document]:
@@ -128,6 +128,14 @@ class MongoRunStore:
     async def annotate(self, run_id: UUID, fields: Mapping[str, Any]) -> None:
         """See `ports.RunStore.annotate`."""
         await self._runs.update_one({"_id": str(run_id)}, {"$set": dict(fields)})
+
+    @guarded
+    async def mark_expired(self, what: Expired, before: UUID) -> None:
+        """See `ports.RunStore.mark_expired`."""
+        await self._runs.update_many(
+            {"_id": {"$lt": str(before)}, "active": {"$ne": True}, what: None},
+            {"$currentDate": {what: True}},
+        )
 
     @guarded
     async def request_abort(self, run_id: UUID, abort: AbortRequest) -> bool:
