@@ -75,6 +75,8 @@ class Report:
         if self.verdict is not None and self.verdict.passed:
             number = len(self.verdict.checks)
             line = f"Audit passed: all {number} checks hold (`pedidos audit` lists them)."
+            if self.verdict.unchecked:
+                line = f"{self.verdict.headline()} `pedidos audit` lists them."
             console.print(Text(line, "green"))
         elif self.verdict is not None:
             self.verdict.render(console)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pymongo
 
-from pedidos_cli.audit import api, job_checks, order_checks
+from pedidos_cli.audit import api, job_checks, order_checks, run_checks
 from pedidos_cli.audit.evidence import Evidence, gather
 from pedidos_cli.audit.verdict import AuditVerdict, Check
 
@@ -49,4 +49,8 @@ def judge(evidence: Evidence) -> Iterable[Check]:
     """Every check that the evidence allows, in the order of the report."""
     if evidence.run.hidden:
         return [order_checks.wiped(evidence)]
-    return [*order_checks.checks(evidence), *job_checks.checks(evidence)]
+    return [
+        *order_checks.checks(evidence),
+        *job_checks.checks(evidence),
+        *run_checks.checks(evidence),
+    ]
