@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 from collections.abc import Callable
 from datetime import datetime
@@ -304,6 +305,51 @@ def test_dead_lists_and_redrives(api: FakeApi, pedidos: Pedidos) -> None:
     assert json.loads(api.asked[-1].body) == {"orderIds": [RUN], "jobIds": [job["id"]]}
     pedidos("dead", "--redrive", "all", "--api", api.url)
     assert json.loads(api.asked[-1].body) == {"all": True}
+
+
+EVIL = "\x1b[31mEVIL\x9b2J\x07\rAna"
+SHOWN = r"\x1b[31mEVIL\x9b2J\x07\x0dAna"
+
+
+def test_control_characters_of_a_text_never_reach_the_terminal(
+    api: FakeApi, pedidos: Pedidos
+) -> None:
+    order = {"id": RUN, "cliente": EVIL, "valor": "1.00", "attempts": 5, "error": EVIL}
+    api.routes["GET /pedidos/dead"] = {"orders": {"items": [order]}, "jobs": {"items": []}}
+    api.routes[f"GET /pedidos/runs/{RUN}"] = run("ERROR", error=EVIL)
+    api.routes["GET /pedidos"] = status("ERROR", error=EVIL)
+    api.routes["GET /pedidos/logs"] = {"lines": [{"event": EVIL, "level": EVIL}]}
+    api.routes["POST /pedidos/queue/pause"] = (409, {"detail": EVIL})
+    commands = (("dead",), ("runs", RUN), ("status",), ("logs",), ("pause",))
+    for command in commands:
+        for flag in ((), ("--json",)):
+            ended = pedidos(*command, "--api", api.url, *flag)
+            said = ended.out + ended.err
+            assert not [c for c in said if (ord(c) < 32 and c != "\n") or 127 <= ord(c) < 160], (
+                command
+            )
+    assert r"\x1b[31mEVIL\x9b2J" in pedidos("status", "--api", api.url).out
+    assert SHOWN in pedidos("pause", "--api", api.url).err
+
+
+def test_erase_asks_first_and_says_how_many_orders(
+    api: FakeApi, pedidos: Pedidos, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api.routes["POST /pedidos/customers/erase"] = {"orders": 1200}
+    for answer in ("n\n", ""):
+        monkeypatch.setattr("sys.stdin", io.StringIO(answer))
+        refused = pedidos("erase", "Ana", "--api", api.url)
+        assert (refused.status, "Nothing was erased" in refused.err) == (2, True)
+    assert pedidos("erase", "Ana", "--api", api.url, "--json").status == 2
+    assert api.asked == []
+    monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))
+    assert "1,200 orders" in pedidos("erase", "Ana", "--api", api.url).out
+    ended = pedidos("erase", "Ana Maria", "--yes", "--api", api.url, "--json")
+    assert ended.document == {"orders": 1200}
+    assert json.loads(api.asked[-1].body) == {"cliente": "Ana Maria"}
+    api.routes["POST /pedidos/customers/erase"] = (409, {"detail": "an import holds rows"})
+    held = pedidos("erase", "Ana", "--yes", "--api", api.url)
+    assert (held.status, "an import holds rows" in held.err) == (4, True)
 
 
 CSV = b'id,observacoes,status\r\n1,"two\nlines",processado\r\n2,plain,falhou\r\n'
