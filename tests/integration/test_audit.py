@@ -518,6 +518,16 @@ def test_reset_must_leave_nothing(database: Documents, audit: Audit) -> None:
     assert "a reset wiped its orders and jobs" in verdict.headline()
 
 
+def test_a_wiped_run_is_no_pass_because_the_api_answers(
+    database: Documents, mongo_uri: str, mongo_database: str, unused_tcp_port: int
+) -> None:
+    set_run(hidden=True)(database)
+    database.orders.drop()
+    database.jobs.drop()
+    verdict = audit_run(mongo_uri, mongo_database, api_url=f"http://127.0.0.1:{unused_tcp_port}")
+    assert [check.key for check in verdict.checks] == ["wiped"]
+
+
 def test_run_is_named_or_newest(database: Documents, mongo_uri: str, mongo_database: str) -> None:
     assert audit_run(mongo_uri, mongo_database, RUN_ID).passed
     with pytest.raises(AuditImpossible, match="unknown"):

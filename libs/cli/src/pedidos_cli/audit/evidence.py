@@ -14,8 +14,9 @@ from pymongo.database import Database
 
 from pedidos_cli.audit.handler_facts import HandlerFacts, read_handlers
 from pedidos_cli.audit.job_facts import JobFacts, read_jobs, read_redrives
-from pedidos_cli.audit.order_facts import OrderFacts, bounds, read_orders, read_strays
+from pedidos_cli.audit.order_facts import OrderFacts, bounds, read_orders
 from pedidos_cli.audit.run_facts import AuditImpossible, RunFacts, run_facts
+from pedidos_cli.audit.strays import read_strays
 
 Documents = Database[dict[str, Any]]
 RECEIPT_SECONDS = 10.0

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from pedidos_cli.audit.basis import BOTH, NEITHER, ORDERS, Rule, apply
+from pedidos_cli.audit import handler_checks
+from pedidos_cli.audit.basis import NEITHER, ORDERS, apply
 from pedidos_cli.audit.evidence import Evidence
 from pedidos_cli.audit.job_facts import SETTLED
 from pedidos_cli.audit.run_facts import RunFacts
@@ -29,7 +30,7 @@ def checks(evidence: Evidence) -> Iterable[Check]:
         ),
         evidence,
     )
-    yield from apply(observations(evidence), evidence)
+    yield from apply(handler_checks.rules(evidence), evidence)
     yield from apply(((vip_before_normal, ORDERS), (no_strays, NEITHER)), evidence)
     if evidence.import_accepted is not None:
         yield import_arrived(evidence)
@@ -157,36 +158,6 @@ def amounts_are_cents(evidence: Evidence) -> Check:
         found=f"{wrong:,} otherwise",
         passed=wrong == 0,
     )
-
-
-def observations(evidence: Evidence) -> Iterable[Rule]:
-    """One check of what the built-in handler wrote, and one that says what another one wrote."""
-    handlers = evidence.handlers
-    if handlers.judged or not handlers.others:
-        yield observation_fits, BOTH
-    if handlers.others:
-        yield observation_of_others, BOTH
-
-
-def observation_fits(evidence: Evidence) -> Check:
-    """The built-in handler writes one text for each priority."""
-    wrong, nameless = evidence.handlers.misworded, evidence.handlers.nameless
-    found = [f"{wrong:,} otherwise", *_some(nameless, "batches that name no handler")]
-    return Check(
-        key="observation_fits",
-        title="The observation of processed orders fits their priority",
-        expected="0 otherwise",
-        found=", ".join(found),
-        passed=wrong == 0 and nameless == 0,
-    )
-
-
-def observation_of_others(evidence: Evidence) -> Check:
-    """Nobody but its author knows what another handler should have written."""
-    others = evidence.handlers.others
-    names = ", ".join(f"{name} ({count:,} orders)" for name, count in sorted(others.items()))
-    title = "The observations that another handler wrote"
-    return Check("observation_of_others", title, "", "", None).unchecked(f"handler {names}")
 
 
 def vip_before_normal(evidence: Evidence) -> Check:
