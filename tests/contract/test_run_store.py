@@ -14,7 +14,7 @@ from pedidos_common.adapters.mongo.runs import MongoRunStore
 from pedidos_common.domain.errors import InvalidTransition, ResetInProgress, RunAlreadyActive
 from pedidos_common.domain.ids import new_run_id
 from pedidos_common.domain.runs import AbortRequest, Phase, Plan, Run, Source
-from pedidos_common.ports import LeaderLease, QueueState, RunStore
+from pedidos_common.ports import Expired, LeaderLease, QueueState, RunStore
 from pedidos_common.testing.clock import START
 from pedidos_common.testing.in_memory_controls import InMemoryLeaderLease, InMemoryQueueState
 from pedidos_common.testing.in_memory_runs import InMemoryRunStore
@@ -187,14 +187,30 @@ async def test_a_run_whose_orders_were_deleted_is_not_resumed(runs: RunStore) ->
 
 async def test_a_run_whose_orders_retention_removed_is_not_resumed(runs: RunStore) -> None:
     run = await _ended(runs, await runs.start(a_run(1)), Phase.ABORTED)
-    await runs.annotate(run.id, {"ordersRemovedAt": START})
+    await runs.annotate(run.id, {"ordersExpired": START})
     stored = await runs.get(run.id)
     assert stored is not None
-    assert stored.figures["ordersRemovedAt"] == START
+    assert stored.figures["ordersExpired"] == START
     with pytest.raises(InvalidTransition):
         await runs.resume(run.id)
-    await runs.annotate(run.id, {"ordersRemovedAt": None})
+    await runs.annotate(run.id, {"ordersExpired": None})
     assert (await runs.resume(run.id)).active
+
+
+@pytest.mark.parametrize("what", ["jobsExpired", "ordersExpired"])
+async def test_runs_before_one_are_marked_once_as_expired(runs: RunStore, what: Expired) -> None:
+    old = [await _ended(runs, await runs.start(a_run(number))) for number in (1, 2)]
+    young = await runs.start(a_run(3))
+
+    async def marks() -> list[object]:
+        found = [await runs.get(run.id) for run in [*old, young]]
+        return [run.figures.get(what) for run in found if run is not None]
+
+    await runs.mark_expired(what, a_run(3).id)
+    first = await marks()
+    assert [mark is not None for mark in first] == [True, True, False]
+    await runs.mark_expired(what, a_run(9).id)
+    assert await marks() == first  # the first date stays, and an active run keeps what it has
 
 
 async def test_an_older_run_that_is_resumed_is_the_current_one(runs: RunStore) -> None:

@@ -162,8 +162,8 @@ class Stack:
     def assert_audited(self, run_id: str | None = None) -> None:
         """The audit passes; else its wrong checks are shown."""
         verdict = self.audit(run_id)
-        wrong = [check for check in verdict.checks if not check.passed]
-        assert not wrong, wrong
+        wrong = [check for check in verdict.checks if check.passed is False]
+        assert verdict.passed, wrong
 
 
 @contextlib.contextmanager

@@ -6,11 +6,12 @@ import json
 import re
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.e2e.stack import Stack
+from tests.e2e.stack import Stack, until
 
 MOMENT = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$")
 QUANTITY = 20_000
@@ -155,6 +156,23 @@ def test_second_run_on_the_command_line_is_told_which_one_is_active(stack: Stack
     assert [one.returncode for one in both] == [0, 4], [one.stderr for one in both]
     run_id = stack.get("/pedidos")["lastRunId"]
     assert run_id in both[1].stderr
+
+
+def test_an_exported_file_is_verified_and_a_customer_erased(stack: Stack, tmp_path: Path) -> None:
+    run_id = stack.start(1_000)
+    stack.await_phase("DONE")
+    file = tmp_path / "orders.csv"
+    until(lambda: stack.http.get(f"/pedidos/runs/{run_id}/receipt").is_success)
+    done = stack.command("export", run_id, "--out", str(file), "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["rowsByStatus"] == {"processado": 1_000}
+    assert stack.command("export", "--verify", str(file)).returncode == 0
+    order = stack.database.orders.find_one({})
+    assert order is not None
+    erased = stack.command("erase", order["cliente"], "--yes", "--json")
+    assert json.loads(erased.stdout)["orders"] >= 1
+    assert stack.database.orders.count_documents({"cliente": order["cliente"]}) == 0
+    stack.assert_audited(run_id)
 
 
 def test_export_holds_every_order_once(stack: Stack) -> None:

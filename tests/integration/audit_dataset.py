@@ -46,6 +46,7 @@ def settle_badly(database: Documents, sequence: int, batch: str) -> None:
     counted = {"result.processed": -1, "result.failed": 1}
     database.jobs.update_one({"_id": f"{RUN_ID}:{batch}"}, {"$inc": counted})
     totals = {"totalProcessedNormal": -1, "totalFailedNormal": 1}
+    totals |= {"receipt.processed": -1, "receipt.failed": 1}
     database.process_runs.update_one({"_id": RUN_ID}, {"$inc": totals})
 
 
@@ -121,4 +122,19 @@ def _run() -> dict[str, Any]:
         "totalProcessedNormal": QUANTITY - VIP * CHUNKS,
         "totalFailedVIP": 0,
         "totalFailedNormal": 0,
+        "startVIP": START + timedelta(seconds=5, milliseconds=50),
+        "endVIP": START + timedelta(seconds=10),
+        "startNormal": START + timedelta(seconds=15, milliseconds=50),
+        "endNormal": START + timedelta(seconds=20),
+        "live": {"generated": QUANTITY},
+        "receipt": {
+            "accepted": QUANTITY,
+            "generated": QUANTITY,
+            "processed": QUANTITY,
+            "failed": 0,
+            "pending": 0,
+            "deletedByCancel": 0,
+            "balanced": True,
+            "resumes": 0,
+        },
     }

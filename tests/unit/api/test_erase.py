@@ -43,7 +43,7 @@ async def test_an_import_whose_run_goes_on_stands_in_the_way(
     [
         (Phase.DONE, {}),
         (Phase.ABORTED, {"cancelled": {"deletedPending": 2}}),
-        (Phase.ERROR, {"ordersRemovedAt": "a time"}),
+        (Phase.ERROR, {"ordersExpired": "a time"}),
     ],
 )
 async def test_an_import_whose_run_never_goes_on_does_not(

@@ -10,6 +10,7 @@ from rich.console import Console
 from pedidos_cli.audit import AuditVerdict, Check
 
 GOOD = Check("one", "All there", "3", "3", passed=True)
+GONE = GOOD.unchecked("removed by retention")
 BAD = Check("two", "In order [by clock]", "yes", "no", passed=False)
 
 
@@ -40,3 +41,22 @@ def test_json_holds_every_check() -> None:
     assert (verdict["runId"], verdict["passed"]) == ("r", False)
     assert [check["number"] for check in verdict["checks"]] == [1, 2]
     assert verdict["checks"][1]["key"] == "two"
+
+
+def test_what_is_not_checkable_is_no_pass_and_no_fault() -> None:
+    verdict = AuditVerdict("r", "DONE", (GOOD, GONE))
+    assert (verdict.passed, verdict.failed, verdict.unchecked) == (True, (), ("one",))
+    assert "Audit passed: 1 checks passed, 1 not checkable." in rendered(verdict)
+    assert verdict.to_json()["checks"][1]["passed"] is None
+
+
+def test_an_audit_in_which_nothing_can_be_checked_does_not_pass() -> None:
+    verdict = AuditVerdict("r", "DONE", (GONE,))
+    assert not verdict.passed
+    assert "Nothing to audit of run r: removed by retention: not checkable." in rendered(verdict)
+
+
+def test_a_wrong_check_fails_whatever_else_is_gone() -> None:
+    verdict = AuditVerdict("r", "DONE", (GOOD, BAD, GONE))
+    assert not verdict.passed
+    assert "FAILED: 1 of 3 checks are wrong, 1 not checkable." in rendered(verdict)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -305,31 +307,126 @@ def test_dead_lists_and_redrives(api: FakeApi, pedidos: Pedidos) -> None:
     assert json.loads(api.asked[-1].body) == {"all": True}
 
 
-def test_export_writes_the_file_and_its_receipt(
-    api: FakeApi, pedidos: Pedidos, tmp_path: Path
+EVIL = "\x1b[31mEVIL\x9b2J\x07\rAna"
+SHOWN = r"\x1b[31mEVIL\x9b2J\x07\x0dAna"
+
+
+def test_control_characters_of_a_text_never_reach_the_terminal(
+    api: FakeApi, pedidos: Pedidos
 ) -> None:
-    data = b'id,observacoes\n1,"two\nlines"\n2,plain\n'
+    order = {"id": RUN, "cliente": EVIL, "valor": "1.00", "attempts": 5, "error": EVIL}
+    api.routes["GET /pedidos/dead"] = {"orders": {"items": [order]}, "jobs": {"items": []}}
+    api.routes[f"GET /pedidos/runs/{RUN}"] = run("ERROR", error=EVIL)
+    api.routes["GET /pedidos"] = status("ERROR", error=EVIL)
+    api.routes["GET /pedidos/logs"] = {"lines": [{"event": EVIL, "level": EVIL}]}
+    api.routes["POST /pedidos/queue/pause"] = (409, {"detail": EVIL})
+    commands = (("dead",), ("runs", RUN), ("status",), ("logs",), ("pause",))
+    for command in commands:
+        for flag in ((), ("--json",)):
+            ended = pedidos(*command, "--api", api.url, *flag)
+            said = ended.out + ended.err
+            assert not [c for c in said if (ord(c) < 32 and c != "\n") or 127 <= ord(c) < 160], (
+                command
+            )
+    assert r"\x1b[31mEVIL\x9b2J" in pedidos("status", "--api", api.url).out
+    assert SHOWN in pedidos("pause", "--api", api.url).err
+
+
+def test_erase_asks_first_and_says_how_many_orders(
+    api: FakeApi, pedidos: Pedidos, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api.routes["POST /pedidos/customers/erase"] = {"orders": 1200}
+    for answer in ("n\n", ""):
+        monkeypatch.setattr("sys.stdin", io.StringIO(answer))
+        refused = pedidos("erase", "Ana", "--api", api.url)
+        assert (refused.status, "Nothing was erased" in refused.err) == (2, True)
+    assert pedidos("erase", "Ana", "--api", api.url, "--json").status == 2
+    assert api.asked == []
+    monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))
+    assert "1,200 orders" in pedidos("erase", "Ana", "--api", api.url).out
+    ended = pedidos("erase", "Ana Maria", "--yes", "--api", api.url, "--json")
+    assert ended.document == {"orders": 1200}
+    assert json.loads(api.asked[-1].body) == {"cliente": "Ana Maria"}
+    api.routes["POST /pedidos/customers/erase"] = (409, {"detail": "an import holds rows"})
+    held = pedidos("erase", "Ana", "--yes", "--api", api.url)
+    assert (held.status, "an import holds rows" in held.err) == (4, True)
+
+
+CSV = b'id,observacoes,status\r\n1,"two\nlines",processado\r\n2,plain,falhou\r\n'
+NDJSON = b'{"id":"1","status":"processado"}\n{"id":"2","status":"falhou"}\n'
+
+
+def an_export(api: FakeApi, data: bytes, **counts: int) -> None:
+    """The API exports a run whose receipt has these counts."""
+    counts = {"processed": 1, "failed": 1, "pending": 0, **counts}
     api.routes |= {
         f"GET /pedidos/runs/{RUN}/export": data,
-        f"GET /pedidos/runs/{RUN}/receipt": {"processado": 2},
+        f"GET /pedidos/runs/{RUN}/receipt": {"runId": RUN, "phase": "DONE", "receipt": counts},
         "GET /pedidos": status("DONE"),
     }
-    file = tmp_path / "out.csv"
-    ended = pedidos("export", "--out", str(file), "--api", api.url, "--json")
+
+
+@pytest.mark.parametrize(("kind", "data"), [("csv", CSV), ("ndjson", NDJSON)])
+def test_export_writes_the_file_and_its_receipt(
+    api: FakeApi, pedidos: Pedidos, tmp_path: Path, kind: str, data: bytes
+) -> None:
+    an_export(api, data)
+    file = tmp_path / "out"
+    ended = pedidos("export", "--format", kind, "--out", str(file), "--api", api.url, "--json")
     assert file.read_bytes() == data
-    receipt = json.loads((tmp_path / "out.csv.receipt.json").read_text())
+    receipt = json.loads((tmp_path / "out.receipt.json").read_text())
     assert receipt == ended.document
     assert receipt["sha256"] == hashlib.sha256(data).hexdigest()
     assert (receipt["rows"], receipt["bytes"]) == (2, len(data))
-    assert receipt["receipt"] == {"processado": 2}
+    assert receipt["rowsByStatus"] == {"falhou": 1, "processado": 1}
+    assert datetime.fromisoformat(receipt["exportedAt"]).tzinfo is not None
+    assert receipt["receipt"]["receipt"]["processed"] == 1
     again = pedidos("export", RUN, "--out", str(file), "--api", api.url)
     assert (again.status, "--force" in again.err) == (2, True)
     lost = pedidos("export", "unknown", "--out", str(tmp_path / "b.csv"), "--api", api.url)
     assert lost.status == 2
-    assert sorted(path.name for path in tmp_path.glob("*.csv*")) == [
-        "out.csv",
-        "out.csv.receipt.json",
-    ]
+    assert sorted(path.name for path in tmp_path.glob("*")) == ["out", "out.receipt.json"]
+
+
+def test_export_that_contradicts_the_runs_receipt_fails(
+    api: FakeApi, pedidos: Pedidos, tmp_path: Path
+) -> None:
+    an_export(api, CSV, pending=3)
+    file = tmp_path / "out.csv"
+    ended = pedidos("export", "--out", str(file), "--api", api.url)
+    assert ended.status == 1
+    assert "holds 2 orders (1 falhou, 1 processado)" in ended.err
+    assert "says 5: 3 missing" in ended.err
+    assert file.exists()
+    assert json.loads((tmp_path / "out.csv.receipt.json").read_text())["rows"] == 2
+
+
+def test_export_that_is_cut_off_fails(api: FakeApi, pedidos: Pedidos, tmp_path: Path) -> None:
+    an_export(api, CSV[:-30])
+    ended = pedidos("export", "--out", str(tmp_path / "out.csv"), "--api", api.url)
+    assert ended.status == 1
+    an_export(api, NDJSON[:-9])
+    ended = pedidos("export", "--format", "ndjson", "--out", str(tmp_path / "o"), "--api", api.url)
+    assert (ended.status, "no whole ndjson export" in ended.err) == (1, True)
+
+
+def test_an_exported_file_is_verified_by_its_receipt(
+    api: FakeApi, pedidos: Pedidos, tmp_path: Path
+) -> None:
+    an_export(api, CSV)
+    file = tmp_path / "out.csv"
+    assert pedidos("export", "--out", str(file), "--api", api.url).status == 0
+    well = pedidos("export", "--verify", str(file))
+    assert (well.status, "2 orders" in well.out) == (0, True)
+    assert pedidos("export", "--verify", str(file), "--json").document["ok"] is True
+    file.write_bytes(CSV.replace(b"falhou", b"processado"))
+    spoilt = pedidos("export", "--verify", str(file))
+    assert spoilt.status == 1
+    assert "sha256 is" in spoilt.err
+    assert "rowsByStatus" in spoilt.err
+    (tmp_path / "out.csv.receipt.json").unlink()
+    bare = pedidos("export", "--verify", str(file))
+    assert (bare.status, "out.csv.receipt.json" in bare.err) == (2, True)
 
 
 def test_logs_are_readable_and_filtered(api: FakeApi, pedidos: Pedidos) -> None:
@@ -370,7 +467,7 @@ def test_an_unexpected_error_is_no_traceback(
 def test_every_command_takes_json(pedidos: Pedidos) -> None:
     listed = pedidos("--help").out
     names = [line.split()[0] for line in listed.partition("Commands:")[2].splitlines() if line]
-    assert len(names) == 16
+    assert len(names) == 17
     for name in names:
         assert "--json" in pedidos(name, "--help").out, name
     assert demo.__doc__

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
 from rich.console import Console
 
 from pedidos_cli import text
 from pedidos_cli.audit import AuditVerdict, Check
-from pedidos_cli.commands.export import Counted
 from pedidos_cli.commands.logs import new_lines, readable
+from pedidos_cli.exported import contents
 from pedidos_cli.progress import Display, Progress, Speedometer
 from pedidos_cli.report import Report, throughput
 from tests.unit.cli.fake_api import run, status
@@ -100,17 +101,40 @@ def test_a_report_is_good_only_when_done_and_audited_well() -> None:
     assert "Audit FAILED" in file.getvalue()
 
 
-def test_rows_are_counted_over_any_cut_of_a_quoted_field() -> None:
-    data = b'id,text\n1,"a ""quoted""\nbreak"\n2,plain\n3,"end"'
-    for size in range(1, len(data) + 1):
-        counted = Counted(csv=True)
-        for start in range(0, len(data), size):
-            counted.take(data[start : start + size])
-        assert (counted.rows, counted.size) == (3, len(data))
-    lines = Counted(csv=False)
-    lines.take(b'{"a":"\\""}\n{}\n')
-    assert lines.rows == 2
-    assert Counted(csv=True).rows == 0
+def test_a_report_says_what_became_of_orders_that_no_priority_counts() -> None:
+    cancelled = {"deletedPending": 169_000}
+    receipt = {"processed": 130_000, "failed": 116, "pending": 84, "deletedByCancel": 169_000}
+    aborted = run(
+        "ABORTED",
+        quantity=300_000,
+        totalProcessedVIP=30_000,
+        totalFailedVIP=116,
+        totalProcessedNormal=100_000,
+        cancelled=cancelled,
+        receipt=receipt,
+    )
+    where, file = console()
+    Report(aborted).render(where)
+    line = "Of 300,000 orders 169,000 were deleted by the cancel, 84 are pending"
+    assert f"{line}, 800 were never written" in file.getvalue()
+    where, file = console()
+    Report({**aborted, "receipt": None}).render(where)
+    assert "169,000 were deleted by the cancel" in file.getvalue()
+    assert "never written" not in file.getvalue()
+    where, file = console()
+    Report(run("DONE", receipt={"pending": 0, "deletedByCancel": 0})).render(where)
+    assert "deleted" not in file.getvalue()
+
+
+def test_rows_of_an_export_are_counted_whatever_their_texts_hold(tmp_path: Path) -> None:
+    file = tmp_path / "export"
+    file.write_bytes(b'id,text,status\n1,"a ""quoted""\nbreak",ok\n2,plain,ok\n3,"end","no"')
+    found = contents(file, "csv")
+    assert (found.rows, found.by_status, found.size) == (3, {"no": 1, "ok": 2}, 64)
+    file.write_bytes(b'{"status":"\\""}\n{"status":"a"}\n')
+    assert contents(file, "ndjson").rows == 2
+    file.write_bytes(b"id,status\n")
+    assert contents(file, "csv").rows == 0
 
 
 def test_followed_logs_show_each_line_once() -> None:

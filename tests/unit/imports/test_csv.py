@@ -274,3 +274,14 @@ def test_any_text_gives_rows_in_order_and_each_line_once(text: str) -> None:
     starts = [item[0] for item in found]
     assert starts == sorted(set(starts))
     assert set(starts) <= set(range(1, len(lines) + 1))
+
+
+@pytest.mark.parametrize("bad", ["\x1b[31mEvil", "Ana\x07", "Ana\x7fMaria", "Ana\x9bMaria"])
+def test_names_with_control_characters_are_rejected(bad: str) -> None:
+    data = f'cliente,valor,order_id\n"{bad} x",1,1\nAna,2,"{bad} x"\nBia,3,"a\tb"\n'.encode()
+    items = read(data)
+    assert [item.line for item in items if isinstance(item, SpoiltRow)] == [2, 3]
+    reasons = [item.reason for item in items if isinstance(item, SpoiltRow)]
+    assert reasons[0].startswith("cliente ")
+    assert reasons[1].startswith("externalId ")
+    assert all("holds the control character U+" in reason for reason in reasons)

@@ -171,7 +171,7 @@ async def test_a_run_says_that_retention_removed_its_orders() -> None:
     for _ in range(2):
         await remove_expired(world.runs, world.orders, world.ledger, retention, world.clock)
         world.clock.advance(1)
-    marks = [(await world.run(run)).figures.get("ordersRemovedAt") for run in [*old, young]]
+    marks = [(await world.run(run)).figures.get("ordersExpired") for run in [*old, young]]
     assert marks[0] == marks[1] is not None
     assert marks[2] is None
 
@@ -194,7 +194,23 @@ async def test_retention_spares_a_run_that_is_resumed_while_it_looks() -> None:
     retention = Retention(orders_days=5, jobs_days=0)
     await remove_expired(world.runs, world.orders, world.ledger, retention, world.clock)
     assert await world.counts(run) == before
-    assert (await world.run(run)).figures.get("ordersRemovedAt") is None
+    assert (await world.run(run)).figures.get("ordersExpired") is None
+
+
+async def test_a_run_says_what_retention_removed_of_it() -> None:
+    world = World()
+    old = await done(world)
+    world.clock.advance(10 * DAY)
+    young = await done(world)
+
+    async def marks(run: Run, **days: int) -> set[str]:
+        retention = Retention(**days)
+        await remove_expired(world.runs, world.orders, world.ledger, retention, world.clock)
+        return {"jobsExpired", "ordersExpired"} & set((await world.run(run)).figures)
+
+    assert await marks(old, orders_days=0, jobs_days=5) == {"jobsExpired"}
+    assert await marks(old, orders_days=5, jobs_days=5) == {"jobsExpired", "ordersExpired"}
+    assert await marks(young, orders_days=5, jobs_days=5) == set()
 
 
 async def test_retention_removes_nothing_of_a_run_that_still_goes_on() -> None:

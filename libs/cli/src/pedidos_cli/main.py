@@ -8,8 +8,21 @@ import sys
 
 import typer
 
-from pedidos_cli.commands import audit, dead, demo, doctor, export, logs, look, queue, start, up
+from pedidos_cli.commands import (
+    audit,
+    dead,
+    demo,
+    doctor,
+    erase,
+    export,
+    logs,
+    look,
+    queue,
+    start,
+    up,
+)
 from pedidos_cli.errors import CliError, ExitStatus
+from pedidos_cli.text import harmless, harmless_json
 
 APP = typer.Typer(
     name="pedidos",
@@ -21,7 +34,7 @@ APP = typer.Typer(
 for command in (
     *(up.up, demo.demo, start.run, start.import_, start.watch, look.status, look.runs),
     *(logs.logs, queue.pause, queue.resume, queue.cancel, queue.reset, dead.dead),
-    *(export.export, audit.audit, doctor.doctor),
+    *(export.export, erase.erase, audit.audit, doctor.doctor),
 ):
     APP.command(command.__name__.rstrip("_"))(command)
 
@@ -52,8 +65,8 @@ def main(arguments: list[str] | None = None) -> None:
 def _complain(error: CliError, *, as_json: bool) -> ExitStatus:
     if as_json:
         said = {"message": error.message, "exitStatus": int(error.status), **error.details}
-        print(json.dumps({"error": said}, ensure_ascii=False, default=str))
-    print(error.message, file=sys.stderr)
+        print(harmless_json(json.dumps({"error": said}, ensure_ascii=False, default=str)))
+    print(harmless(error.message), file=sys.stderr)
     return error.status
 
 

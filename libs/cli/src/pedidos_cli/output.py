@@ -5,10 +5,21 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, TextIO
 
-from rich.console import Console, RenderableType
+from rich.console import (
+    Console,
+    ConsoleOptions,
+    ConsoleRenderable,
+    RenderableType,
+    RenderHook,
+    RenderResult,
+)
+from rich.segment import Segment
 from rich.text import Text
+
+from pedidos_cli.text import harmless, harmless_json
 
 
 class Output:
@@ -36,7 +47,7 @@ class Output:
     def document(self, document: Mapping[str, Any] | list[Any], *, compact: bool = False) -> None:
         """Prints one JSON document; `compact` on a line of its own."""
         text = json.dumps(document, indent=None if compact else 2, ensure_ascii=False, default=str)
-        print(text, file=self._stdout, flush=True)
+        print(harmless_json(text), file=self._stdout, flush=True)
 
     def say(self, text: RenderableType) -> None:
         """Tells a person the result; silent under `--json`."""
@@ -50,5 +61,28 @@ class Output:
 
 def _console(file: TextIO) -> Console:
     console = Console(file=file, highlight=False)
-    # A file has no width of its own, and 80 columns cut ids.
-    return console if console.is_terminal else Console(file=file, highlight=False, width=140)
+    if not console.is_terminal:
+        # A file has no width of its own, and 80 columns cut ids.
+        console = Console(file=file, highlight=False, width=140)
+    console.push_render_hook(Harmless())
+    return console
+
+
+class Harmless(RenderHook):
+    """Lets no control character of a printed text reach the terminal; its own commands pass."""
+
+    def process_renderables(self, renderables: list[ConsoleRenderable]) -> list[ConsoleRenderable]:
+        """Wraps whatever is to be printed."""
+        return [_Shown(one) for one in renderables]
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    printed: ConsoleRenderable
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        for segment in console.render(self.printed, options):
+            if segment.control:
+                yield segment
+            else:
+                yield Segment(harmless(segment.text), segment.style)

@@ -65,6 +65,8 @@ class Report:
             console.print(Text(f"Reason: {self.run['error']}", "red"))
         console.print(times_table(self.run))
         console.print(priorities_table(self.run))
+        if rest := unprocessed(self.run):
+            console.print(Text(rest, "yellow"))
         if failed := _sum(self.run, "totalFailed"):
             line = f"{text.count(failed)} failed for good: "
             line += f"`pedidos dead --run {self.run.get('runId')}` lists them, with reasons"
@@ -75,6 +77,8 @@ class Report:
         if self.verdict is not None and self.verdict.passed:
             number = len(self.verdict.checks)
             line = f"Audit passed: all {number} checks hold (`pedidos audit` lists them)."
+            if self.verdict.unchecked:
+                line = f"{self.verdict.headline()} `pedidos audit` lists them."
             console.print(Text(line, "green"))
         elif self.verdict is not None:
             self.verdict.render(console)
@@ -113,6 +117,23 @@ def priorities_table(run: Json) -> Table:
     both = [_sum(run, f"total{what}") for what in ("Processed", "Failed")]
     table.add_row("all", *map(text.count, both), text.NONE, text.NONE, text.speed(rates["overall"]))
     return table
+
+
+def unprocessed(run: Json) -> str | None:
+    """What became of the orders that no priority counts, in words; None where there are none.
+
+    How many are pending, or were never written, is known once the run has its receipt.
+    """
+    receipt, quantity = run.get("receipt") or {}, int(run.get("quantity") or 0)
+    deleted = int((run.get("cancelled") or {}).get("deletedPending") or 0)
+    pending = int(receipt.get("pending") or 0)
+    ended = _sum(run, "totalProcessed") + _sum(run, "totalFailed")
+    unwritten = max(0, quantity - ended - deleted - pending) if receipt else 0
+    parts = [(deleted, "were deleted by the cancel"), (pending, "are pending")]
+    # a finished import leaves out rows that were known before
+    parts.append((unwritten, "were never written"))
+    said = ", ".join(f"{text.count(number)} {what}" for number, what in parts if number)
+    return f"Of {text.count(quantity)} orders {said}." if said else None
 
 
 def throughput(run: Json) -> dict[str, float | None]:

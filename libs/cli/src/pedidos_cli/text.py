@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+# a terminal obeys these, C1 (0x80 to 0x9f) as well as C0
+_CONTROLS = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))}
+_BUT_LINES = {code: shown for code, shown in _CONTROLS.items() if code != ord("\n")}
+_AS_JSON = {code: f"\\u{code:04x}" for code in range(127, 160)}
 NONE = "–"  # noqa: RUF001 - an en dash is what a table shows for nothing
 
 
@@ -50,3 +54,21 @@ def size(number: Any) -> str:
             return f"{value:.0f} B" if unit == "B" else f"{value:.1f} {unit}"
         value /= 1_000
     return f"{value:.1f} TB"
+
+
+def harmless(text: str) -> str:
+    """A text with its control characters shown (`\\x1b`), so that no terminal obeys it.
+
+    Line ends stay.
+    """
+    return text.translate(_BUT_LINES)
+
+
+def harmless_json(document: str) -> str:
+    """The same document without the control characters that JSON itself lets stand in a text."""
+    return document.translate(_AS_JSON)
+
+
+def cell(value: Any) -> str:
+    """A value from data on one line, with its control characters shown; empty for None."""
+    return "" if value is None else str(value).translate(_CONTROLS)

@@ -19,7 +19,7 @@ from pedidos_orchestrator.leader import Leadership
 log = structlog.get_logger(__name__)
 PAUSE_SECONDS = 0.5
 RUNS_AT_ONCE = 200
-REMOVED = "ordersRemovedAt"
+REMOVED = "ordersExpired"
 Clock = Callable[[], datetime]
 
 
@@ -83,49 +83,32 @@ async def remove_expired(
 ) -> None:
     """Remove orders and final jobs that are older than their retention; none of the active run.
 
-    Ids begin with their run's start, so old orders are one range of ids.
+    Ids begin with their run's start, so old orders are one range of ids. The runs say what was
+    removed of them (`jobsExpired`, `ordersExpired`).
     """
     active = await runs.active()
     if retention.orders_days:
         cutoff = clock() - timedelta(days=retention.orders_days)
         oldest = new_run_id(int(cutoff.timestamp() * 1000), 0)
         until = min(oldest, active.id) if active else oldest
-        removed = await orders.delete_before(await _marked(until, runs, clock()))
+        removed = await orders.delete_before(await _without_orders(until, runs))
         if removed:
             log.info("old_orders_removed", count=removed, days=retention.orders_days)
     if retention.jobs_days:
         cutoff = clock() - timedelta(days=retention.jobs_days)
         before = min(cutoff, active.created_at) if active else cutoff
+        # marked first: a run without its jobs never looks as if it had lost them
+        await runs.mark_expired("jobsExpired", new_run_id(int(before.timestamp() * 1000), 0))
         removed = await ledger.remove(settled_before=before)
         if removed:
             log.info("old_jobs_removed", count=removed, days=retention.jobs_days)
 
 
-async def _marked(until: UUID, runs: RunStore, now: datetime) -> UUID:
-    """Mark the runs before `until` as ones without orders; before which run all are marked.
+async def _without_orders(until: UUID, runs: RunStore) -> UUID:
+    """Mark the runs before `until` as ones without orders; before which run orders may go.
 
     Marked before their orders go, so that none of them can be resumed after that.
     """
-    # the oldest first: whoever dies in the middle leaves the newest for the next time
-    for run_id in reversed(await _unmarked(until, runs)):
-        await runs.annotate(run_id, {REMOVED: now})
-    active = await runs.active()
-    if active is None or active.id >= until:
-        return until
-    await runs.annotate(active.id, {REMOVED: None})  # resumed just before it was marked
-    return active.id
-
-
-async def _unmarked(until: UUID, runs: RunStore) -> list[UUID]:
-    """The runs before `until` that are not marked, newest first."""
-    found: list[UUID] = []
-    cursor: str | None = str(until)
-    while cursor is not None:
-        page = await runs.page(RUNS_AT_ONCE, cursor)
-        for run in page.items:
-            if run.figures.get(REMOVED) is not None:
-                return found
-            if not run.hidden:
-                found.append(run.id)
-        cursor = page.cursor
-    return found
+    await runs.mark_expired("ordersExpired", until)
+    active = await runs.active()  # one that was resumed just before is not marked, and is spared
+    return min(until, active.id) if active else until

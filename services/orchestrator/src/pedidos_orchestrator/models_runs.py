@@ -97,7 +97,8 @@ class RunShape(Wire):
     receipt: ReceiptCounts | None = Field(None, description="counts over its orders at the end")
     cancelled: CancelReport | None = Field(None, description="what a cancel did")
     resumes: int = Field(0, examples=[0])
-    ordersRemovedAt: str | None = Field(None, description="when retention removed its orders")
+    jobsExpired: str | None = Field(None, description="when retention removed its jobs")
+    ordersExpired: str | None = Field(None, description="when retention removed its orders")
 
 
 class RunPage(Wire):

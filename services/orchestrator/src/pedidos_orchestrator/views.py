@@ -42,7 +42,8 @@ def run_view(run: Run) -> dict[str, Any]:
         "receipt": plain(run.receipt),
         "cancelled": plain(run.cancelled),
         "resumes": run.resumes,
-        "ordersRemovedAt": iso(run.figures.get("ordersRemovedAt")),
+        "jobsExpired": iso(run.figures.get("jobsExpired")),
+        "ordersExpired": iso(run.figures.get("ordersExpired")),
     }
 
 

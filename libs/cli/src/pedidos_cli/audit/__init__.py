@@ -5,7 +5,7 @@ database alone; where an API address is given, the API's figures are held agains
 """
 
 from pedidos_cli.audit.audit import audit_run
-from pedidos_cli.audit.evidence import AuditImpossible
+from pedidos_cli.audit.run_facts import AuditImpossible
 from pedidos_cli.audit.verdict import AuditVerdict, Check
 
 __all__ = ["AuditImpossible", "AuditVerdict", "Check", "audit_run"]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pymongo
 
-from pedidos_cli.audit import api, job_checks, order_checks
+from pedidos_cli.audit import api, job_checks, order_checks, run_checks
 from pedidos_cli.audit.evidence import Evidence, gather
 from pedidos_cli.audit.verdict import AuditVerdict, Check
 
@@ -40,7 +40,7 @@ def audit_run(
     ) as client:
         evidence = gather(client[database], run_id)
     checks = list(judge(evidence))
-    if api_url:
+    if api_url and not evidence.run.hidden:
         checks.extend(api.compare(evidence, api_url, api_key))
     return AuditVerdict(evidence.run.id, evidence.run.phase, tuple(checks))
 
@@ -49,4 +49,8 @@ def judge(evidence: Evidence) -> Iterable[Check]:
     """Every check that the evidence allows, in the order of the report."""
     if evidence.run.hidden:
         return [order_checks.wiped(evidence)]
-    return [*order_checks.checks(evidence), *job_checks.checks(evidence)]
+    return [
+        *order_checks.checks(evidence),
+        *job_checks.checks(evidence),
+        *run_checks.checks(evidence),
+    ]

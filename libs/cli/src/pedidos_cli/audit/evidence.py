@@ -2,51 +2,25 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import UTC, timedelta
 from typing import Any
 from uuid import UUID
 
 from bson.errors import BSONError
 from pymongo.database import Database
 
+from pedidos_cli.audit.handler_facts import HandlerFacts, read_handlers
 from pedidos_cli.audit.job_facts import JobFacts, read_jobs, read_redrives
-from pedidos_cli.audit.order_facts import OrderFacts, bounds, read_orders, read_strays
+from pedidos_cli.audit.order_facts import OrderFacts, bounds, read_orders
+from pedidos_cli.audit.run_facts import AuditImpossible, RunFacts, run_facts
+from pedidos_cli.audit.strays import read_strays
 
 Documents = Database[dict[str, Any]]
-
-ENDED = frozenset({"DONE", "ABORTED", "ERROR"})
-
-
-class AuditImpossible(Exception):
-    """There is nothing to audit: no run, or not the one that was named."""
-
-
-@dataclass(frozen=True, slots=True)
-class RunFacts:
-    """A run's own record; `totals` are its flat figures, `deleted` what a cancel removed."""
-
-    id: str
-    phase: str
-    hidden: bool
-    quantity: int
-    chunk_size: int
-    chunks: int
-    import_id: str | None
-    deleted: int
-    phases: tuple[tuple[str, datetime], ...]
-    totals: Mapping[str, int | None] = field(default_factory=dict)
-
-    @property
-    def ended(self) -> bool:
-        """Whether the run is over."""
-        return self.phase in ENDED
-
-    @property
-    def done(self) -> bool:
-        """Whether the run came to its regular end."""
-        return self.phase == "DONE"
+RECEIPT_SECONDS = 10.0
+POLL_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +28,9 @@ class Evidence:
     """Everything that the checks look at.
 
     `redriven` counts the orders of the run that a redrive had in its hands while they were read;
-    `strays` are run ids that orders carry and no run has; `import_accepted` counts the rows that
-    the run's import accepted, None where the run imported nothing.
+    `strays` are orders of no known run; `handlers` says whose observations the orders hold;
+    `import_accepted` counts the rows that the run's import accepted, None where the run imported
+    nothing.
     """
 
     run: RunFacts
@@ -63,6 +38,7 @@ class Evidence:
     orders: OrderFacts
     redriven: int
     strays: tuple[str, ...]
+    handlers: HandlerFacts
     import_accepted: int | None
 
 
@@ -72,19 +48,44 @@ def gather(database: Documents, run_id: str | None) -> Evidence:
     Raises:
         AuditImpossible: when there is no such run.
     """
-    run = _run(_find(database, run_id))
+    run = _with_receipt(database, run_facts(_find(database, run_id)))
     # Jobs before orders: of a run that goes on, orders may be ahead of jobs but never behind.
     jobs = read_jobs(database, run.id)
     since = database.client.admin.command("hello")["localTime"]
     orders = read_orders(database, UUID(run.id), run.quantity, run.chunk_size)
-    redriven = read_redrives(database, *bounds(UUID(run.id)), since)
-    accepted = _accepted(database, run.import_id)
-    return Evidence(run, jobs, orders, redriven, read_strays(database), accepted)
+    return Evidence(
+        run=run,
+        jobs=jobs,
+        orders=orders,
+        redriven=read_redrives(database, *bounds(UUID(run.id)), since),
+        strays=read_strays(database),
+        handlers=read_handlers(database, UUID(run.id), jobs, orders),
+        import_accepted=_accepted(database, run.import_id),
+    )
+
+
+def _with_receipt(database: Documents, run: RunFacts) -> RunFacts:
+    """A run that has just ended is about to get its receipt: that is worth a moment."""
+    patience = time.monotonic() + RECEIPT_SECONDS
+    while _is_due(database, run) and time.monotonic() < patience:
+        time.sleep(POLL_SECONDS)
+        found = database.process_runs.find_one({"_id": run.id})
+        if found is None:
+            break
+        run = run_facts(found)
+    return run
+
+
+def _is_due(database: Documents, run: RunFacts) -> bool:
+    if not run.done or run.hidden or run.receipt is not None or not run.phases:
+        return False
+    now = database.client.admin.command("hello")["localTime"].replace(tzinfo=UTC)
+    return bool(now - run.phases[-1][1] < timedelta(seconds=RECEIPT_SECONDS))
 
 
 def _find(database: Documents, run_id: str | None) -> Mapping[str, Any]:
     if run_id is None:
-        newest = database.process_runs.find_one({"plan": {"$exists": True}}, sort=[("_id", -1)])
+        newest = database.process_runs.find_one({"heldUntil": None}, sort=[("_id", -1)])
         if newest is None:
             raise AuditImpossible(f"database {database.name!r} has no run yet: start one first")
         return newest
@@ -96,25 +97,6 @@ def _find(database: Documents, run_id: str | None) -> Mapping[str, Any]:
     if found is None:
         raise AuditImpossible(f"run {run_id} is unknown: `pedidos runs` lists those that exist")
     return found
-
-
-def _run(document: Mapping[str, Any]) -> RunFacts:
-    plan = document["plan"]
-    quantity, chunk_size = int(plan["quantity"]), int(plan["chunkSize"])
-    names = ("Processed", "Failed")
-    totals = {f"total{name}{kind}" for name in names for kind in ("VIP", "Normal")}
-    return RunFacts(
-        id=str(document["_id"]),
-        phase=document["phase"],
-        hidden=bool(document.get("hidden")),
-        quantity=quantity,
-        chunk_size=chunk_size,
-        chunks=-(-quantity // chunk_size),
-        import_id=plan.get("importId"),
-        deleted=int((document.get("cancelled") or {}).get("deletedPending") or 0),
-        phases=tuple((entry["phase"], entry["at"]) for entry in document.get("phases", ())),
-        totals={name: document.get(name) for name in sorted(totals)},
-    )
 
 
 def _accepted(database: Documents, import_id: str | None) -> int | None:

@@ -7,11 +7,11 @@ from itertools import pairwise
 
 from bson import Timestamp
 
+from pedidos_cli.audit.basis import BOTH, JOBS, NEITHER, ORDERS, apply
 from pedidos_cli.audit.evidence import Evidence
-from pedidos_cli.audit.job_facts import OPEN
+from pedidos_cli.audit.job_facts import KIND_OF, OPEN, SETTLED, Batch
 from pedidos_cli.audit.verdict import Check
 
-KINDS = {"VIP": "vip", "NORMAL": "normal"}
 END = frozenset({"ABORTED", "ERROR"})
 FOLLOWS = {
     "IDLE": {"GENERATING"},
@@ -27,14 +27,19 @@ FOLLOWS = {
 
 def checks(evidence: Evidence) -> Iterable[Check]:
     """The checks of jobs and run, in the order of the report."""
-    yield chunks_wrote_what_is_stored(evidence)
-    yield batches_cover(evidence)
-    yield batches_add_up(evidence)
-    yield vip_settled_before_normal_created(evidence)
-    yield nothing_open(evidence)
-    yield phases_in_order(evidence)
+    yield from apply(
+        (
+            (chunks_wrote_what_is_stored, BOTH),
+            (batches_cover, JOBS),
+            (batches_add_up, BOTH),
+            (vip_settled_before_normal_created, JOBS),
+            (nothing_open, NEITHER),
+            (phases_in_order, NEITHER),
+        ),
+        evidence,
+    )
     if evidence.run.ended:
-        yield totals_fit(evidence)
+        yield from apply(((totals_fit, ORDERS),), evidence)
 
 
 def chunks_wrote_what_is_stored(evidence: Evidence) -> Check:
@@ -63,26 +68,35 @@ def _as_written(evidence: Evidence, stored: Sequence[int], laid_out: Sequence[in
 
 
 def batches_cover(evidence: Evidence) -> Check:
-    """No sequence is in two batches; in a run that is done none is in no batch."""
-    ranges = sorted(r for kind in KINDS.values() for r in evidence.jobs.ranges.get(kind, ()))
+    """No sequence is in two batches; in a run that is done each is in one that came to its end."""
+    run, batches = evidence.run, evidence.jobs.undivided
+    ended = [batch for batch in batches if _came_to_its_end(batch)] if run.done else batches
+    ranges = sorted((batch.first, batch.last) for batch in ended)
     covered = sum(last - first + 1 for first, last in ranges)
     overlapping = _overlaps(ranges)
-    outside = bool(ranges) and (ranges[0][0] < 1 or ranges[-1][1] > evidence.run.quantity)
-    whole = covered == evidence.run.quantity if evidence.run.done else True
-    expected = f"{evidence.run.quantity:,}" if evidence.run.done else "those enqueued so far"
+    outside = bool(ranges) and (ranges[0][0] < 1 or ranges[-1][1] > run.quantity)
+    undone = len(batches) - len(ended)
+    whole = covered == run.quantity and not undone if run.done else True
+    found = f"{covered:,} in {len(ranges):,} batches, {overlapping:,} overlaps"
     return Check(
         key="batches_cover",
-        title="Every order is in exactly one batch",
-        expected=f"{expected}, 0 overlaps",
-        found=f"{covered:,} in {len(ranges):,} batches, {overlapping:,} overlaps",
+        title="Every order is in exactly one batch that came to its end",
+        expected=f"{f'{run.quantity:,}' if run.done else 'those enqueued so far'}, 0 overlaps",
+        found=found + (f", {undone:,} failed or cancelled" if undone else ""),
         passed=whole and not overlapping and not outside,
     )
+
+
+def _came_to_its_end(batch: Batch) -> bool:
+    # A batch that is given up is split down to the one order that is to blame.
+    alone = batch.first == batch.last
+    return batch.status == "succeeded" or (batch.status == "failed" and alone)
 
 
 def batches_add_up(evidence: Evidence) -> Check:
     """The results of settled batches are the first final states of the orders."""
     counted, stored = [], []
-    for priority, kind in KINDS.items():
+    for priority, kind in KIND_OF.items():
         groups = evidence.jobs.of(kind)
         counted += [sum(g.processed for g in groups), sum(g.failed for g in groups)]
         stored += _first_final(evidence, priority)
@@ -102,14 +116,15 @@ def vip_settled_before_normal_created(evidence: Evidence) -> Check:
     created = min((g.first_created for g in normal if g.first_created), default=None)
     settled = max((g.last_settled for g in vip if g.last_settled), default=None)
     still_open = sum(group.jobs for group in vip if group.status in OPEN)
-    unproven = bool(normal) and created is None
+    unproven = sum(group.uncreated for group in normal)
+    unproven += sum(group.unsettled for group in vip if group.status in SETTLED)
     in_order = settled is None or created is None or settled < created
     return Check(
         key="vip_settled_first",
         title="Every VIP batch was settled before a NORMAL one was created",
         expected="last VIP < first NORMAL, no VIP open",
         found=f"last VIP {_sequence(settled)}, first NORMAL {_sequence(created)}, "
-        f"{still_open:,} VIP open",
+        f"{still_open:,} VIP open" + (f", {unproven:,} without one" if unproven else ""),
         passed=not normal or (in_order and not still_open and not unproven),
     )
 

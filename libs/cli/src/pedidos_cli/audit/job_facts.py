@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -12,7 +12,8 @@ from bson import Timestamp
 from pymongo.database import Database
 
 OPEN = frozenset({"queued", "running", "retrying"})
-KINDS = ("chunk", "vip", "normal")
+SETTLED = frozenset({"succeeded", "failed"})
+KIND_OF = {"VIP": "vip", "NORMAL": "normal"}
 
 Documents = Database[dict[str, Any]]
 Expression = Mapping[str, Any]
@@ -24,8 +25,9 @@ class JobGroup:
 
     `vip`, `normal`, `duplicates` sum the results of chunks (`duplicates` of the rows laid out
     were known before and are no orders), `processed`, `failed` those of
-    batches. `first_created` and `last_settled` are the server's sequence, `first_claimed` is by
-    its clock.
+    batches. `first_created` and `last_settled` are the server's sequence, `first_claimed` and
+    `settled_at` (the latest) are by its clock; `uncreated`, `unclaimed` and `unsettled` count jobs
+    that have no such time.
     """
 
     kind: str
@@ -39,15 +41,31 @@ class JobGroup:
     first_created: Timestamp | None
     last_settled: Timestamp | None
     first_claimed: datetime | None
-    handlers: tuple[str, ...]
+    settled_at: datetime | None
+    uncreated: int
+    unclaimed: int
+    unsettled: int
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """A job about the orders `first` to `last`; `split`: its parts are about them now."""
+
+    kind: str
+    first: int
+    last: int
+    status: str
+    split: bool
+    handler: str | None
+    deliveries: int
 
 
 @dataclass(frozen=True, slots=True)
 class JobFacts:
-    """All groups of a run; `ranges` are the orders (first, last) of its undivided batches."""
+    """All groups of a run, and its batches one by one: whole, split, and parts of split ones."""
 
     groups: tuple[JobGroup, ...]
-    ranges: Mapping[str, Sequence[tuple[int, int]]] = field(default_factory=dict)
+    batches: tuple[Batch, ...] = ()
 
     def of(self, *kinds: str) -> list[JobGroup]:
         """The groups of these kinds."""
@@ -69,16 +87,17 @@ class JobFacts:
         return sum(group.duplicates for group in self.of("chunk"))
 
     @property
-    def handlers(self) -> frozenset[str]:
-        """Every order handler that took part."""
-        return frozenset(name for group in self.groups for name in group.handlers)
+    def undivided(self) -> list[Batch]:
+        """The batches that were not split, and parts of those that were."""
+        return [batch for batch in self.batches if not batch.split]
 
 
 def read_jobs(database: Documents, run_id: str) -> JobFacts:
     """Sum up the jobs of a run: those whose id begins with it, so no redrive."""
     of_run = {"$match": {"_id": {"$gte": f"{run_id}:", "$lt": f"{run_id};"}}}
     found = database.jobs.aggregate([of_run, {"$group": _group()}])
-    return JobFacts(tuple(map(_job_group, found)), _ranges(database, run_id))
+    groups = tuple(JobGroup(**one.pop("_id"), **one) for one in found)
+    return JobFacts(groups, tuple(_batches(database, run_id)))
 
 
 def read_redrives(database: Documents, first: UUID, last: UUID, since: datetime) -> int:
@@ -98,25 +117,21 @@ def read_redrives(database: Documents, first: UUID, last: UUID, since: datetime)
     return sum(int(document["orders"]) for document in found)
 
 
-def _ranges(database: Documents, run_id: str) -> dict[str, list[tuple[int, int]]]:
-    ranges: dict[str, list[tuple[int, int]]] = {}
+def _batches(database: Documents, run_id: str) -> Iterator[Batch]:
+    names = ("payload.first", "payload.last", "status", "result", "deliveries")
     for kind in ("vip", "normal"):
         wanted = {"_id": {"$gte": f"{run_id}:{kind}:", "$lt": f"{run_id}:{kind};"}}
-        fields = {"payload.first": 1, "payload.last": 1}
-        found = database.jobs.find(wanted, fields, batch_size=20_000)
-        # a part of a split batch is inside the range of its parent
-        ranges[kind] = [
-            (job["payload"]["first"], job["payload"]["last"])
-            for job in found
-            if "/" not in job["_id"]
-        ]
-    return ranges
-
-
-def _job_group(document: Mapping[str, Any]) -> JobGroup:
-    figures = {name: document[name] for name in document if name not in {"_id", "handlers"}}
-    handlers = tuple(name for name in document["handlers"] if name)
-    return JobGroup(**document["_id"], handlers=handlers, **figures)
+        for job in database.jobs.find(wanted, dict.fromkeys(names, 1), batch_size=20_000):
+            payload, result = job.get("payload") or {}, job.get("result") or {}
+            yield Batch(
+                kind=kind,
+                first=int(payload.get("first", 0)),
+                last=int(payload.get("last", 0)),
+                status=str(job.get("status")),
+                split=bool(result.get("split")),
+                handler=result.get("handler"),
+                deliveries=int(job.get("deliveries") or 0),
+            )
 
 
 def _group() -> Expression:
@@ -129,5 +144,12 @@ def _group() -> Expression:
         "first_created": {"$min": "$createdSeq"},
         "last_settled": {"$max": "$settledSeq"},
         "first_claimed": {"$min": "$firstClaimedAt"},
-        "handlers": {"$addToSet": "$result.handler"},
+        "settled_at": {"$max": "$settledAt"},
+        "uncreated": _without("createdSeq", "timestamp"),
+        "unclaimed": _without("firstClaimedAt", "date"),
+        "unsettled": _without("settledSeq", "timestamp"),
     }
+
+
+def _without(time: str, type_: str) -> Expression:
+    return {"$sum": {"$cond": [{"$eq": [{"$type": f"${time}"}, type_]}, 0, 1]}}

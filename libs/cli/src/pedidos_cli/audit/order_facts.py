@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,7 +13,6 @@ from pymongo.database import Database
 SEQUENCES = 1 << 40
 WORDING = {"VIP": "enviado com prioridade", "NORMAL": "processado sem prioridade"}
 MAX_NAMED = 5
-MAX_RUNS = 100_000
 
 Documents = Database[dict[str, Any]]
 Expression = Mapping[str, Any]
@@ -24,9 +23,10 @@ class OrderGroup:
     """The orders of a run that share priority, tier and status; all numbers count orders.
 
     `settled_well` never failed for good before; `settled_badly` did once (a redrive may have
-    helped since); the rest has no first final state yet. `sent_again` are pending because a redrive
-    took them up. `untimed`, `unexplained`, `premature`
-    and `misworded` count what must not be. `last_settled` is the latest first final state.
+    helped since); the rest has no first final state yet. `redriven` were taken up by a redrive,
+    and `sent_again` are pending because of it. `untimed`, `unexplained`, `premature`, `misworded`
+    and `mispriced` count what must not be. `first_settled` and `last_settled` are the earliest and
+    the latest first final state.
     """
 
     priority: str
@@ -35,11 +35,14 @@ class OrderGroup:
     orders: int
     settled_well: int
     settled_badly: int
+    redriven: int
     sent_again: int
     untimed: int
     unexplained: int
     premature: int
     misworded: int
+    mispriced: int
+    first_settled: datetime | None
     last_settled: datetime | None
 
 
@@ -73,16 +76,23 @@ class OrderFacts:
         times = [g.last_settled for g in self.groups if g.priority == "VIP" and g.last_settled]
         return max(times, default=None)
 
+    @property
+    def first_normal_settled(self) -> datetime | None:
+        """When the first NORMAL order got its first final state."""
+        normal = (g.first_settled for g in self.groups if g.priority == "NORMAL")
+        return min((time for time in normal if time), default=None)
+
 
 def read_orders(database: Documents, run_id: UUID, quantity: int, chunk_size: int) -> OrderFacts:
     """Sum up the orders of a run; one range scan, whatever their number."""
     found = database.orders.aggregate(
-        [{"$match": {"_id": _between(run_id, 1, SEQUENCES - 1)}}, {"$group": _group()}],
+        [{"$match": {"_id": _between(run_id, 0, SEQUENCES - 1)}}, {"$group": _group()}],
         allowDiskUse=False,
     )
     groups = tuple(_order_group(document) for document in found)
-    outside = database.orders.count_documents(
-        {"_id": _between(run_id, quantity + 1, SEQUENCES - 1)}
+    beyond = ((0, 0), (quantity + 1, SEQUENCES - 1))
+    outside = sum(
+        database.orders.count_documents({"_id": _between(run_id, *ends)}) for ends in beyond
     )
     stored = sum(group.orders for group in groups) - outside
     gaps = _gaps(database, run_id, quantity, chunk_size) if 0 < stored < quantity else ()
@@ -94,20 +104,12 @@ def bounds(run_id: UUID) -> tuple[UUID, UUID]:
     return UUID(int=run_id.int | 1), UUID(int=run_id.int | (SEQUENCES - 1))
 
 
-def read_strays(database: Documents) -> tuple[str, ...]:
-    """Ids of runs that orders belong to and that no run has; one index seek per run."""
-    known = {str(run["_id"]) for run in database.process_runs.find({}, {"_id": 1})}
-    strays: list[str] = []
-    after: Mapping[str, Any] = {}
-    for _ in range(MAX_RUNS):
-        order = database.orders.find_one(after, {"_id": 1}, sort=[("_id", 1)])
-        if order is None or len(strays) == MAX_NAMED:
-            break
-        run = UUID(int=order["_id"].int & ~(SEQUENCES - 1))
-        if str(run) not in known:
-            strays.append(str(run))
-        after = {"_id": {"$gt": UUID(int=run.int | (SEQUENCES - 1))}}
-    return tuple(strays)
+def read_misworded(database: Documents, run_id: UUID) -> Iterator[int]:
+    """The sequences of processed orders without the built-in handler's text."""
+    of_run = {"_id": _between(run_id, 1, SEQUENCES - 1)}
+    wrong = {"$expr": {"$and": _misworded()}}
+    for order in database.orders.find({**of_run, **wrong}, {"_id": 1}, batch_size=50_000):
+        yield order["_id"].int & (SEQUENCES - 1)
 
 
 def _between(run_id: UUID, first: int, last: int) -> Expression:
@@ -141,11 +143,13 @@ def _group() -> Expression:
     processed, failed, pending = (_is(s) for s in ("processado", "falhou", "pendente"))
     failed_once, processed_once = _set("failedAt"), _set("processedAt")
     never_failed = {"$not": [failed_once]}
+    first_final = {"$ifNull": ["$firstFailedAt", "$failedAt", "$processedAt"]}
     return {
         "_id": {"priority": "$priority", "tier": "$tier", "status": "$status"},
         "orders": {"$sum": 1},
         "settled_well": _how_many(never_failed, processed, processed_once),
         "settled_badly": _how_many(failed_once),
+        "redriven": _how_many(_set("firstFailedAt")),
         "sent_again": _how_many(pending, failed_once, _set("firstFailedAt")),
         "untimed": {
             "$sum": {
@@ -160,9 +164,23 @@ def _group() -> Expression:
         },
         "unexplained": _how_many(failed, {"$not": [{"$gt": ["$error", ""]}]}),
         "premature": _how_many(pending, {"$or": [processed_once, {"$gt": ["$observacoes", ""]}]}),
-        "misworded": _how_many(processed, never_failed, {"$ne": ["$observacoes", _wording()]}),
-        "last_settled": {"$max": {"$ifNull": ["$firstFailedAt", "$failedAt", "$processedAt"]}},
+        "misworded": _how_many(*_misworded()),
+        "mispriced": {"$sum": _one_unless(_is_cents("$valor"))},
+        "first_settled": {"$min": first_final},
+        "last_settled": {"$max": first_final},
     }
+
+
+def _misworded() -> list[Expression]:
+    never_failed = {"$not": [_set("failedAt")]}
+    return [_is("processado"), never_failed, {"$ne": ["$observacoes", _wording()]}]
+
+
+def _is_cents(amount: str) -> Expression:
+    # A decimal whose exponent is -2 is written with two places, and no other number is.
+    text = {"$convert": {"input": amount, "to": "string", "onError": "", "onNull": ""}}
+    cents = {"$regexMatch": {"input": text, "regex": r"^[0-9]+\.[0-9]{2}$"}}
+    return {"$and": [{"$eq": [{"$type": amount}, "decimal"]}, cents]}
 
 
 def _is(status: str) -> Expression:

@@ -105,5 +105,5 @@ def _table(title: str, columns: tuple[str, ...], items: list[Json]) -> Table:
         table.add_column(name)
     for one in items:
         cells = [one.get(name) for name in (*columns, "attempts", "error")]
-        table.add_row(*(Text("" if cell is None else str(cell)) for cell in cells))
+        table.add_row(*(Text(text.cell(cell)) for cell in cells))
     return table

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import dataclass, field
+import asyncio
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -13,9 +12,13 @@ import typer
 from pedidos_cli import text
 from pedidos_cli.client import Json
 from pedidos_cli.errors import CliError, ExitStatus
+from pedidos_cli.exported import contents, difference, receipt_path
+from pedidos_cli.exported import verify as verify_file
 from pedidos_cli.options import Api, ApiKey, AsJson
+from pedidos_cli.output import Output
 from pedidos_cli.session import Session, with_api
 from pedidos_cli.stack_file import write_whole
+from pedidos_common.adapters.clock import now
 
 
 class ExportFormat(StrEnum):
@@ -33,12 +36,22 @@ def export(
     out: Annotated[
         Path | None, typer.Option(help="The file to write; else RUN.csv or RUN.ndjson.")
     ] = None,
+    verify: Annotated[
+        Path | None,
+        typer.Option(help="Export nothing: check this file against its receipt (status 0 or 1)."),
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
     api: Api = None,
     api_key: ApiKey = None,
     as_json: AsJson = False,
 ) -> None:
-    """Write the orders of a run to a file, and FILE.receipt.json beside it."""
+    """Write the orders of a run to a file, and FILE.receipt.json beside it.
+
+    Fails (status 1) where the file does not hold what the receipt of the run counts.
+    """
+    if verify is not None:
+        _verify(verify, Output(as_json=as_json))
+        return
 
     async def body(session: Session) -> None:
         run_id = run or await last_run(session)
@@ -55,6 +68,13 @@ def export(
     with_api(api, api_key, body, as_json=as_json)
 
 
+def _verify(file: Path, out: Output) -> None:
+    found = verify_file(file)
+    if out.as_json:
+        out.document(found)
+    out.say(f"{file} is what its receipt says: {text.count(found['rows'])} orders.")
+
+
 async def last_run(session: Session) -> str:
     """Id of the present or last run.
 
@@ -67,11 +87,6 @@ async def last_run(session: Session) -> str:
             "There is no run yet. Start one with `pedidos run --quantity N`", ExitStatus.USAGE
         )
     return str(run_id)
-
-
-def receipt_path(file: Path) -> Path:
-    """Where the receipt of a file lies."""
-    return file.with_name(f"{file.name}.receipt.json")
 
 
 def check_free(file: Path, *, force: bool) -> None:
@@ -90,24 +105,28 @@ def check_free(file: Path, *, force: bool) -> None:
 
 
 async def write(session: Session, run_id: str, kind: ExportFormat, file: Path) -> Json:
-    """Streams the export to the file, which appears only when it is whole; returns the receipt."""
-    counted = Counted(csv=kind is ExportFormat.CSV)
+    """Streams the export to the file, which appears only when it is whole; returns the receipt.
+
+    Raises:
+        CliError: when the file can't be written, or holds other than what the run's receipt
+            counts; file and receipt are there even so.
+    """
     part = file.with_name(f".{file.name}.part")
     path = f"/pedidos/runs/{run_id}"
     try:
         async with session.client.stream(f"{path}/export", {"format": str(kind)}) as response:
             with part.open("wb") as opened:
                 async for chunk in response.aiter_bytes():
-                    counted.take(chunk)
                     opened.write(chunk)
+        found = await asyncio.to_thread(contents, part, str(kind))
+        of_run = await session.client.get(f"{path}/receipt")
         receipt = {
             "file": file.name,
             "format": str(kind),
             "runId": run_id,
-            "rows": counted.rows,
-            "bytes": counted.size,
-            "sha256": counted.digest,
-            "receipt": await session.client.get(f"{path}/receipt"),
+            "exportedAt": now().isoformat(timespec="milliseconds"),
+            **found.to_json(),
+            "receipt": of_run,
         }
         part.replace(file)
         write_whole(receipt_path(file), receipt)
@@ -115,44 +134,6 @@ async def write(session: Session, run_id: str, kind: ExportFormat, file: Path) -
         raise CliError(f"{file} can't be written: {refused.strerror}") from None
     finally:
         part.unlink(missing_ok=True)
+    if wrong := difference(file, found, of_run.get("receipt") or {}):
+        raise CliError(wrong, details={"export": receipt})
     return receipt
-
-
-@dataclass(slots=True)
-class Counted:
-    """Size, hash and rows of a file that passes by in pieces.
-
-    A line break inside a quoted field of a CSV ends no row, and its first row is the header.
-    """
-
-    csv: bool
-    size: int = 0
-    _hash: hashlib._Hash = field(default_factory=hashlib.sha256)
-    _breaks: int = 0
-    _quoted: bool = False
-    _last: bytes = b""
-
-    def take(self, chunk: bytes) -> None:
-        """Takes the next piece."""
-        self.size += len(chunk)
-        self._hash.update(chunk)
-        self._last = chunk[-1:] or self._last
-        if not self.csv:
-            self._breaks += chunk.count(b"\n")
-            return
-        for number, piece in enumerate(chunk.split(b'"')):
-            if number:
-                self._quoted = not self._quoted
-            if not self._quoted:
-                self._breaks += piece.count(b"\n")
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 of what was taken, in hex."""
-        return self._hash.hexdigest()
-
-    @property
-    def rows(self) -> int:
-        """Orders in what was taken."""
-        lines = self._breaks + (1 if self._last not in {b"", b"\n"} else 0)
-        return max(0, lines - 1) if self.csv else lines

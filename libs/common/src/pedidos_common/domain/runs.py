@@ -140,7 +140,7 @@ class Run:
     """One execution: orders arrive, all VIP are processed, then all NORMAL.
 
     `live` holds the figures while it runs, `figures` those of SPEC O-15 once it is over (and
-    `ordersRemovedAt`, when retention removed its orders), `receipt` the counts over its orders at
+    `ordersExpired`, when retention removed its orders), `receipt` the counts over its orders at
     the end, `cancelled` what a cancel did; `hidden` says that a reset wiped its orders.
     """
 
@@ -169,7 +169,7 @@ class Run:
     @property
     def resumable(self) -> bool:
         """Whether the run is over and may be taken up again: its orders are all there."""
-        lost = (self.cancelled or {}).get("deletedPending") or self.figures.get("ordersRemovedAt")
+        lost = (self.cancelled or {}).get("deletedPending") or self.figures.get("ordersExpired")
         return self.phase in RESUMABLE and not self.hidden and not lost
 
     @property

@@ -18,7 +18,7 @@ from pedidos_common.ports.processes import (
     ProcessSeen,
     QueueState,
 )
-from pedidos_common.ports.runs import RunStore
+from pedidos_common.ports.runs import Expired, RunStore
 
 __all__ = [
     "ENGINE_TOPIC",
@@ -27,6 +27,7 @@ __all__ = [
     "Bell",
     "EncodedOrders",
     "Events",
+    "Expired",
     "ImportReport",
     "ImportRow",
     "ImportStore",

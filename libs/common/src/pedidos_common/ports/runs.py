@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 from uuid import UUID
 
 from pedidos_common.domain.runs import AbortRequest, Phase, Run
 from pedidos_common.ports.paging import Page
+
+Expired = Literal["jobsExpired", "ordersExpired"]
 
 
 class RunStore(Protocol):
@@ -62,6 +64,13 @@ class RunStore(Protocol):
         """Set fields that say something about a run that is over (receipt, import report)."""
         ...
 
+    async def mark_expired(self, what: Expired, before: UUID) -> None:
+        """Note the server's time on runs before that one whose jobs or orders retention removes.
+
+        A run that is active, or marked already, stays as it is.
+        """
+        ...
+
     async def request_abort(self, run_id: UUID, abort: AbortRequest) -> bool:
         """Ask for the active run's end; False when it is not active."""
         ...
@@ -73,7 +82,7 @@ class RunStore(Protocol):
             RunAlreadyActive: when another run is active.
             ResetInProgress: when a reset holds its place.
             InvalidTransition: when the run's phase can't be resumed, or a cancel or retention
-                (`ordersRemovedAt`) deleted orders of it.
+                (`ordersExpired`) deleted orders of it.
         """
         ...
 

@@ -17,7 +17,7 @@ from pedidos_common.domain.runs import (
     RunTrigger,
     advance,
 )
-from pedidos_common.ports import Page
+from pedidos_common.ports import Expired, Page
 
 RUN_FIELDS = frozenset({"live", "abort", "error", "receipt", "cancelled"})
 
@@ -117,6 +117,12 @@ class InMemoryRunStore:
             known = {name: value for name, value in fields.items() if name in RUN_FIELDS}
             flat = {name: value for name, value in fields.items() if name not in RUN_FIELDS}
             self._runs[run_id] = replace(run, figures={**run.figures, **flat}, **known)
+
+    async def mark_expired(self, what: Expired, before: UUID) -> None:
+        """See `ports.RunStore.mark_expired`."""
+        for run in self._runs.values():
+            if run.id < before and not run.active and what not in run.figures:
+                self._runs[run.id] = replace(run, figures={**run.figures, what: self._clock()})
 
     async def request_abort(self, run_id: UUID, abort: AbortRequest) -> bool:
         """See `ports.RunStore.request_abort`."""

@@ -22,8 +22,8 @@ FLAT_FIELDS = (
     "totalFailedVIP",
     "totalFailedNormal",
     "totalTimeMs",
-    "ordersRemovedAt",
 )
+KEPT_FIELDS = (*FLAT_FIELDS, "jobsExpired", "ordersExpired")
 
 
 def document_of(run: Run) -> Document:
@@ -90,6 +90,6 @@ def run_of(document: Document) -> Run:
         cancelled=document.get("cancelled"),
         updated_at=document.get("updatedAt"),
         trace=document.get("trace"),
-        figures={name: document[name] for name in FLAT_FIELDS if name in document},
+        figures={name: document[name] for name in KEPT_FIELDS if name in document},
         hidden=bool(document.get("hidden")),
     )

@@ -24,7 +24,7 @@ from pedidos_common.domain.runs import (
     RunTrigger,
     advance,
 )
-from pedidos_common.ports import Page
+from pedidos_common.ports import Expired, Page
 
 
 def _enter(phase: Phase, fields: Mapping[str, Any]) -> list[Document]:
@@ -133,6 +133,14 @@ class MongoRunStore:
         await self._runs.update_one({"_id": str(run_id)}, {"$set": dict(fields)})
 
     @guarded
+    async def mark_expired(self, what: Expired, before: UUID) -> None:
+        """See `ports.RunStore.mark_expired`."""
+        await self._runs.update_many(
+            {"_id": {"$lt": str(before)}, "active": {"$ne": True}, what: None},
+            {"$currentDate": {what: True}},
+        )
+
+    @guarded
     async def request_abort(self, run_id: UUID, abort: AbortRequest) -> bool:
         """See `ports.RunStore.request_abort`."""
         done = await self._runs.update_one(
@@ -161,7 +169,7 @@ class MongoRunStore:
                 "hidden": {"$ne": True},
                 # orders that a cancel or retention deleted can't be processed any more
                 "cancelled.deletedPending": {"$not": {"$gt": 0}},
-                "ordersRemovedAt": None,
+                "ordersExpired": None,
             },
             pipeline,
             return_document=ReturnDocument.AFTER,

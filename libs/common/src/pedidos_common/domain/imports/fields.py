@@ -22,6 +22,7 @@ _GROUPED = re.compile(
 )
 _NUMBER = re.compile(r"[+-]?[0-9.,]*[0-9][0-9.,]*(?:[eE][+-]?[0-9]+)?")
 _WHOLE = re.compile(r"\+?[0-9]{1,10}")
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")  # no tab, no line end
 _GROUP_MARKS = str.maketrans("", "", ".,")
 _TIERS = {tier.value: tier.value for tier in Tier}
 
@@ -33,6 +34,7 @@ def cliente(text: str) -> str:
         raise BadRow("cliente is empty")
     if len(name) > MAX_CLIENTE:
         raise BadRow(f"cliente is longer than {MAX_CLIENTE} characters")
+    _refuse_controls("cliente", name)
     return name
 
 
@@ -87,7 +89,14 @@ def external_id(text: str) -> str | None:
     name = text.strip()
     if len(name) > MAX_EXTERNAL_ID:
         raise BadRow(f"externalId is longer than {MAX_EXTERNAL_ID} characters")
+    _refuse_controls("externalId", name)
     return name or None
+
+
+def _refuse_controls(field: str, name: str) -> None:
+    # a terminal or a spreadsheet that shows the name would obey them
+    if not name.isprintable() and (found := _CONTROL.search(name)):
+        raise BadRow(f"{field} {_shown(name)} holds the control character U+{ord(found[0]):04X}")
 
 
 def ordered_at(text: str) -> datetime | None:
