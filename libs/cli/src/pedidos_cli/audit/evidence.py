@@ -85,7 +85,8 @@ def _is_due(database: Documents, run: RunFacts) -> bool:
 
 def _find(database: Documents, run_id: str | None) -> Mapping[str, Any]:
     if run_id is None:
-        newest = database.process_runs.find_one({"heldUntil": None}, sort=[("_id", -1)])
+        # what a reset holds while it wipes is no run
+        newest = database.process_runs.find_one({"_id": {"$ne": "reset"}}, sort=[("_id", -1)])
         if newest is None:
             raise AuditImpossible(f"database {database.name!r} has no run yet: start one first")
         return newest
