@@ -91,3 +91,7 @@ class ImportStore(Protocol):
     async def clear(self) -> None:
         """Forget every import."""
         ...
+
+    async def sweep(self, idle_seconds: float) -> int:
+        """Discard the imports that nobody sealed or touched for that long; how many."""
+        ...

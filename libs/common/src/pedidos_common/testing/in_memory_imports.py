@@ -3,37 +3,44 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 
 from pedidos_common.domain.imports import ImportGone, tier_at
 from pedidos_common.domain.orders import Tier
 from pedidos_common.ports import ImportReport, ImportRow, Rejection
+from pedidos_common.testing.clock import ManualClock
 
 
 @dataclass(slots=True)
 class _Staged:
+    touched_at: datetime
     rows: list[ImportRow] = field(default_factory=list)
     tiers: dict[str, Tier] = field(default_factory=dict)
     report: ImportReport | None = None
 
 
 class InMemoryImportStore:
-    """Imports in a dictionary."""
+    """Imports in a dictionary; `clock` is the server's time."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], datetime] | None = None) -> None:
+        self._clock = clock or ManualClock()
         self._staged: dict[str, _Staged] = {}
         self._forgotten: set[str] = set()
 
     async def begin(self, import_id: str, filename: str) -> None:
         """See `ports.ImportStore.begin`."""
         del filename
-        self._staged[import_id] = _Staged()
+        self._staged.setdefault(import_id, _Staged(self._clock()))
 
     def _open(self, import_id: str) -> _Staged:
-        if import_id not in self._staged:
+        """The import, while it is being staged."""
+        staged = self._staged.get(import_id)
+        if staged is None or staged.report is not None:
             raise ImportGone(import_id)
-        return self._staged[import_id]
+        staged.touched_at = self._clock()
+        return staged
 
     def _taken(self) -> set[str]:
         rows = (row for staged in self._staged.values() for row in staged.rows)
@@ -41,13 +48,13 @@ class InMemoryImportStore:
 
     async def append(self, import_id: str, rows: Sequence[ImportRow]) -> Sequence[Rejection]:
         """See `ports.ImportStore.append`."""
-        taken, rejections = self._taken(), []
+        staged, taken, rejections = self._open(import_id), self._taken(), []
         for row in rows:
             if row.external_id is not None and row.external_id in taken:
                 reason = f"external id {row.external_id!r} was imported before"
                 rejections.append(Rejection(row.line, reason))
                 continue
-            self._open(import_id).rows.append(row)
+            staged.rows.append(row)
             taken |= {row.external_id} if row.external_id is not None else set()
         return rejections
 
@@ -68,11 +75,11 @@ class InMemoryImportStore:
 
     async def chunk(self, import_id: str, first: int, last: int) -> Sequence[ImportRow]:
         """See `ports.ImportStore.chunk`."""
-        staged = self._open(import_id)
-        return [
-            replace(row, tier=row.tier or staged.tiers[row.cliente])
-            for row in staged.rows[first - 1 : last]
-        ]
+        staged = self._staged.get(import_id)
+        rows = staged.rows[first - 1 : last] if staged else []
+        if staged is None or staged.report is None or len(rows) != last - first + 1:
+            raise ImportGone(import_id)
+        return [replace(row, tier=row.tier or staged.tiers[row.cliente]) for row in rows]
 
     async def report(self, import_id: str) -> ImportReport | None:
         """See `ports.ImportStore.report`."""
@@ -96,3 +103,12 @@ class InMemoryImportStore:
     async def clear(self) -> None:
         """See `ports.ImportStore.clear`."""
         self._staged.clear()
+
+    async def sweep(self, idle_seconds: float) -> int:
+        """See `ports.ImportStore.sweep`."""
+        before = self._clock() - timedelta(seconds=idle_seconds)
+        staging = {name: one for name, one in self._staged.items() if one.report is None}
+        idle = [name for name, one in staging.items() if one.touched_at < before]
+        for import_id in idle:
+            await self.discard(import_id)
+        return len(idle)
