@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -12,7 +12,7 @@ import pytest
 from pedidos_common.adapters.mongo.client import connect_blocking
 from pedidos_common.adapters.mongo.jobs import MongoJobLedger
 from pedidos_common.adapters.mongo.leases import MongoLeaseKeeper, MongoProcesses
-from pedidos_common.domain.jobs import Band, Job, NewJob, Released, Succeeded
+from pedidos_common.domain.jobs import Band, Job, JobStatus, NewJob, Released, Succeeded
 from pedidos_common.ports import (
     BeatReply,
     JobLedger,
@@ -29,6 +29,7 @@ from tests.contract.lab import KINDS, Lab, lab_of
 
 # long enough that no test outlives it by chance
 LEASE_SECONDS = 60.0
+SHORT_LEASE_SECONDS = 1.0
 REPORT = ProcessReport("w-1", "worker", "host", 7, ("orders",), slots=25, busy=3)
 
 
@@ -164,3 +165,95 @@ async def test_a_process_that_is_silent_is_not_live(heart: Heart) -> None:
 
     await heart.lab.until(gone)
     assert len(await heart.processes.live(LEASE_SECONDS)) == 1
+
+
+class Expiry:
+    """A sweep of leases that ran out, in which something happens between the look and the change.
+
+    The ledger's leases are short, so what is renewed or claimed in the sweep is the newer one.
+    """
+
+    def __init__(self, heart: Heart) -> None:
+        self.heart = heart
+
+    async def with_scope(self) -> Job:
+        """A job of a scope whose lease has run out."""
+        ledger = self.heart.ledger
+        await ledger.create([NewJob("run:a", "f", "orders", Band.HIGH, {}, scope="run")])
+        job = await ledger.claim("run:a", "w-1")
+        assert job is not None
+        await self.has_run_out(job)
+        return job
+
+    async def has_run_out(self, job: Job) -> None:
+        """Let time pass until the job's lease is over."""
+        until = await self.heart.until_of(job)
+
+        async def over() -> bool:
+            return await self.heart.lab.now() > until + timedelta(milliseconds=20)
+
+        await self.heart.lab.until(over)
+
+    async def sweep(self, meanwhile: Callable[[], Awaitable[object]]) -> int:
+        """Expire leases; what `meanwhile` does happens once a job is seen."""
+
+        async def is_open(_scope: str) -> bool:
+            await meanwhile()
+            return True
+
+        return await self.heart.ledger.expire_leases(is_open)
+
+    async def stored(self) -> Job:
+        """The job as it is now."""
+        job = await self.heart.ledger.get("run:a")
+        assert job is not None
+        return job
+
+
+@pytest.fixture
+def expiry(heart: Heart, lab: Lab, request: pytest.FixtureRequest) -> Iterator[Expiry]:
+    seconds = SHORT_LEASE_SECONDS
+    if lab.clock is not None:
+        ledger = InMemoryJobLedger(lab.clock, seconds)
+        keeper = InMemoryLeaseKeeper(ledger, InMemoryProcesses(lab.clock), lab.clock, seconds)
+        yield Expiry(Heart(lab, ledger, keeper, heart.processes))
+        return
+    assert lab.database is not None
+    name = request.getfixturevalue("mongo_database")
+    with connect_blocking(request.getfixturevalue("mongo_uri"), "contract") as client:
+        short = MongoLeaseKeeper(client, name, seconds)
+        mongo_ledger = MongoJobLedger(lab.database, seconds)
+        yield Expiry(Heart(lab, mongo_ledger, short, heart.processes))
+
+
+async def test_a_lease_that_is_renewed_in_the_sweep_is_kept(expiry: Expiry) -> None:
+    job = await expiry.with_scope()
+    assert await expiry.sweep(lambda: expiry.heart.beat({lease_id(job): job.id})) == 0
+    after = await expiry.stored()
+    assert (after.status, after.lost, after.worker) == (JobStatus.RUNNING, 0, "w-1")
+    assert lease_id(after) == lease_id(job)
+
+
+async def test_a_job_that_is_settled_in_the_sweep_is_kept(expiry: Expiry) -> None:
+    job = await expiry.with_scope()
+    assert await expiry.sweep(lambda: expiry.heart.ledger.settle(job, Succeeded({"n": 1}))) == 0
+    after = await expiry.stored()
+    assert (after.status, after.lost, after.result) == (JobStatus.SUCCEEDED, 0, {"n": 1})
+
+
+@pytest.mark.parametrize("run_out", [False, True])
+async def test_the_sweep_takes_no_lease_but_the_one_that_it_saw(
+    expiry: Expiry, run_out: bool
+) -> None:
+    job = await expiry.with_scope()
+
+    async def go_to_another() -> None:
+        await expiry.heart.ledger.settle(job, Released())
+        fresh = await expiry.heart.ledger.claim(job.id, "w-2")
+        assert fresh is not None
+        if run_out:
+            await expiry.has_run_out(fresh)
+
+    assert await expiry.sweep(go_to_another) == 0
+    after = await expiry.stored()
+    assert (after.status, after.lost, after.worker) == (JobStatus.RUNNING, 0, "w-2")
