@@ -122,7 +122,7 @@ def background_of(
         "reconcile": Reconciler(
             deps.ledger, deps.transport, deps.runs.is_open, leadership, patience
         ).run(),
-        "housekeeping": _housekeeping(settings, deps, database, leadership).run(),
+        "housekeeping": _housekeeping(settings, deps, leadership).run(),
     }
     return leadership, loops
 
@@ -148,20 +148,19 @@ def _engine_settings(settings: OrchestratorSettings) -> EngineSettings:
 
 
 def _housekeeping(
-    settings: OrchestratorSettings, deps: Deps, connections: Connections, leadership: Leadership
+    settings: OrchestratorSettings, deps: Deps, leadership: Leadership
 ) -> Housekeeping:
     webhook = settings.webhook_url is not None
     aftermath = Aftermath(
         deps.runs, deps.orders, deps.ledger, deps.transport, deps.imports, webhook
     )
     retention = Retention(settings.orders_retention_days, settings.jobs_retention_days)
-    imports = MongoImportStore(connections.database)
 
     async def expire() -> None:
         await remove_expired(deps.runs, deps.orders, deps.ledger, retention, deps.clock)
 
     async def forget_uploads() -> None:
-        await imports.sweep(ABANDONED_UPLOAD_SECONDS)
+        await deps.imports.sweep(ABANDONED_UPLOAD_SECONDS)
 
     chores = [
         Chore("receipts", 0.5, aftermath.settle),

@@ -88,10 +88,13 @@ class ImportStore(Protocol):
         """Forget a staged import that no run uses."""
         ...
 
-    async def clear(self) -> None:
-        """Forget every import."""
+    async def sweep(self, idle_seconds: float) -> int:
+        """Discard imports that nobody sealed or touched for that long; how many.
+
+        What is left of discarded ones goes too.
+        """
         ...
 
-    async def sweep(self, idle_seconds: float) -> int:
-        """Discard the imports that nobody sealed or touched for that long; how many."""
+    async def clear(self) -> None:
+        """Forget every import."""
         ...

@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from pedidos_common.adapters.clock import now
 from pedidos_common.domain.imports import ImportGone, tier_at
 from pedidos_common.domain.orders import Tier
 from pedidos_common.ports import ImportReport, ImportRow, Rejection
-from pedidos_common.testing.clock import ManualClock
 
 
 @dataclass(slots=True)
@@ -24,8 +24,8 @@ class _Staged:
 class InMemoryImportStore:
     """Imports in a dictionary; `clock` is the server's time."""
 
-    def __init__(self, clock: Callable[[], datetime] | None = None) -> None:
-        self._clock = clock or ManualClock()
+    def __init__(self, clock: Callable[[], datetime] = now) -> None:
+        self._clock = clock
         self._staged: dict[str, _Staged] = {}
         self._forgotten: set[str] = set()
 
@@ -35,7 +35,6 @@ class InMemoryImportStore:
         self._staged.setdefault(import_id, _Staged(self._clock()))
 
     def _open(self, import_id: str) -> _Staged:
-        """The import, while it is being staged."""
         staged = self._staged.get(import_id)
         if staged is None or staged.report is not None:
             raise ImportGone(import_id)
@@ -100,15 +99,15 @@ class InMemoryImportStore:
         """See `ports.ImportStore.discard`."""
         self._staged.pop(import_id, None)
 
-    async def clear(self) -> None:
-        """See `ports.ImportStore.clear`."""
-        self._staged.clear()
-
     async def sweep(self, idle_seconds: float) -> int:
         """See `ports.ImportStore.sweep`."""
         before = self._clock() - timedelta(seconds=idle_seconds)
-        staging = {name: one for name, one in self._staged.items() if one.report is None}
-        idle = [name for name, one in staging.items() if one.touched_at < before]
-        for import_id in idle:
-            await self.discard(import_id)
+        open_ones = {key: one for key, one in self._staged.items() if one.report is None}
+        idle = [key for key, one in open_ones.items() if one.touched_at < before]
+        for key in idle:
+            await self.discard(key)
         return len(idle)
+
+    async def clear(self) -> None:
+        """See `ports.ImportStore.clear`."""
+        self._staged.clear()
