@@ -17,7 +17,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -25,6 +25,8 @@ from typing import Any
 
 import pymongo
 import redis
+
+from pedidos_cli import free_ports
 
 MONGO_IMAGE = "mongo:7"
 REDIS_IMAGE = "redis:7-alpine"
@@ -77,11 +79,9 @@ def running(kind: str, folder: Path) -> Iterator[Servers]:
         yield Servers(mongo_uri, redis_url, kind)
 
 
-def free_port() -> int:
-    """A loopback port that nothing listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def free_port(taken: Container[int] = ()) -> int:
+    """A loopback port that nothing listens on, nor a client takes while its server is away."""
+    return free_ports.free_port(taken)
 
 
 # --- containers ---------------------------------------------------------------------------------
@@ -144,7 +144,8 @@ def _containers(stack: contextlib.ExitStack, _folder: Path) -> tuple[str, str]:
 
 
 def _embedded(stack: contextlib.ExitStack, folder: Path) -> tuple[str, str]:
-    mongo_port, redis_port = free_port(), free_port()
+    mongo_port = free_port()
+    redis_port = free_port(taken=[mongo_port])
     data = folder / "mongo"
     data.mkdir(parents=True, exist_ok=True)
     _start(stack, folder / "mongod.log", mongod_command(data, mongo_port))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import pytest
 
@@ -24,6 +25,14 @@ class Lab:
 
     clock: ManualClock | None = None
     database: Database | None = None
+
+    async def now(self) -> datetime:
+        """The server's time."""
+        if self.database is None:
+            assert self.clock is not None
+            return self.clock()
+        told: datetime = (await self.database.command("hello"))["localTime"]
+        return told.replace(tzinfo=UTC)
 
     async def until(self, condition: Callable[[], Awaitable[object]]) -> None:
         """Let time pass until the condition holds."""

@@ -36,12 +36,16 @@ async def lab(request: pytest.FixtureRequest) -> AsyncIterator[Lab]:
         yield found
 
 
+def ledger_of(lab: Lab, lease_seconds: float) -> JobLedger:
+    if lab.database is not None:
+        return MongoJobLedger(lab.database, lease_seconds)
+    assert lab.clock is not None
+    return InMemoryJobLedger(lab.clock, lease_seconds)
+
+
 @pytest.fixture
 def ledger(lab: Lab) -> JobLedger:
-    if lab.database is not None:
-        return MongoJobLedger(lab.database, LEASE_SECONDS)
-    assert lab.clock is not None
-    return InMemoryJobLedger(lab.clock, LEASE_SECONDS)
+    return ledger_of(lab, LEASE_SECONDS)
 
 
 def new(name: str, scope: str | None = RUN, **fields: object) -> NewJob:
@@ -210,10 +214,17 @@ async def test_a_retry_is_released_when_due_with_a_new_ring(ledger: JobLedger, l
     assert (job.status, job.due_at) == (JobStatus.QUEUED, None)
 
 
+async def test_a_lease_that_is_held_is_not_expired(lab: Lab) -> None:
+    ledger = ledger_of(lab, 600.0)
+    await ledger.create([new("a")])
+    await claimed(ledger)
+    assert await ledger.expire_leases(is_open) == 0
+    assert (await stored(ledger)).status is JobStatus.RUNNING
+
+
 async def test_a_lost_lease_is_expired_once_and_counts_as_lost(ledger: JobLedger, lab: Lab) -> None:
     await ledger.create([new("a")])
     lost = await claimed(ledger)
-    assert await ledger.expire_leases(is_open) == 0
     await lab.until(lambda: ledger.expire_leases(is_open))
     assert await ledger.expire_leases(is_open) == 0
     job = await stored(ledger)

@@ -55,14 +55,12 @@ def test_ids_that_nothing_has_are_not_found(stack: Stack, method: str, route: st
         assert len(answer.content) < 1_500, "what was sent is not sent back whole"
 
 
-def test_redrive_of_ids_that_nothing_has_does_nothing(stack: Stack) -> None:
+def test_redrive_of_ids_that_nothing_has_is_refused(stack: Stack) -> None:
     for wanted in ({"orderIds": [ABSENT]}, {"jobIds": [f"{ABSENT}:vip:0", "nonsense"]}):
         answer = stack.http.post("/pedidos/dead/redrive", json=wanted)
-        assert answer.status_code in {202, 404}, answer.text
-        if answer.status_code == 202:
-            assert (answer.json()["orders"], answer.json()["jobs"]) == (0, 0)
+        assert answer.status_code == 404, answer.text
     malformed = stack.http.post("/pedidos/dead/redrive", json={"orderIds": ["nonsense"]})
-    assert malformed.status_code in {404, 422}, malformed.text
+    assert malformed.status_code == 422, malformed.text
     assert malformed.headers["content-type"].startswith("application/problem+json")
 
 

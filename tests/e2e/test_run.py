@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.stack import Stack, until
+from tests.e2e.stack import SMALL, Stack, until
 
 MOMENT = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$")
 QUANTITY = 20_000
@@ -83,7 +83,8 @@ def test_run_is_in_the_history_with_its_flat_figures(stack: Stack) -> None:
     assert run["totalProcessedVIP"] + run["totalProcessedNormal"] == 2_000
     assert moment(run["startVIP"]) <= moment(run["endVIP"]) <= moment(run["startNormal"])
     assert [entry["phase"] for entry in run["phases"]][-1] == "DONE"
-    assert run["settings"]
+    frozen = run["settings"]
+    assert {name: str(frozen[name]) for name in SMALL} == SMALL
     assert run["seed"] == 1
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,8 +14,10 @@ import pytest
 from tests.e2e import handlers
 from tests.e2e.stack import Stack, assert_stops_cleanly, running_stack, until
 
-# the generator first, while there is something to generate
-ROLES = ("generator", "worker", "redis", "orchestrator", "mongod")
+# these first, while there is something to generate
+AT_WORK = ("generator", "worker")
+NEEDED = ("redis", "orchestrator", "mongod")
+ROLES = (*AT_WORK, *NEEDED)
 QUANTITY = 30_000
 RECOVERY_SECONDS = 15.0
 
@@ -36,30 +40,84 @@ def victim(tmp_path: Path) -> Iterator[tuple[Stack, Path]]:
         yield stack, mode
 
 
-def settled_jobs(stack: Stack) -> int:
-    return int(stack.database.jobs.count_documents({"status": "succeeded"}))
+def running_jobs(stack: Stack, **of: object) -> list[str]:
+    """The jobs that are being executed, by the ledger."""
+    found = stack.database.jobs.find({"status": "running", **of}, {"_id": 1}).sort("_id", 1)
+    return [job["_id"] for job in found]
 
 
 def held_by(stack: Stack, pid: int) -> list[str]:
-    """The jobs that a process with this id is running, by the ledger."""
+    """Of them, the jobs of the process with this id."""
     names = [p["_id"] for p in stack.database.processes.find({"pid": pid})]
-    running = {"status": "running", "lease.worker": {"$in": names}}
-    return [job["_id"] for job in stack.database.jobs.find(running, {"_id": 1})]
+    return running_jobs(stack, **{"lease.worker": {"$in": names}})
 
 
-def kill_and_recover(stack: Stack, role: str) -> float:
-    """Kill one process; how long after it every job that it held was settled by another."""
+def stop_at_work(stack: Stack, role: str) -> list[str]:
+    """SIGSTOP the first process of a role while it holds jobs; which, once nothing moves."""
     pid = stack.processes(role)[0]["pid"]
-    held = held_by(stack, pid) if role in {"worker", "generator"} else []
+
+    def stopped_with_jobs() -> list[str]:
+        os.kill(pid, signal.SIGSTOP)
+        before: list[str] = []
+        # what it sent before it stopped may still arrive
+        while (held := held_by(stack, pid)) != before:
+            before = held
+        if not held:
+            os.kill(pid, signal.SIGCONT)
+        return held
+
+    return until(stopped_with_jobs)
+
+
+def taken_over(stack: Stack, jobs: list[str]) -> bool:
+    """Whether each of the jobs was claimed once more after its worker died, and has succeeded."""
+    again = {"_id": {"$in": jobs}, "status": "succeeded", "deliveries": {"$gte": 2}}
+    return bool(stack.database.jobs.count_documents(again) == len(jobs))
+
+
+def settled(stack: Stack, jobs: list[str]) -> bool:
+    """Whether each of the jobs has succeeded."""
+    done = {"_id": {"$in": jobs}, "status": "succeeded"}
+    return bool(stack.database.jobs.count_documents(done) == len(jobs))
+
+
+def kill_at_work(stack: Stack) -> dict[str, float]:
+    """Kill a worker and a generator that hold jobs; how long until others settled them all."""
+    held = {role: stop_at_work(stack, role) for role in reversed(AT_WORK)}
     killed_at = time.monotonic()
+    for role in held:
+        stack.kill(role)
+    recovered: dict[str, float] = {}
+
+    def all_taken_over() -> bool:
+        for role in held.keys() - recovered.keys():
+            if taken_over(stack, held[role]):
+                recovered[role] = time.monotonic() - killed_at
+        return len(recovered) == len(held)
+
+    until(all_taken_over, 60)
+    return recovered
+
+
+def kill_under_work(stack: Stack, role: str) -> float:
+    """Kill what the workers need; how long after its return they have settled what they held.
+
+    With the orchestrator it also takes another that leads.
+    """
+    held = until(lambda: running_jobs(stack, queue="orders"))
+    led = led_times(stack)
     stack.kill(role)
     stack.await_ready()
-    back_at = time.monotonic() if role in {"mongod", "redis", "orchestrator"} else killed_at
-    open_ = {"_id": {"$in": held}, "status": {"$in": ["queued", "running", "retrying"]}}
-    before = settled_jobs(stack)
-    until(lambda: not stack.database.jobs.count_documents(open_), 60)
-    until(lambda: settled_jobs(stack) > before or stack.phase() == "DONE", 60)
+    back_at = time.monotonic()
+    until(lambda: settled(stack, held), 60)
+    until(lambda: role != "orchestrator" or led_times(stack) > led, 60)
     return time.monotonic() - back_at
+
+
+def led_times(stack: Stack) -> int:
+    """How often the engine's leader has changed."""
+    lease = stack.database.leases.find_one({"_id": "engine"})
+    return int(lease["epoch"]) if lease else 0
 
 
 @pytest.mark.timeout(240)
@@ -68,7 +126,9 @@ def test_run_survives_the_death_of_each_part(victim: tuple[Stack, Path]) -> None
     run_id = stack.start(QUANTITY, seed=3)
     until(lambda: stack.processed() > 0)
     assert stack.phase() == "GENERATING"
-    recovered = {role: kill_and_recover(stack, role) for role in ROLES}
+    recovered = kill_at_work(stack)
+    stack.await_ready()
+    recovered |= {role: kill_under_work(stack, role) for role in NEEDED}
     assert stack.phase() != "DONE", "the run was too short for this test"
     handlers.switch(mode)
     stack.await_phase("DONE", seconds=90)

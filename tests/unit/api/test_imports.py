@@ -93,17 +93,18 @@ async def test_while_a_run_is_active_the_file_is_not_read(world: World, client: 
 
 
 async def test_a_lost_start_leaves_no_import_behind(world: World, client: Client) -> None:
-    gate = asyncio.Event()
+    under_way, gate = asyncio.Event(), asyncio.Event()
 
     async def pieces() -> AsyncIterator[bytes]:
         yield b"cliente,valor,pedido\n"
+        under_way.set()
         await gate.wait()
         yield b"Ana,10.00,77\n"
 
     importing = asyncio.create_task(
         client.post("/pedidos/import", content=pieces(), headers=HEADERS)
     )
-    await asyncio.sleep(0.05)
+    await asyncio.wait_for(under_way.wait(), 5)
     run = await world.started(client)
     gate.set()
     answer = await importing

@@ -16,6 +16,7 @@ from pedidos_common.domain.jobs import Band, Failed, JobStatus, NewJob, Succeede
 from pedidos_common.domain.orders import Tier
 from pedidos_common.domain.run_jobs import PROCESS_ORDERS
 from pedidos_common.domain.runs import Phase, Run
+from pedidos_common.ports import OrderRecord, Page
 from tests.unit.api.world import Client, World
 
 TIERS = [Tier.DIAMANTE, Tier.DIAMANTE, Tier.OURO, Tier.PRATA, Tier.BRONZE]
@@ -123,10 +124,22 @@ async def test_redrive_all_revives_each_dead_order_into_one_job(
     assert len(pending) == 5
 
 
-async def test_two_redrives_at_once_send_each_order_once(
-    world: World, client: Client, run: Run
+async def test_redrives_at_once_send_each_order_once(
+    world: World, client: Client, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await _kill(world, (await client.get("/pedidos/orders")).json()["items"])
+    looking, page = 0, world.orders.page
+
+    async def slow_page(*wanted: Any) -> Page[OrderRecord]:
+        """Answers once all three have looked, or when it is plain that they take turns."""
+        nonlocal looking
+        looking, found = looking + 1, await page(*wanted)
+        for _ in range(100):
+            if looking < 3:
+                await asyncio.sleep(0)
+        return found
+
+    monkeypatch.setattr(world.orders, "page", slow_page)
     posts = (client.post("/pedidos/dead/redrive", json={"all": True}) for _ in range(3))
     answers = await asyncio.gather(*posts)
     assert sorted(answer.json()["orders"] for answer in answers) == [0, 0, 5]

@@ -57,3 +57,9 @@ def test_delays_stay_between_half_and_all_of_the_ceiling(
 def test_the_last_attempt_gives_up() -> None:
     assert RetryPolicy(max_attempts=3).delay(2) is not None
     assert RetryPolicy(max_attempts=3).delay(3) is None
+
+
+def test_neighbours_that_fail_together_do_not_come_back_together() -> None:
+    delays = [RetryPolicy(base_seconds=4.0).delay(2) for _ in range(50)]
+    assert all(delay is not None and 4.0 <= delay <= 8.0 for delay in delays)
+    assert len(set(delays)) > 40

@@ -7,6 +7,9 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
+import structlog
+from structlog.contextvars import merge_contextvars
+from structlog.testing import capture_logs
 
 from pedidos_common.domain.errors import Unavailable
 from pedidos_common.domain.jobs import (
@@ -29,6 +32,7 @@ from pedidos_common.testing.eventually import eventually
 from pedidos_common.testing.in_memory_jobs import InMemoryJobLedger
 
 SCOPE = "0190a0a0-0000-8000-8000-000000000000"
+TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 JOB = f"{SCOPE}:vip:000000:00000"
 Work = Callable[[Job, JobContext], Awaitable[Outcome]]
 
@@ -384,3 +388,32 @@ async def test_a_drain_that_takes_too_long_hands_jobs_back() -> None:
     await bench.executor.drain(0.01)
     job = await bench.job()
     assert (job.status, job.lost, job.lease) == (JobStatus.QUEUED, 0, None)
+
+
+async def test_every_line_of_a_job_tells_the_job_its_run_and_its_trace() -> None:
+    async def talkative(_job: Job, _context: JobContext) -> Outcome:
+        structlog.get_logger("shop").info("order_shipped")
+        raise ValueError("no such thing")
+
+    bench = Bench(talkative)
+    await bench.create(trace=f"00-{TRACE}-00f067aa0ba902b7-01")
+    with capture_logs([merge_contextvars]) as lines:
+        await bench.run_once()
+        structlog.get_logger("test").info("after_it")
+    of_job = [line for line in lines if line["event"] != "after_it"]
+    assert {"order_shipped", "job_settled"} <= {line["event"] for line in of_job}
+    for line in of_job:
+        assert (line["jobId"], line["runId"]) == (JOB, SCOPE)
+        assert TRACE in line["traceId"]
+    assert "jobId" not in lines[-1]
+
+
+async def test_the_lines_of_a_job_without_a_run_name_none() -> None:
+    bench = Bench(well)
+    await bench.ledger.create([NewJob("alone", "work", "orders", Band.LOW, {})])
+    with capture_logs([merge_contextvars]) as lines:
+        await bench.executor.deliver("alone")
+        await eventually(bench.idle)
+    assert [(line["jobId"], "runId" in line, "traceId" in line) for line in lines] == [
+        ("alone", False, False)
+    ]

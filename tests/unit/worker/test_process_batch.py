@@ -6,6 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
+
+import pytest
 
 from pedidos_common.domain.errors import PermanentOrderError
 from pedidos_common.domain.ids import OrderRange, new_run_id, order_id, sequence_of
@@ -20,7 +23,7 @@ from pedidos_common.domain.jobs import (
     Succeeded,
 )
 from pedidos_common.domain.order_policy import OrderPolicy
-from pedidos_common.domain.orders import Order, Priority, StatusCounts, Tier
+from pedidos_common.domain.orders import Order, OrderFailure, Priority, StatusCounts, Tier
 from pedidos_common.testing.clock import ManualClock
 from pedidos_common.testing.in_memory_orders import InMemoryOrderStore, PlainChunk
 from pedidos_worker.handlers import Answer, BuiltInHandler, OrderHandler
@@ -222,3 +225,24 @@ async def test_a_run_keeps_the_attempts_that_it_was_started_with() -> None:
     bench.job = replace(bench.job, payload={**bench.job.payload, "policy": {"maxAttempts": 1}})
     assert isinstance(await bench.run(), Succeeded)
     assert await bench.counts() == StatusCounts(processado=SIZE - 1, falhou=1)
+
+
+@pytest.mark.parametrize("handler", [BuiltInHandler(), Scripted(lambda _sequence: None)])
+@pytest.mark.parametrize(
+    "changed", [{"deliveries": 2}, {"id": f"{RUN}:vip:000000:00000/0"}], ids=["again", "part"]
+)
+async def test_an_order_that_was_sent_again_is_not_its_old_batch_s(
+    handler: OrderHandler, changed: dict[str, Any]
+) -> None:
+    bench = Bench(handler)
+    await bench.fill()
+    dead = order_id(RUN, 7)
+    await bench.store.mark_failures([OrderFailure(dead, "broken", True)], bench.context.fence)
+    assert [order.id for order in await bench.store.revive([dead])] == [dead]
+    bench.job = replace(bench.job, **changed)
+    assert await bench.run() == Succeeded(
+        {"processed": SIZE - 1, "failed": 1, "handler": handler.name}
+    )
+    record = await bench.store.get(dead)
+    assert record is not None
+    assert record.status == "pendente"

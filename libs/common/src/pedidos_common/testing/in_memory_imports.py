@@ -32,12 +32,12 @@ class InMemoryImportStore:
     async def begin(self, import_id: str, filename: str) -> None:
         """See `ports.ImportStore.begin`."""
         del filename
-        self._staged[import_id] = _Staged(self._clock())
+        self._staged.setdefault(import_id, _Staged(self._clock()))
 
     def _open(self, import_id: str) -> _Staged:
-        if import_id not in self._staged:
+        staged = self._staged.get(import_id)
+        if staged is None or staged.report is not None:
             raise ImportGone(import_id)
-        staged = self._staged[import_id]
         staged.touched_at = self._clock()
         return staged
 
@@ -47,13 +47,13 @@ class InMemoryImportStore:
 
     async def append(self, import_id: str, rows: Sequence[ImportRow]) -> Sequence[Rejection]:
         """See `ports.ImportStore.append`."""
-        taken, rejections = self._taken(), []
+        staged, taken, rejections = self._open(import_id), self._taken(), []
         for row in rows:
             if row.external_id is not None and row.external_id in taken:
                 reason = f"external id {row.external_id!r} was imported before"
                 rejections.append(Rejection(row.line, reason))
                 continue
-            self._open(import_id).rows.append(row)
+            staged.rows.append(row)
             taken |= {row.external_id} if row.external_id is not None else set()
         return rejections
 
@@ -74,11 +74,11 @@ class InMemoryImportStore:
 
     async def chunk(self, import_id: str, first: int, last: int) -> Sequence[ImportRow]:
         """See `ports.ImportStore.chunk`."""
-        staged = self._open(import_id)
-        return [
-            replace(row, tier=row.tier or staged.tiers[row.cliente])
-            for row in staged.rows[first - 1 : last]
-        ]
+        staged = self._staged.get(import_id)
+        rows = staged.rows[first - 1 : last] if staged else []
+        if staged is None or staged.report is None or len(rows) != last - first + 1:
+            raise ImportGone(import_id)
+        return [replace(row, tier=row.tier or staged.tiers[row.cliente]) for row in rows]
 
     async def report(self, import_id: str) -> ImportReport | None:
         """See `ports.ImportStore.report`."""

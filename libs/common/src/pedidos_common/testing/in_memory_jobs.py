@@ -196,12 +196,18 @@ class InMemoryJobLedger:
 
     async def expire_leases(self, scope_is_open: Callable[[str], Awaitable[bool]]) -> int:
         """See `ports.JobLedger.expire_leases`."""
-        now, count = self._clock(), 0
-        for job in self._by_id():
-            if job.lease is not None and job.lease.until < now:
-                self._expire(job, job.scope is None or await scope_is_open(job.scope))
+        count = 0
+        for job in [job for job in self._by_id() if self._has_run_out(job)]:
+            is_open = job.scope is None or await scope_is_open(job.scope)
+            # meanwhile it may have been renewed, settled or claimed again
+            now = self._jobs[job.id]
+            if self._has_run_out(now) and now.lease == job.lease:
+                self._expire(now, is_open)
                 count += 1
         return count
+
+    def _has_run_out(self, job: Job) -> bool:
+        return job.lease is not None and job.lease.until < self._clock()
 
     def _expire(self, job: Job, scope_is_open: bool) -> None:
         trigger = JobTrigger.EXPIRE if scope_is_open else JobTrigger.CANCEL

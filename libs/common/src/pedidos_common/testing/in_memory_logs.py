@@ -33,7 +33,7 @@ class InMemoryLogGathering:
             for line in self._lines
             if level in {None, line.level} and service in {None, line.service}
         ]
-        return found[-limit:]
+        return found[max(0, len(found) - limit) :]
 
     async def clear(self) -> None:
         """See `ports.LogGathering.clear`."""

@@ -109,8 +109,10 @@ class InMemoryOrderStore:
         first_time: bool = False,
     ) -> int:
         """See `ports.OrderStore.mark_processed`."""
-        del first_time
-        found = self._pending_between(orders, fence)
+        # who says so wrongly gets what was sent again too
+        status = None if first_time else OrderStatus.PENDENTE
+        inside = self._between(orders, status)
+        found = self._pending([record.order.id for record in inside], fence)
         chosen = [record for record in found if record.order.id not in set(except_ids)]
         for record in chosen:
             self._process(record, observacoes)

@@ -1,0 +1,51 @@
+"""However large a run, the work that is open at once is bounded, and so is Redis' backlog."""
+
+from __future__ import annotations
+
+import pytest
+
+from pedidos_common.domain.orders import Priority
+from pedidos_common.domain.pipeline import Limits
+from pedidos_common.domain.runs import Run
+from pedidos_orchestrator import wiring
+from pedidos_orchestrator.settings import OrchestratorSettings
+from tests.unit.orchestrator.test_whole_runs import ended_well
+from tests.unit.orchestrator.world import World
+
+LIMITS = Limits(chunks=3, vip_orders=12, normal_groups=2)
+GROUP = 6
+
+
+async def open_orders(world: World, run: Run, priority: Priority) -> int:
+    """How many orders the batches hold that are not final."""
+    jobs = [job for job in await world.jobs(run) if job.payload.get("priority") == priority]
+    return sum(
+        job.payload["last"] - job.payload["first"] + 1 for job in jobs if job.settled_at is None
+    )
+
+
+@pytest.mark.parametrize(
+    ("vip_share", "priority", "most"),
+    [
+        (1.0, Priority.VIP, LIMITS.vip_orders),
+        (0.0, Priority.NORMAL, LIMITS.normal_groups * GROUP),
+    ],
+)
+async def test_open_orders_stay_within_the_limit_of_their_priority(
+    vip_share: float, priority: Priority, most: int
+) -> None:
+    world = World(vip_share=vip_share, limits=LIMITS)
+    run = await world.start(quantity=240, chunk=24, batch=3, group=GROUP)
+    seen = []
+    while (await world.run(run)).active:
+        for _ in range(5):  # the engine is quicker than the workers
+            await world.seat.step()
+        seen.append(await open_orders(world, run, priority))
+        await world.turn()
+    await ended_well(world, run)
+    assert max(seen) == most
+
+
+def test_vip_orders_may_fill_four_groups() -> None:
+    settings = OrchestratorSettings(normal_enqueue_batch_size=2_000)
+    assert wiring._engine_settings(settings).limits.vip_orders == 8_000

@@ -1,0 +1,98 @@
+"""Which chores the leader does, and that each of them does its part."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from pedidos_common.domain.ids import OrderRange
+from pedidos_common.domain.imports import ImportGone
+from pedidos_common.domain.orders import Tier
+from pedidos_common.domain.run_jobs import NOTIFY_RUN_ENDED
+from pedidos_common.domain.runs import Phase
+from pedidos_common.ports import ImportRow
+from pedidos_common.testing.in_memory_controls import InMemoryProcesses
+from pedidos_common.testing.in_memory_imports import InMemoryImportStore
+from pedidos_common.testing.in_memory_orders import PlainChunk
+from pedidos_orchestrator import wiring
+from pedidos_orchestrator.deps import Deps
+from pedidos_orchestrator.housekeeping import Housekeeping
+from pedidos_orchestrator.settings import OrchestratorSettings
+from tests.unit.orchestrator.world import World
+
+DAY_SECONDS = 86_400.0
+
+
+def deps_of(world: World) -> Deps:
+    return Deps(
+        runs=world.runs,
+        ledger=world.ledger,
+        orders=world.orders,
+        imports=world.imports,
+        transport=world.transport,
+        events=world.events,
+        logs=world.logs,
+        queue_state=world.queue_state,
+        processes=InMemoryProcesses(world.clock),
+        registry=CollectorRegistry(),
+        clock=world.clock,
+        checks={},
+    )
+
+
+async def housekeeping_of(world: World, **settings: Any) -> Housekeeping:
+    """What an orchestrator is wired with; it leads."""
+    await world.seat.lead()
+    chosen = OrchestratorSettings(**settings)
+    return wiring._housekeeping(chosen, deps_of(world), world.seat.leadership)
+
+
+async def test_the_leaders_chores_and_how_often_each_is_due() -> None:
+    keeping = await housekeeping_of(World())
+    assert {chore.name: chore.every_seconds for chore in keeping._chores} == {
+        "receipts": 0.5,
+        "zombies": 60.0,
+        "retention": 600.0,
+        "abandoned uploads": 3_600.0,
+    }
+
+
+async def test_each_chore_does_what_it_is_called() -> None:
+    world = World()
+    world.imports = InMemoryImportStore(world.clock)
+    await world.imports.begin("abandoned", "orders.csv")
+    old = await world.start()
+    await world.play()
+    world.clock.advance(10 * DAY_SECONDS)
+    young = await world.start()
+    await world.play_to(Phase.ENQUEUE_NORMAL)
+    await world.cancel()
+    await world.play()
+    zombies = [world._order(young.id, number, Tier.OURO) for number in range(1, 11)]
+    chunk = PlainChunk(OrderRange(young.id, 1, 10), zombies)
+    await world.orders.insert_chunk(chunk, redelivered=True)
+    before = (await world.counts(young)).pendente
+    assert before > 0
+
+    keeping = await housekeeping_of(world, orders_retention_days=5)
+    await keeping.round()
+    assert keeping.failures == 0
+    assert (await world.run(old)).receipt is not None
+    assert (await world.run(young)).receipt is not None
+    assert (await world.counts(young)).pendente == 0
+    assert (await world.counts(old)).total == 0
+    with pytest.raises(ImportGone):
+        await world.imports.append("abandoned", [ImportRow(2, "Ana", 1)])
+
+
+@pytest.mark.parametrize(("url", "told"), [(None, 0), ("https://shop.test/hook", 1)])
+async def test_a_run_s_end_is_told_where_a_webhook_is_set(url: str | None, told: int) -> None:
+    world = World()
+    await world.start()
+    await world.play()
+    keeping = await housekeeping_of(world, webhook_url=url)
+    await keeping.round()
+    jobs = [job for job in world.ledger._by_id() if job.function == NOTIFY_RUN_ENDED]
+    assert len(jobs) == told
