@@ -214,8 +214,9 @@ def test_given_servers_are_used_and_left_alone(
             "generator",
             "worker",
         }
-        note = json.loads((tmp_path / "state" / "pedidos" / "last-stack.json").read_text())
-        assert note["api"] == document["api"]
+        notes = tmp_path / "state" / "pedidos" / "stacks"
+        (note,) = (json.loads(file.read_text()) for file in notes.iterdir())
+        assert (note["api"], note["pid"]) == (document["api"], stack.process.pid)
 
         second = subprocess.run(
             [sys.executable, "-m", "pedidos_cli.main", "up", "--data-dir", stack.data_dir],
@@ -244,7 +245,7 @@ def test_given_servers_are_used_and_left_alone(
         code, out, _ = stack.stop(signal.SIGINT)
         assert code == 0
         assert json.loads(out) == document
-    assert not (tmp_path / "state" / "pedidos" / "last-stack.json").exists()
+    assert not list(notes.iterdir())
     assert not list(tmp_path.glob("pedidos-*")), "the thrown-away folder is gone"
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from pedidos_cli import follow
 from pedidos_cli.commands.demo import demo
-from pedidos_cli.stack_file import LastStack, last_stack_path, remember
+from pedidos_cli.stack_notes import StackNote, notes_folder, remember
 from tests.unit.cli.conftest import Ended
 from tests.unit.cli.fake_api import RUN, Asked, FakeApi, events, run, status
 
@@ -118,8 +118,8 @@ def test_without_a_stack_the_message_says_how_to_start_one(pedidos: Pedidos) -> 
 
 def test_the_last_stack_started_is_found(api: FakeApi, pedidos: Pedidos, tmp_path: Path) -> None:
     api.routes["GET /pedidos"] = status("DONE")
-    path = last_stack_path({"XDG_STATE_HOME": str(tmp_path / "state")})
-    remember(path, LastStack("/s/stack.json", api.url, "mongodb://m", "redis://r", "db", 1))
+    folder = notes_folder({"XDG_STATE_HOME": str(tmp_path / "state")})
+    remember(folder, StackNote("/s/stack.json", api.url, "mongodb://m", "redis://r", "db"))
     ended = pedidos("status", "--json")
     assert (ended.status, ended.document["phase"]) == (0, "DONE")
 

@@ -8,13 +8,14 @@ import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Self
 
-from pedidos_cli import process_log, services, stack_file
+from pedidos_cli import process_log, services, stack_file, stack_notes
 from pedidos_cli.data_folder import DataFolder
 from pedidos_cli.errors import CliError
 from pedidos_cli.free_ports import LOOPBACK
 from pedidos_cli.processes import Death, ProcessSpec, SupervisedProcess
-from pedidos_cli.stack_file import LastStack, StackDocument
+from pedidos_cli.stack_file import StackDocument
 from pedidos_cli.stack_messages import describe_death, hopeless, patience
+from pedidos_cli.stack_notes import StackNote
 from pedidos_cli.stack_plan import (
     SERVER_ROLES,
     StackOptions,
@@ -63,7 +64,7 @@ class Stack:
         self._ready = asyncio.Event()
         self._failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._watchers: list[asyncio.Task[None]] = []
-        self._last_stack = stack_file.last_stack_path(environ)
+        self._notes = stack_notes.notes_folder(environ)
 
     @property
     def api(self) -> str:
@@ -111,7 +112,7 @@ class Stack:
                 self._failure.exception()
             with contextlib.suppress(OSError):
                 self._write()
-            stack_file.forget(self._last_stack, self.folder.stack_file)
+            stack_notes.forget(self._notes, os.getpid())
 
     # --- starting -----------------------------------------------------------------------------
 
@@ -120,7 +121,7 @@ class Stack:
         self._port = claim_port(self.options.port)
         self.stores = plan_stores(self.options, self.folder, self._port)
         self._write()
-        stack_file.remember(self._last_stack, self._note())
+        stack_notes.remember(self._notes, self._note())
         self._supervise(self.stores.embedded)
         self._watchers = [
             asyncio.create_task(self._repeat(self._look_for_readiness), name="watch readiness"),
@@ -167,14 +168,14 @@ class Stack:
         if url and redis.can_ask(url) and not await asyncio.to_thread(redis.answers, url):
             self._notify("Redis does not answer at the given address yet; the services wait")
 
-    def _note(self) -> LastStack:
-        return LastStack(
+    def _note(self) -> StackNote:
+        return StackNote(
             stack=str(self.folder.stack_file),
             api=self.api,
             mongo_uri=self.stores.mongo_uri,
             redis_url=self.stores.redis_url,
             database=self.options.database,
-            pid=os.getpid(),
+            passing=self.options.passing,
         )
 
     # --- watching -----------------------------------------------------------------------------

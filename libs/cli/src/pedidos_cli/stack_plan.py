@@ -21,7 +21,10 @@ SERVER_STOP_SECONDS = 20.0
 
 @dataclass(frozen=True, slots=True)
 class StackOptions:
-    """What was asked for; addresses left out are embedded servers, port 0 is any free one."""
+    """What was asked for; addresses left out are embedded servers, port 0 is any free one.
+
+    A stack in `passing` ends by itself: commands prefer any other one to it.
+    """
 
     port: int = 3000
     generators: int = 1
@@ -30,6 +33,7 @@ class StackOptions:
     redis_url: str | None = None
     replica_set: bool = False
     database: str = "pedidos"
+    passing: bool = False
 
 
 @dataclass(frozen=True, slots=True)
