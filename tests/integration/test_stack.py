@@ -100,6 +100,13 @@ def environ(tmp_path: Path) -> dict[str, str]:
     }
 
 
+def restarted_as(stack: RunningStack, before: dict[str, Any]) -> dict[str, Any]:
+    """stack.json once another `up` of the folder says that it is ready."""
+    document = stack.document()
+    ours = document.get("processes") != before["processes"]
+    return document if ours and document.get("ready") else {}
+
+
 @contextlib.contextmanager
 def up(data_dir: Path, environ: dict[str, str], *options: str) -> Iterator[RunningStack]:
     command = [sys.executable, "-m", "pedidos_cli.main", "up", "--data-dir", str(data_dir)]
@@ -176,17 +183,23 @@ def test_nothing_is_left_when_the_supervisor_is_killed(
             assert mongo.admin.command("hello")["setName"]
             mongo["kept"]["things"].insert_one({"_id": 1})
         stack.process.kill()
-        for one in document["processes"]:
-            eventually(partial(gone, one["pid"]), f"{one['role']} gone")
-    (data_dir / "stack.json").unlink()
-    # The same folder again, on another port: the replica set is still its own.
+    # The same folder at once again: what is left of the killed one dies, and its ports are kept.
     with up(data_dir, environ, "--replica-set") as stack:
-        document = stack.ready()
-        with pymongo.MongoClient[dict[str, Any]](document["mongo_uri"]) as mongo:
-            assert mongo["kept"]["things"].count_documents({}) == 1
-        before = time.monotonic()
+        again = eventually(partial(restarted_as, stack, document), "ready again")
+        assert again["mongo_uri"] == document["mongo_uri"]
+        assert again["redis_url"] == document["redis_url"]
+        assert all(gone(one["pid"]) for one in document["processes"])
         assert stack.stop(signal.SIGINT)[0] == 0
-        assert time.monotonic() - before < 20
+    # The same folder on another port: the replica set is still its own.
+    (data_dir / "stack.json").unlink()
+    with up(data_dir, environ, "--replica-set") as stack:
+        moved = stack.ready()
+        assert moved["mongo_uri"] != document["mongo_uri"]
+        with pymongo.MongoClient[dict[str, Any]](moved["mongo_uri"]) as mongo:
+            assert mongo["kept"]["things"].count_documents({}) == 1
+        assert stack.stop(signal.SIGINT)[0] == 0
+        # It went by itself: nobody had to kill it when its time to stop was over.
+        assert '"exitCode":0' in (data_dir / "logs" / "mongod-0.log").read_text()
 
 
 def test_a_service_that_can_not_start_ends_the_stack_with_its_message(

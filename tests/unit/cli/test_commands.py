@@ -5,14 +5,17 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pedidos_cli import follow
+from pedidos_cli import follow, watching
+from pedidos_cli.audit import AuditVerdict, Check
 from pedidos_cli.commands.demo import demo
 from pedidos_cli.stack_notes import StackNote, notes_folder, remember
+from pedidos_cli.target import Target
 from tests.unit.cli.conftest import Ended
 from tests.unit.cli.fake_api import RUN, Asked, FakeApi, events, run, status
 
@@ -46,6 +49,29 @@ def test_run_shows_progress_and_ends_in_a_report(api: FakeApi, pedidos: Pedidos)
     assert "03:04:06.000" in ended.out
     assert "5.0/s" in ended.out  # 10 VIP orders in 2 s
     assert "Not audited" in ended.out
+
+
+def test_a_stack_that_was_restarted_meanwhile_is_audited_where_it_is_now(
+    api: FakeApi, pedidos: Pedidos, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a_run(api)
+    folder = notes_folder({"XDG_STATE_HOME": str(tmp_path / "state")})
+    before = StackNote("/s/stack.json", api.url, "mongodb://before", "redis://r", "db")
+    remember(folder, before)
+
+    def started(_asked: Asked) -> Any:
+        remember(folder, replace(before, mongo_uri="mongodb://after"))
+        return STARTED
+
+    async def audit(target: Target, _run_id: str | None) -> AuditVerdict:
+        assert target.mongo_uri == "mongodb://after"
+        return AuditVerdict(RUN, "DONE", (Check("k", "title", "1", "1", passed=True),))
+
+    api.routes["POST /pedidos/generate"] = started
+    monkeypatch.setattr(watching, "audit", audit)
+    ended = pedidos("run", "--quantity", "100")
+    assert (ended.status, ended.err) == (0, "")
+    assert "Not audited" not in ended.out
 
 
 def test_run_with_json_prints_one_document_and_nothing_else(api: FakeApi, pedidos: Pedidos) -> None:

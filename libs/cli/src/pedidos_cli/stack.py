@@ -11,6 +11,7 @@ from typing import Any, Self
 from pedidos_cli import process_log, services, stack_file, stack_notes
 from pedidos_cli.data_folder import DataFolder
 from pedidos_cli.errors import CliError
+from pedidos_cli.former_stack import former_gone
 from pedidos_cli.free_ports import LOOPBACK
 from pedidos_cli.processes import Death, ProcessSpec, SupervisedProcess
 from pedidos_cli.stack_file import StackDocument
@@ -58,6 +59,7 @@ class Stack:
         self._environ = environ
         self._notify = notify
         self._port = options.port
+        self._planned = False
         self._processes: list[SupervisedProcess] = []
         self._changed = asyncio.Event()
         self._servers_up = asyncio.Event()
@@ -110,16 +112,19 @@ class Stack:
             self._processes.clear()
             if self._failure.done():
                 self._failure.exception()
-            with contextlib.suppress(OSError):
-                self._write()
+            if self._planned:  # else the folder still tells of the stack before
+                with contextlib.suppress(OSError):
+                    self._write()
             stack_notes.forget(self._notes, os.getpid())
 
     # --- starting -----------------------------------------------------------------------------
 
     async def _start(self) -> None:
         services.check_installed()
+        await former_gone(self.folder.before)
         self._port = claim_port(self.options.port)
         self.stores = plan_stores(self.options, self.folder, self._port)
+        self._planned = True
         self._write()
         stack_notes.remember(self._notes, self._note())
         self._supervise(self.stores.embedded)

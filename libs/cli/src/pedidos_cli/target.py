@@ -58,6 +58,12 @@ def find_target(api: str | None, api_key: str | None, environ: Mapping[str, str]
     )
 
 
+def looked_up_again(target: Target, environ: Mapping[str, str]) -> Target:
+    """The same stack as it is known now: restarted meanwhile, its servers may be elsewhere."""
+    now = find_target(target.api, target.api_key, environ)
+    return now if now.data_dir else target
+
+
 def _by_number(address: str) -> str:
     """A stack of this machine notes its API's address by number."""
     return address.replace("://localhost:", "://127.0.0.1:", 1)
