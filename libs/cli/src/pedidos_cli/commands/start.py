@@ -13,7 +13,14 @@ from pedidos_cli.client import Json
 from pedidos_cli.follow import ENDED
 from pedidos_cli.options import Api, ApiKey, AsJson
 from pedidos_cli.session import Session, with_api
-from pedidos_cli.upload import ImportFormat, check_file, describe_import, format_of, upload
+from pedidos_cli.upload import (
+    ImportFormat,
+    Upload,
+    check_file,
+    describe_import,
+    format_of,
+    upload,
+)
 from pedidos_cli.watching import follow_and_report
 
 Detach = Annotated[
@@ -57,10 +64,10 @@ def import_(
 ) -> None:
     """Take real orders from a file, process them, and report."""
     check_file(file)
-    kind = format or format_of(file)
+    wanted = Upload(file, format or format_of(file), encoding, dry_run)
 
     async def body(session: Session) -> int | None:
-        answer = await upload(session.client, file, kind, encoding, dry_run=dry_run)
+        answer = await upload(session, wanted)
         report = answer.get("import")
         session.out.say(describe_import(report if isinstance(report, dict) else {}))
         if dry_run:
