@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from pedidos_cli import follow, watching
+from pedidos_cli import follow, redriving, watching
 from pedidos_cli.audit import AuditVerdict, Check
 from pedidos_cli.commands.demo import demo
 from pedidos_cli.stack_notes import StackNote, notes_folder, remember
@@ -318,6 +318,7 @@ def test_dead_lists_and_redrives(api: FakeApi, pedidos: Pedidos) -> None:
             "orders": {"items": [order], "cursor": "next"},
             "jobs": {"items": [job], "cursor": None},
         },
+        "GET /pedidos/queue/jobs": {"items": [], "cursor": None},
         "POST /pedidos/dead/redrive": (202, {"orders": 1, "jobs": 1, "redriveJobs": []}),
     }
     listed = pedidos("dead", "--api", api.url).out
@@ -325,10 +326,65 @@ def test_dead_lists_and_redrives(api: FakeApi, pedidos: Pedidos) -> None:
     assert "[no] stock" in listed
     assert "--cursor next" in listed
     sent = pedidos("dead", "--redrive", RUN, "--redrive", job["id"], "--api", api.url)
-    assert "Sent again: 1 orders, 1 jobs" in sent.out
+    assert sent.out == "Sent again: 1 order, 1 job.\n"
     assert json.loads(api.asked[-1].body) == {"orderIds": [RUN], "jobIds": [job["id"]]}
     pedidos("dead", "--redrive", "all", "--api", api.url)
     assert json.loads(api.asked[-1].body) == {"all": True}
+
+
+def redriven(status: str, processed: int, failed: int) -> dict[str, Any]:
+    return {"status": status, "result": {"processed": processed, "failed": failed}}
+
+
+def test_a_redrive_is_followed_until_every_order_has_ended_again(
+    api: FakeApi, pedidos: Pedidos, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(redriving, "POLL_SECONDS", 0.01)
+    monkeypatch.setattr(redriving, "PLAIN_SECONDS", 0.0)
+
+    def routes() -> dict[str, Any]:
+        answer = {"orders": 300, "jobs": 0, "redriveJobs": ["redrive:a", "redrive:b"]}
+        second: list[Any] = [redriven("retrying", 40, 0), (503, {}), redriven("succeeded", 90, 10)]
+        return {
+            "POST /pedidos/dead/redrive": (202, answer),
+            "GET /pedidos/queue/status": {"state": "paused"},
+            "GET /pedidos/queue/jobs/redrive:a": redriven("succeeded", 200, 0),
+            "GET /pedidos/queue/jobs/redrive:b": second,
+        }
+
+    api.routes = routes()
+    told = pedidos("dead", "--redrive", "all", "--api", api.url)
+    assert told.status == 0
+    assert (
+        "1/2 batches have ended, 200 orders processado, 0 falhou; the queue is paused" in told.out
+    )
+    assert "Ended: 290 processado, 10 falhou. `pedidos dead` shows why." in told.out
+    api.routes = routes()
+    document = pedidos("dead", "--redrive", "all", "--api", api.url, "--json").document
+    assert (document["orders"], document["processado"], document["falhou"]) == (300, 290, 10)
+    api.asked.clear()
+    at_once = pedidos("dead", "--redrive", "all", "--no-wait", "--api", api.url)
+    assert "They are being tried" in at_once.out
+    assert len(api.asked) == 1
+
+
+def test_what_a_reset_removed_is_not_waited_for(api: FakeApi, pedidos: Pedidos) -> None:
+    answer = {"orders": 5, "jobs": 0, "redriveJobs": ["redrive:a"]}
+    api.routes["POST /pedidos/dead/redrive"] = (202, answer)
+    told = pedidos("dead", "--redrive", "all", "--api", api.url)
+    assert "Ended: 0 processado, 0 falhou. 5 orders not followed" in told.out
+
+
+def test_while_orders_are_tried_again_it_is_not_said_that_nothing_is_dead(
+    api: FakeApi, pedidos: Pedidos
+) -> None:
+    nothing: dict[str, Any] = {"items": [], "cursor": None}
+    api.routes |= {
+        "GET /pedidos/dead": {"orders": nothing, "jobs": nothing},
+        "GET /pedidos/queue/jobs": [{"items": [{"id": "redrive:a"}]}, nothing],
+    }
+    assert "still being tried" in pedidos("dead", "--api", api.url).out
+    assert pedidos("dead", "--api", api.url).out == "Nothing is dead.\n"
 
 
 def test_export_writes_the_file_and_its_receipt(

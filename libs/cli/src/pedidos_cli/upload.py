@@ -13,6 +13,7 @@ from pedidos_cli.client import ApiClient, Json
 from pedidos_cli.errors import CliError, ExitStatus
 from pedidos_cli.session import Session
 from pedidos_cli.upload_progress import UploadDisplay
+from pedidos_cli.wording import counted
 
 CHUNK_BYTES = 256 * 1024
 # The answer comes when the whole file is staged.
@@ -127,17 +128,16 @@ def _rejections_of(refused: CliError) -> str:
 
 def describe_import(report: Json) -> str:
     """What a file held, in words: accepted, rejected by line, tiers."""
-    rows, accepted, rejected = (
-        text.count(report.get(key)) for key in ("rows", "accepted", "rejected")
-    )
-    lines = [f"{rows} rows: {accepted} accepted, {rejected} rejected"]
+    accepted, rejected = (text.count(report.get(key)) for key in ("accepted", "rejected"))
+    lines = [f"{counted(report.get('rows'), 'row')}: {accepted} accepted, {rejected} rejected"]
     tiers = report.get("tiers")
     if isinstance(tiers, dict) and tiers:
         named = ", ".join(f"{name} {text.count(number)}" for name, number in tiers.items())
         rule = "by each customer's total spend" if report.get("tierRule") else "as in the file"
         lines.append(f"tiers: {named} ({rule})")
-    if report.get("ignoredColumns"):
-        lines.append(f"columns not used: {', '.join(map(str, report['ignoredColumns']))}")
+    if ignored := list(map(str, report.get("ignoredColumns") or [])):
+        columns = "column" if len(ignored) == 1 else "columns"
+        lines.append(f"{columns} not used: {', '.join(ignored)}")
     rejections = [one for one in report.get("rejections") or [] if isinstance(one, dict)]
     lines += [
         f"  line {one.get('line')}: {one.get('reason')}" for one in rejections[:SHOWN_REJECTIONS]

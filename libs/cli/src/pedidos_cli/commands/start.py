@@ -8,7 +8,6 @@ from typing import Annotated
 
 import typer
 
-from pedidos_cli import text
 from pedidos_cli.client import Json
 from pedidos_cli.follow import ENDED
 from pedidos_cli.options import Api, ApiKey, AsJson
@@ -22,6 +21,7 @@ from pedidos_cli.upload import (
     upload,
 )
 from pedidos_cli.watching import follow_and_report
+from pedidos_cli.wording import counted
 
 Detach = Annotated[
     bool, typer.Option("--detach", help="Start it and return; `pedidos watch` shows it.")
@@ -109,7 +109,7 @@ async def see(
     """Follows the run that an answer names, or only says that it started."""
     run_id = str(started["runId"])
     if not detach:
-        session.out.say(f"Run {run_id} {verb}: {text.count(started.get('quantity'))} orders")
+        session.out.say(f"Run {run_id} {verb}: {counted(started.get('quantity'), 'order')}")
         return await _join(session, run_id)
     if session.out.as_json:
         session.out.document(started)

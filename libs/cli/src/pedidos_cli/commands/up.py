@@ -19,6 +19,7 @@ from pedidos_cli.options import AsJson, Generators, MongoUri, RedisUrl, Workers
 from pedidos_cli.output import Output
 from pedidos_cli.stack import Stack
 from pedidos_cli.stack_plan import StackOptions
+from pedidos_cli.wording import counted
 
 DataDir = Annotated[
     Path | None,
@@ -70,8 +71,8 @@ def describe_ready(stack: Stack) -> str:
     options, folder = stack.options, stack.folder
     parts = [
         *stack.stores.described,
-        f"{options.generators} generator{'s' if options.generators > 1 else ''}",
-        f"{options.workers} worker{'s' if options.workers > 1 else ''}",
+        counted(options.generators, "generator"),
+        counted(options.workers, "worker"),
         f"data in {folder.root}" + ("" if folder.kept else " (thrown away at the end)"),
     ]
     return f"Ready: {stack.api} ({', '.join(parts)}). Ctrl-C stops it."
