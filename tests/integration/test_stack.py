@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -165,7 +166,10 @@ def test_a_stack_lives_through_kills_and_leaves_nothing(
         code, out, err = stack.stop()
         assert (code, out.count("\n")) == (0, 1)
         assert out.startswith(f"Ready: {document['api']} (")
-        assert "worker-0 was killed by SIGKILL" in err
+        assert re.search(r"^\d\d:\d\d:\d\d worker-0 was killed by SIGKILL", err, re.MULTILINE)
+        assert re.search(
+            r"^\d\d:\d\d:\d\d Ready again after the end of .*mongod-0", err, re.MULTILINE
+        )
         assert all(map(gone, pids))
         assert stack.document() == {**again, "ready": False, "processes": []}
         log = (data_dir / "logs" / "worker-1.log").read_text()
@@ -205,12 +209,13 @@ def test_nothing_is_left_when_the_supervisor_is_killed(
 def test_a_service_that_can_not_start_ends_the_stack_with_its_message(
     tmp_path: Path, environ: dict[str, str], mongo_uri: str, redis_url: str
 ) -> None:
-    options = ("--mongo-uri", mongo_uri, "--redis-url", redis_url)
+    options = ("--mongo-uri", mongo_uri, "--redis-url", redis_url, "--workers", "1")
     with up(tmp_path / "data", environ | {"FAKE_CRASH": "worker"}, *options) as stack:
         out, err = stack.process.communicate(timeout=PATIENCE_SECONDS)
         assert stack.process.returncode == 1
         assert out == ""
         assert "ended with status 1 3 times in a row" in err
+        assert err.count("starting it again") == 2, "the third time it gives up"
         assert "SETTING_X must be a whole number" in err
         assert "Traceback" not in err
 

@@ -185,6 +185,17 @@ def test_watch_prints_a_line_of_json_for_each_state(api: FakeApi, pedidos: Pedid
     assert lines[-1]["runId"] == RUN
 
 
+@pytest.mark.parametrize("state", ["paused", "closed"])
+def test_status_without_any_run_says_that_the_queue_does_not_run(
+    api: FakeApi, pedidos: Pedidos, state: str
+) -> None:
+    api.routes["GET /pedidos"] = status("IDLE", lastRunId=None, queueState=state)
+    said = pedidos("status", "--api", api.url).out
+    assert f"no run yet. The queue is {state}: `pedidos resume`" in said
+    api.routes["GET /pedidos"] = status("IDLE", lastRunId=None)
+    assert "`pedidos run --quantity N`" in pedidos("status", "--api", api.url).out
+
+
 def test_watch_without_any_run(api: FakeApi, pedidos: Pedidos) -> None:
     api.routes["GET /pedidos"] = status("IDLE", lastRunId=None)
     ended = pedidos("watch", "--api", api.url)

@@ -15,7 +15,7 @@ from pedidos_cli.former_stack import former_gone
 from pedidos_cli.free_ports import LOOPBACK
 from pedidos_cli.processes import Death, ProcessSpec, SupervisedProcess
 from pedidos_cli.stack_file import StackDocument
-from pedidos_cli.stack_messages import describe_death, hopeless, patience
+from pedidos_cli.stack_messages import describe_death, hopeless, patience, stamped
 from pedidos_cli.stack_notes import StackNote
 from pedidos_cli.stack_plan import (
     SERVER_ROLES,
@@ -61,6 +61,7 @@ class Stack:
         self._port = options.port
         self._planned = False
         self._processes: list[SupervisedProcess] = []
+        self._hurt: dict[str, None] = {}
         self._changed = asyncio.Event()
         self._servers_up = asyncio.Event()
         self._ready = asyncio.Event()
@@ -194,10 +195,12 @@ class Stack:
         if death.process.spec.role in SERVER_ROLES:
             for process in self._processes:  # who depends on it must say again that it is ready
                 process.ready = False
-        self._notify(describe_death(death))
         self._on_change()
         if not self._ready.is_set() and death.in_a_row >= patience(death):
             self._fail(death)
+            return
+        self._hurt[death.process.spec.name] = None
+        self._notify(stamped(describe_death(death)))
 
     def _fail(self, death: Death) -> None:
         if not self._failure.done():
@@ -219,10 +222,16 @@ class Stack:
         if all(one.ready for one in self._by_kind()[1]):
             self._servers_up.set()
         if self._all_ready():
+            self._say_recovered()
             self._ready.set()
         if all(one.ready for one in self._processes):
             await self._changed.wait()
         await asyncio.sleep(POLL_SECONDS)
+
+    def _say_recovered(self) -> None:
+        if self._hurt and self._ready.is_set():  # else `up` says for the first time that it is
+            self._notify(stamped(f"Ready again after the end of {', '.join(self._hurt)}"))
+        self._hurt.clear()
 
     async def _trim_logs(self) -> None:
         await asyncio.sleep(TRIM_SECONDS)
