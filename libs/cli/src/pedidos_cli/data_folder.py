@@ -42,6 +42,21 @@ class DataFolder:
         return self.made("logs") / f"{role}-{index}.log"
 
 
+def folder_named(name: str) -> Path:
+    """The folder that a person named.
+
+    Raises:
+        CliError: when the name is empty: a path makes the present folder of that.
+    """
+    if not name.strip():
+        raise CliError(
+            "--data-dir is empty: name a folder (. is the present one), or leave it out for one "
+            "that is thrown away at the end",
+            ExitStatus.USAGE,
+        )
+    return Path(name)
+
+
 @contextlib.contextmanager
 def data_folder(named: Path | None) -> Iterator[DataFolder]:
     """The folder of that name, kept; or a new one, thrown away at the end.

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx
 
 from pedidos_cli.errors import CliError, ExitStatus, Unreachable
 from pedidos_cli.stack_notes import StackNote, notes_folder, running
@@ -86,9 +89,18 @@ def checked_address(api: str) -> str:
     Raises:
         CliError: when it is no http(s) address.
     """
-    if not api.startswith(("http://", "https://")):
+    if not _is_address(api):
         raise CliError(
             f"{api!r} is not the address of an API: it looks like http://127.0.0.1:3000",
             ExitStatus.USAGE,
         )
     return api.rstrip("/")
+
+
+def _is_address(api: str) -> bool:
+    try:
+        parts, url = urlsplit(api), httpx.URL(api)
+        # Reading the port checks it.
+        return parts.scheme in {"http", "https"} and bool(url.host) and parts.port != 0
+    except (ValueError, httpx.InvalidURL):
+        return False

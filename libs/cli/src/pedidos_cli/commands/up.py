@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from pedidos_cli.data_folder import DataFolder, data_folder
+from pedidos_cli.data_folder import DataFolder, data_folder, folder_named
 from pedidos_cli.embedded.addresses import redis_address
 from pedidos_cli.options import AsJson, Generators, MongoUri, RedisUrl, Workers
 from pedidos_cli.output import Output
@@ -23,9 +23,16 @@ from pedidos_cli.wording import counted
 
 DataDir = Annotated[
     Path | None,
-    typer.Option(help="Folder for data, logs and stack.json; a thrown-away one if not given."),
+    typer.Option(
+        help="Folder for data, logs and stack.json; a thrown-away one if not given.",
+        parser=folder_named,
+        metavar="FOLDER",
+    ),
 ]
-Port = Annotated[int, typer.Option(min=0, max=65535, help="Port of the API; 0 is any free one.")]
+Port = Annotated[
+    int,
+    typer.Option(min=0, max=65535, envvar="PORT", help="Port of the API; 0 is any free one."),
+]
 
 
 def up(
