@@ -6,7 +6,7 @@ import json
 import os
 import sys
 from importlib import metadata
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -59,14 +59,18 @@ def main(arguments: list[str] | None = None) -> None:
     except (KeyboardInterrupt, typer.Abort):
         sys.exit(ExitStatus.INTERRUPTED)
     except Exception as error:
-        if os.environ.get("PEDIDOS_DEBUG"):
+        if os.environ.get("PEDIDOS_DEBUG") and not _is_usage(error):
             raise
         sys.exit(_failed(error, as_json="--json" in given))
 
 
-def _failed(error: Exception, *, as_json: bool) -> ExitStatus:
-    # Wrong arguments: what the parser raises then has no base class that is public.
-    if hasattr(error, "format_message") and hasattr(error, "show"):
+def _is_usage(error: Any) -> bool:
+    # What the parser raises about wrong arguments has no base class that is public.
+    return hasattr(error, "format_message") and hasattr(error, "show")
+
+
+def _failed(error: Any, *, as_json: bool) -> ExitStatus:
+    if _is_usage(error):
         error.show()
         wrong = CliError(error.format_message(), ExitStatus.USAGE)
         return _print_error(wrong) if as_json else wrong.status
