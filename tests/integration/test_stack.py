@@ -248,8 +248,10 @@ def test_given_servers_are_used_and_left_alone(
         assert f"in use by another running stack (process {stack.process.pid})" in second.stderr
 
         port = document["api"].rpartition(":")[2]
+        refused = tmp_path / "refused"
+        command = [sys.executable, "-m", "pedidos_cli.main", "up", "--data-dir", str(refused)]
         taken = subprocess.run(
-            [sys.executable, "-m", "pedidos_cli.main", "up", "--port", port],
+            [*command, "--port", port],
             env=environ,
             capture_output=True,
             text=True,
@@ -259,6 +261,7 @@ def test_given_servers_are_used_and_left_alone(
         assert taken.returncode == 2
         assert f"Port {port} is in use" in taken.stderr
         assert "--port" in taken.stderr
+        assert not (refused / "stack.json").exists()
 
         code, out, _ = stack.stop(signal.SIGINT)
         assert code == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -76,6 +77,27 @@ def test_an_unnamed_folder_is_thrown_away() -> None:
         folder.log("worker", 0).write_text("line")
         root = folder.root
     assert not root.exists()
+
+
+def test_folders_that_killed_stacks_left_are_swept_and_no_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    names = ["pedidos-left", "pedidos-data", "pedidos-reused", "else-where", "pedidos-not-ours"]
+    left, named, reused, foreign, _ = (tmp_path / name for name in names)
+    for name in names:
+        (tmp_path / name / "mongo").mkdir(parents=True)
+    for one in (left, reused, foreign):
+        (one / "throwaway.lock").touch()
+    (tmp_path / "pedidos-link").symlink_to(foreign)
+    for one in (named, reused):
+        with data_folder(one):
+            pass
+    with data_folder(None) as first, data_folder(None) as second:
+        assert first.root.is_dir()
+        assert second.root.parent == tmp_path
+        assert not left.exists()
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*names[1:], "pedidos-link"])
 
 
 def left_behind(folder: Path, mongo_port: int, redis_port: int, pid: int = 1) -> StackDocument:

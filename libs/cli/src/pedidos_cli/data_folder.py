@@ -5,12 +5,11 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from pedidos_cli import throwaway
 from pedidos_cli.errors import CliError, ExitStatus
 from pedidos_cli.stack_file import FILE_NAME, StackDocument, read_stack, write_stack
 
@@ -64,15 +63,14 @@ def data_folder(named: Path | None) -> Iterator[DataFolder]:
     Raises:
         CliError: when it can't be used, or another stack is using it.
     """
-    if named is not None:
-        with _locked(_prepared(named.expanduser().resolve())) as root:
-            yield DataFolder(root, kept=True, before=_before(root / FILE_NAME))
+    if named is None:
+        throwaway.sweep()
+        with throwaway.made() as root:
+            yield DataFolder(root, kept=False)
         return
-    root = Path(tempfile.mkdtemp(prefix="pedidos-"))
-    try:
-        yield DataFolder(root, kept=False)
-    finally:
-        shutil.rmtree(root, ignore_errors=True)
+    with _locked(_prepared(named.expanduser().resolve())) as root:
+        throwaway.keep(root)
+        yield DataFolder(root, kept=True, before=_before(root / FILE_NAME))
 
 
 def _before(stack_file: Path) -> StackDocument | None:
