@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+from typing import Any
 
 import pytest
 
@@ -26,14 +26,28 @@ def start_and_reach(shop: Stack, switch: Switch, phase: str) -> str:
     return run_id
 
 
-def assert_nothing_moves(shop: Stack, seconds: float = 1.5) -> None:
-    """Once active jobs have ended, no order becomes final any more."""
+def heartbeats(shop: Stack) -> dict[str, Any]:
+    """When each of the workers that run now last said that it lives, by its name."""
+    pids = [one["pid"] for one in shop.processes("worker")]
+    return {
+        one["_id"]: one["seenAt"] for one in shop.database.processes.find({"pid": {"$in": pids}})
+    }
+
+
+def all_beat_after(shop: Stack, before: dict[str, Any]) -> bool:
+    """Whether each worker has said so once more."""
+    now = heartbeats(shop)
+    everyone = len(now) == len(shop.processes("worker"))
+    return everyone and all(name not in before or now[name] > before[name] for name in now)
+
+
+def assert_nothing_moves(shop: Stack) -> None:
+    """Once active jobs have ended, workers that live and look for work make no order final."""
     until(lambda: shop.get("/pedidos/health/queue")["active"] == 0)
     done = shop.database.orders.count_documents({"status": {"$ne": "pendente"}})
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        assert shop.database.orders.count_documents({"status": {"$ne": "pendente"}}) == done
-        time.sleep(0.1)
+    before = heartbeats(shop)
+    until(lambda: all_beat_after(shop, before))
+    assert shop.database.orders.count_documents({"status": {"$ne": "pendente"}}) == done
 
 
 @pytest.mark.parametrize("phase", PHASES)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 
 from tests.e2e import handlers
 from tests.e2e.conftest import Switch
-from tests.e2e.stack import Stack, assert_stops_cleanly, running_stack, until
+from tests.e2e.stack import Stack, assert_stops_cleanly, running_stack
 
 QUANTITY = 3_000
 
@@ -48,10 +49,13 @@ def test_failed_orders_are_dead_letters_and_can_be_sent_again(shop: Stack, switc
     assert all(order["id"] in listed.stdout for order in dead)
 
     switch()
-    answer = shop.http.post("/pedidos/dead/redrive", json={"all": True})
-    assert (answer.status_code, answer.json()["orders"]) == (202, len(expected))
-    until(lambda: not shop.get("/pedidos/dead")["orders"]["items"])
-    until(lambda: shop.database.orders.count_documents({"status": "processado"}) == QUANTITY)
+    again = shop.command("dead", "--redrive", "all", "--json")
+    assert again.returncode == 0, again.stderr
+    said = json.loads(again.stdout)
+    assert (said["orders"], said["processado"], said["falhou"]) == (len(expected),) * 2 + (0,)
+    # the command has followed them to their end
+    assert not shop.get("/pedidos/dead")["orders"]["items"]
+    assert shop.database.orders.count_documents({"status": "processado"}) == QUANTITY
     shop.assert_audited(run_id)
 
 

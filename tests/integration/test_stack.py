@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -100,6 +101,13 @@ def environ(tmp_path: Path) -> dict[str, str]:
     }
 
 
+def restarted_as(stack: RunningStack, before: dict[str, Any]) -> dict[str, Any]:
+    """stack.json once another `up` of the folder says that it is ready."""
+    document = stack.document()
+    ours = document.get("processes") != before["processes"]
+    return document if ours and document.get("ready") else {}
+
+
 @contextlib.contextmanager
 def up(data_dir: Path, environ: dict[str, str], *options: str) -> Iterator[RunningStack]:
     command = [sys.executable, "-m", "pedidos_cli.main", "up", "--data-dir", str(data_dir)]
@@ -158,7 +166,10 @@ def test_a_stack_lives_through_kills_and_leaves_nothing(
         code, out, err = stack.stop()
         assert (code, out.count("\n")) == (0, 1)
         assert out.startswith(f"Ready: {document['api']} (")
-        assert "worker-0 was killed by SIGKILL" in err
+        assert re.search(r"^\d\d:\d\d:\d\d worker-0 was killed by SIGKILL", err, re.MULTILINE)
+        assert re.search(
+            r"^\d\d:\d\d:\d\d Ready again after the end of .*mongod-0", err, re.MULTILINE
+        )
         assert all(map(gone, pids))
         assert stack.document() == {**again, "ready": False, "processes": []}
         log = (data_dir / "logs" / "worker-1.log").read_text()
@@ -176,28 +187,35 @@ def test_nothing_is_left_when_the_supervisor_is_killed(
             assert mongo.admin.command("hello")["setName"]
             mongo["kept"]["things"].insert_one({"_id": 1})
         stack.process.kill()
-        for one in document["processes"]:
-            eventually(partial(gone, one["pid"]), f"{one['role']} gone")
-    (data_dir / "stack.json").unlink()
-    # The same folder again, on another port: the replica set is still its own.
+    # The same folder at once again: what is left of the killed one dies, and its ports are kept.
     with up(data_dir, environ, "--replica-set") as stack:
-        document = stack.ready()
-        with pymongo.MongoClient[dict[str, Any]](document["mongo_uri"]) as mongo:
-            assert mongo["kept"]["things"].count_documents({}) == 1
-        before = time.monotonic()
+        again = eventually(partial(restarted_as, stack, document), "ready again")
+        assert again["mongo_uri"] == document["mongo_uri"]
+        assert again["redis_url"] == document["redis_url"]
+        assert all(gone(one["pid"]) for one in document["processes"])
         assert stack.stop(signal.SIGINT)[0] == 0
-        assert time.monotonic() - before < 20
+    # The same folder on another port: the replica set is still its own.
+    (data_dir / "stack.json").unlink()
+    with up(data_dir, environ, "--replica-set") as stack:
+        moved = stack.ready()
+        assert moved["mongo_uri"] != document["mongo_uri"]
+        with pymongo.MongoClient[dict[str, Any]](moved["mongo_uri"]) as mongo:
+            assert mongo["kept"]["things"].count_documents({}) == 1
+        assert stack.stop(signal.SIGINT)[0] == 0
+        # It went by itself: nobody had to kill it when its time to stop was over.
+        assert '"exitCode":0' in (data_dir / "logs" / "mongod-0.log").read_text()
 
 
 def test_a_service_that_can_not_start_ends_the_stack_with_its_message(
     tmp_path: Path, environ: dict[str, str], mongo_uri: str, redis_url: str
 ) -> None:
-    options = ("--mongo-uri", mongo_uri, "--redis-url", redis_url)
+    options = ("--mongo-uri", mongo_uri, "--redis-url", redis_url, "--workers", "1")
     with up(tmp_path / "data", environ | {"FAKE_CRASH": "worker"}, *options) as stack:
         out, err = stack.process.communicate(timeout=PATIENCE_SECONDS)
         assert stack.process.returncode == 1
         assert out == ""
         assert "ended with status 1 3 times in a row" in err
+        assert err.count("starting it again") == 2, "the third time it gives up"
         assert "SETTING_X must be a whole number" in err
         assert "Traceback" not in err
 
@@ -214,8 +232,9 @@ def test_given_servers_are_used_and_left_alone(
             "generator",
             "worker",
         }
-        note = json.loads((tmp_path / "state" / "pedidos" / "last-stack.json").read_text())
-        assert note["api"] == document["api"]
+        notes = tmp_path / "state" / "pedidos" / "stacks"
+        (note,) = (json.loads(file.read_text()) for file in notes.iterdir())
+        assert (note["api"], note["pid"]) == (document["api"], stack.process.pid)
 
         second = subprocess.run(
             [sys.executable, "-m", "pedidos_cli.main", "up", "--data-dir", stack.data_dir],
@@ -229,8 +248,10 @@ def test_given_servers_are_used_and_left_alone(
         assert f"in use by another running stack (process {stack.process.pid})" in second.stderr
 
         port = document["api"].rpartition(":")[2]
+        refused = tmp_path / "refused"
+        command = [sys.executable, "-m", "pedidos_cli.main", "up", "--data-dir", str(refused)]
         taken = subprocess.run(
-            [sys.executable, "-m", "pedidos_cli.main", "up", "--port", port],
+            [*command, "--port", port],
             env=environ,
             capture_output=True,
             text=True,
@@ -240,11 +261,12 @@ def test_given_servers_are_used_and_left_alone(
         assert taken.returncode == 2
         assert f"Port {port} is in use" in taken.stderr
         assert "--port" in taken.stderr
+        assert not (refused / "stack.json").exists()
 
         code, out, _ = stack.stop(signal.SIGINT)
         assert code == 0
         assert json.loads(out) == document
-    assert not (tmp_path / "state" / "pedidos" / "last-stack.json").exists()
+    assert not list(notes.iterdir())
     assert not list(tmp_path.glob("pedidos-*")), "the thrown-away folder is gone"
 
 

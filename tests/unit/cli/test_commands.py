@@ -6,15 +6,18 @@ import hashlib
 import io
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pedidos_cli import follow
+from pedidos_cli import follow, redriving, watching
+from pedidos_cli.audit import AuditVerdict, Check
 from pedidos_cli.commands.demo import demo
-from pedidos_cli.stack_file import LastStack, last_stack_path, remember
+from pedidos_cli.stack_notes import StackNote, notes_folder, remember
+from pedidos_cli.target import Target
 from tests.unit.cli.conftest import Ended
 from tests.unit.cli.fake_api import RUN, Asked, FakeApi, events, run, status
 
@@ -48,6 +51,29 @@ def test_run_shows_progress_and_ends_in_a_report(api: FakeApi, pedidos: Pedidos)
     assert "03:04:06.000" in ended.out
     assert "5.0/s" in ended.out  # 10 VIP orders in 2 s
     assert "Not audited" in ended.out
+
+
+def test_a_stack_that_was_restarted_meanwhile_is_audited_where_it_is_now(
+    api: FakeApi, pedidos: Pedidos, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a_run(api)
+    folder = notes_folder({"XDG_STATE_HOME": str(tmp_path / "state")})
+    before = StackNote("/s/stack.json", api.url, "mongodb://before", "redis://r", "db")
+    remember(folder, before)
+
+    def started(_asked: Asked) -> Any:
+        remember(folder, replace(before, mongo_uri="mongodb://after"))
+        return STARTED
+
+    async def audit(target: Target, _run_id: str | None) -> AuditVerdict:
+        assert target.mongo_uri == "mongodb://after"
+        return AuditVerdict(RUN, "DONE", (Check("k", "title", "1", "1", passed=True),))
+
+    api.routes["POST /pedidos/generate"] = started
+    monkeypatch.setattr(watching, "audit", audit)
+    ended = pedidos("run", "--quantity", "100")
+    assert (ended.status, ended.err) == (0, "")
+    assert "Not audited" not in ended.out
 
 
 def test_run_with_json_prints_one_document_and_nothing_else(api: FakeApi, pedidos: Pedidos) -> None:
@@ -120,8 +146,8 @@ def test_without_a_stack_the_message_says_how_to_start_one(pedidos: Pedidos) -> 
 
 def test_the_last_stack_started_is_found(api: FakeApi, pedidos: Pedidos, tmp_path: Path) -> None:
     api.routes["GET /pedidos"] = status("DONE")
-    path = last_stack_path({"XDG_STATE_HOME": str(tmp_path / "state")})
-    remember(path, LastStack("/s/stack.json", api.url, "mongodb://m", "redis://r", "db", 1))
+    folder = notes_folder({"XDG_STATE_HOME": str(tmp_path / "state")})
+    remember(folder, StackNote("/s/stack.json", api.url, "mongodb://m", "redis://r", "db"))
     ended = pedidos("status", "--json")
     assert (ended.status, ended.document["phase"]) == (0, "DONE")
 
@@ -159,6 +185,17 @@ def test_watch_prints_a_line_of_json_for_each_state(api: FakeApi, pedidos: Pedid
     lines = [json.loads(line) for line in ended.out.splitlines()]
     assert [line["phase"] for line in lines] == ["GENERATING", "DONE", "DONE"]
     assert lines[-1]["runId"] == RUN
+
+
+@pytest.mark.parametrize("state", ["paused", "closed"])
+def test_status_without_any_run_says_that_the_queue_does_not_run(
+    api: FakeApi, pedidos: Pedidos, state: str
+) -> None:
+    api.routes["GET /pedidos"] = status("IDLE", lastRunId=None, queueState=state)
+    said = pedidos("status", "--api", api.url).out
+    assert f"no run yet. The queue is {state}: `pedidos resume`" in said
+    api.routes["GET /pedidos"] = status("IDLE", lastRunId=None)
+    assert "`pedidos run --quantity N`" in pedidos("status", "--api", api.url).out
 
 
 def test_watch_without_any_run(api: FakeApi, pedidos: Pedidos) -> None:
@@ -294,6 +331,7 @@ def test_dead_lists_and_redrives(api: FakeApi, pedidos: Pedidos) -> None:
             "orders": {"items": [order], "cursor": "next"},
             "jobs": {"items": [job], "cursor": None},
         },
+        "GET /pedidos/queue/jobs": {"items": [], "cursor": None},
         "POST /pedidos/dead/redrive": (202, {"orders": 1, "jobs": 1, "redriveJobs": []}),
     }
     listed = pedidos("dead", "--api", api.url).out
@@ -301,10 +339,65 @@ def test_dead_lists_and_redrives(api: FakeApi, pedidos: Pedidos) -> None:
     assert "[no] stock" in listed
     assert "--cursor next" in listed
     sent = pedidos("dead", "--redrive", RUN, "--redrive", job["id"], "--api", api.url)
-    assert "Sent again: 1 orders, 1 jobs" in sent.out
+    assert sent.out == "Sent again: 1 order, 1 job.\n"
     assert json.loads(api.asked[-1].body) == {"orderIds": [RUN], "jobIds": [job["id"]]}
     pedidos("dead", "--redrive", "all", "--api", api.url)
     assert json.loads(api.asked[-1].body) == {"all": True}
+
+
+def redriven(status: str, processed: int, failed: int) -> dict[str, Any]:
+    return {"status": status, "result": {"processed": processed, "failed": failed}}
+
+
+def test_a_redrive_is_followed_until_every_order_has_ended_again(
+    api: FakeApi, pedidos: Pedidos, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(redriving, "POLL_SECONDS", 0.01)
+    monkeypatch.setattr(redriving, "PLAIN_SECONDS", 0.0)
+
+    def routes() -> dict[str, Any]:
+        answer = {"orders": 300, "jobs": 0, "redriveJobs": ["redrive:a", "redrive:b"]}
+        second: list[Any] = [redriven("retrying", 40, 0), (503, {}), redriven("succeeded", 90, 10)]
+        return {
+            "POST /pedidos/dead/redrive": (202, answer),
+            "GET /pedidos/queue/status": {"state": "paused"},
+            "GET /pedidos/queue/jobs/redrive:a": redriven("succeeded", 200, 0),
+            "GET /pedidos/queue/jobs/redrive:b": second,
+        }
+
+    api.routes = routes()
+    told = pedidos("dead", "--redrive", "all", "--api", api.url)
+    assert told.status == 0
+    assert (
+        "1/2 batches have ended, 200 orders processado, 0 falhou; the queue is paused" in told.out
+    )
+    assert "Ended: 290 processado, 10 falhou. `pedidos dead` shows why." in told.out
+    api.routes = routes()
+    document = pedidos("dead", "--redrive", "all", "--api", api.url, "--json").document
+    assert (document["orders"], document["processado"], document["falhou"]) == (300, 290, 10)
+    api.asked.clear()
+    at_once = pedidos("dead", "--redrive", "all", "--no-wait", "--api", api.url)
+    assert "They are being tried" in at_once.out
+    assert len(api.asked) == 1
+
+
+def test_what_a_reset_removed_is_not_waited_for(api: FakeApi, pedidos: Pedidos) -> None:
+    answer = {"orders": 5, "jobs": 0, "redriveJobs": ["redrive:a"]}
+    api.routes["POST /pedidos/dead/redrive"] = (202, answer)
+    told = pedidos("dead", "--redrive", "all", "--api", api.url)
+    assert "Ended: 0 processado, 0 falhou. 5 orders not followed" in told.out
+
+
+def test_while_orders_are_tried_again_it_is_not_said_that_nothing_is_dead(
+    api: FakeApi, pedidos: Pedidos
+) -> None:
+    nothing: dict[str, Any] = {"items": [], "cursor": None}
+    api.routes |= {
+        "GET /pedidos/dead": {"orders": nothing, "jobs": nothing},
+        "GET /pedidos/queue/jobs": [{"items": [{"id": "redrive:a"}]}, nothing],
+    }
+    assert "still being tried" in pedidos("dead", "--api", api.url).out
+    assert pedidos("dead", "--api", api.url).out == "Nothing is dead.\n"
 
 
 EVIL = "\x1b[31mEVIL\x9b2J\x07\rAna"

@@ -74,6 +74,24 @@ def test_silence_and_a_paused_queue_are_shown() -> None:
     assert "not answered for 12 s" in progress.line()
 
 
+def test_speed_and_estimate_are_blank_while_nobody_answers() -> None:
+    clock = Clock()
+    progress = Progress(clock=clock)
+    for done in (10, 60):
+        now = {"target": 100, "generated": done, "processedTotal": 0}
+        progress.see(status("GENERATING", progress=now))
+        clock.now += 1.0
+    assert "50/s" in progress.line()
+    assert "about 4.2 s left" in progress.line()
+    progress.absent(60.0)
+    assert "/s" not in progress.line()
+    assert "left" not in progress.line()
+    assert "orders in 60/100" in progress.line()
+    progress.see(status("GENERATING"))
+    assert "about 4.2 s left" in progress.line()
+    assert "/s" not in progress.line(), "no speed over the time in which nobody answered"
+
+
 def test_an_idle_status_with_nulls_is_no_problem() -> None:
     progress = Progress()
     progress.see({"phase": "IDLE", "processing": None, "counts": None, "eta": {}, "progress": {}})

@@ -1,17 +1,16 @@
-"""stack.json is whole at every moment; the last stack is remembered and forgotten."""
+"""stack.json is whole at every moment."""
 
 from __future__ import annotations
 
 import json
 import stat
 import threading
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from pedidos_cli import stack_file
-from pedidos_cli.stack_file import LastStack, ProcessEntry, StackDocument
+from pedidos_cli.stack_file import ProcessEntry, StackDocument
 
 
 def document(processes: int) -> StackDocument:
@@ -87,25 +86,3 @@ def test_what_is_no_stack_file_is_none(tmp_path: Path, text: str) -> None:
     path = tmp_path / "stack.json"
     path.write_text(text)
     assert stack_file.read_stack(path) is None
-
-
-def test_the_last_stack_is_remembered_until_it_stops(tmp_path: Path) -> None:
-    path = stack_file.last_stack_path({"XDG_STATE_HOME": str(tmp_path)})
-    last = LastStack("/a/stack.json", "http://127.0.0.1:1", "mongodb://m", "redis://r", "db", 7)
-    stack_file.remember(path, last)
-    assert stack_file.recall(path) == last
-    stack_file.forget(path, Path("/another/stack.json"))
-    assert stack_file.recall(path) == last
-    stack_file.forget(path, Path("/a/stack.json"))
-    assert stack_file.recall(path) is None
-
-
-def test_a_home_that_can_not_be_written_is_no_error(tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    last = LastStack("/a/stack.json", "http://127.0.0.1:1", "m", "r", "db", 7)
-    stack_file.remember(tmp_path / "file" / "last.json", replace(last, pid=8))
-
-
-def test_without_xdg_the_state_is_below_home() -> None:
-    path = stack_file.last_stack_path({"HOME": "/home/someone"})
-    assert path == Path("/home/someone/.local/state/pedidos/last-stack.json")

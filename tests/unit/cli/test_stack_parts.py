@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,9 +17,11 @@ from pedidos_cli.embedded import servers
 from pedidos_cli.embedded.addresses import redis_address
 from pedidos_cli.embedded.candidates import Binary
 from pedidos_cli.errors import CliError, ExitStatus
+from pedidos_cli.former_stack import DYING_SECONDS, POLL_SECONDS, former_gone, former_ports
 from pedidos_cli.free_ports import free_port, is_free
 from pedidos_cli.http_probe import http_status
 from pedidos_cli.services import ServiceSettings, check_installed, pod
+from pedidos_cli.stack_file import ProcessEntry, StackDocument, read_stack, write_stack
 from pedidos_cli.stack_plan import StackOptions, claim_port, plan_stores
 from tests.unit.cli.fake_api import FakeApi
 
@@ -75,10 +79,90 @@ def test_an_unnamed_folder_is_thrown_away() -> None:
     assert not root.exists()
 
 
-def test_a_stale_stack_file_does_not_survive(tmp_path: Path) -> None:
+def test_folders_that_killed_stacks_left_are_swept_and_no_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    names = ["pedidos-left", "pedidos-data", "pedidos-reused", "else-where", "pedidos-not-ours"]
+    left, named, reused, foreign, _ = (tmp_path / name for name in names)
+    for name in names:
+        (tmp_path / name / "mongo").mkdir(parents=True)
+    for one in (left, reused, foreign):
+        (one / "throwaway.lock").touch()
+    (tmp_path / "pedidos-link").symlink_to(foreign)
+    for one in (named, reused):
+        with data_folder(one):
+            pass
+    with data_folder(None) as first, data_folder(None) as second:
+        assert first.root.is_dir()
+        assert second.root.parent == tmp_path
+        assert not left.exists()
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*names[1:], "pedidos-link"])
+
+
+def left_behind(folder: Path, mongo_port: int, redis_port: int, pid: int = 1) -> StackDocument:
+    """What a stack that was killed leaves in its folder."""
+    left = StackDocument(
+        True,
+        "http://127.0.0.1:3100",
+        f"mongodb://127.0.0.1:{mongo_port}",
+        f"redis://127.0.0.1:{redis_port}/0",
+        [ProcessEntry("mongod", 0, pid, "mongod-0.log", None, 0)],
+    )
+    write_stack(folder / "stack.json", left)
+    return left
+
+
+def test_a_stack_file_that_was_left_behind_does_not_pass_for_a_running_stack(
+    tmp_path: Path,
+) -> None:
+    left = left_behind(tmp_path, 20_001, 20_002)
+    with data_folder(tmp_path) as folder:
+        assert folder.before == left
+        assert read_stack(folder.stack_file) == replace(left, ready=False, processes=[])
     (tmp_path / "stack.json").write_text('{"ready": true}')
     with data_folder(tmp_path) as folder:
+        assert folder.before is None
         assert not folder.stack_file.exists()
+
+
+def test_servers_get_the_ports_that_the_folder_had(tmp_path: Path) -> None:
+    mongo_port = free_port()
+    redis_port = free_port([mongo_port])
+    left = left_behind(tmp_path, mongo_port, redis_port)
+    with data_folder(tmp_path) as folder:
+        stores = plan_stores(StackOptions(), folder, 1)
+        assert (stores.mongo_uri, stores.redis_url) == (left.mongo_uri, left.redis_url)
+        moved = plan_stores(StackOptions(), folder, redis_port)
+        assert (moved.mongo_uri, moved.redis_url != left.redis_url) == (left.mongo_uri, True)
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", mongo_port))
+            taken.listen()
+            assert plan_stores(StackOptions(), folder, 1).mongo_uri != left.mongo_uri
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "mongodb://127.0.0.1:27017",
+        "mongodb://elsewhere:20001",
+        "mongodb://a:b@127.0.0.1:20001",
+        "mongodb://a:20001,b:20001",
+        "",
+    ],
+)
+def test_the_port_of_a_server_that_was_given_is_not_taken(address: str) -> None:
+    assert former_ports(StackDocument(False, "", address, address, [])) == (0, 0)
+
+
+async def test_processes_of_a_killed_stack_are_waited_for(tmp_path: Path) -> None:
+    dying = await asyncio.create_subprocess_exec("cat", stdin=asyncio.subprocess.PIPE)
+    waiting = asyncio.create_task(former_gone(left_behind(tmp_path, 1, 2, dying.pid)))
+    done, _ = await asyncio.wait({waiting}, timeout=POLL_SECONDS)
+    assert not done
+    dying.kill()
+    await dying.wait()
+    await asyncio.wait_for(waiting, DYING_SECONDS)
 
 
 def test_logs_are_rotated_and_bounded(tmp_path: Path) -> None:

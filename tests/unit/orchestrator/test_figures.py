@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -152,6 +152,53 @@ def test_rows_that_another_import_brought_do_not_hold_up_the_estimate() -> None:
     normal = {**lane, "expected": 90, "processed": 45, "speed": 9.0}
     live = {"generated": 90, "generationSpeed": 0.0, "vip": lane, "normal": normal}
     assert estimate(replace(run, live=live)) == {"estimatedMs": 5_000, "progressPercent": 75.0}
+
+
+def when_normal_begins(
+    *, vip_seconds: float, normal_seconds: float, normal_done: int, speed: float
+) -> Run:
+    """100,000 orders written in 10 s, 30,000 of them VIP and done after `vip_seconds`."""
+    vip_end = START + timedelta(seconds=vip_seconds)
+    vip = {"expected": 30_000, "processed": 30_000, "failed": 0, "speed": 0.0}
+    normal = {"expected": 70_000, "processed": normal_done, "failed": 0, "speed": speed}
+    live = {
+        "generated": 100_000,
+        "generationMs": 10_000,
+        "generationSpeed": 0.0,
+        "vip": {**vip, "start": START + timedelta(seconds=1), "end": vip_end},
+        "normal": {**normal, "start": vip_end, "end": None},
+    }
+    now = vip_end + timedelta(seconds=normal_seconds)
+    return replace(a_run(Phase.ENQUEUE_NORMAL, 100_000), live=live, updated_at=now)
+
+
+@pytest.mark.parametrize("normal_seconds", [0.0, 0.5, 1.0, 4.0])
+def test_the_estimate_does_not_jump_when_normal_begins(normal_seconds: float) -> None:
+    # a heavy handler: 30,000 VIP orders in 30 s, and NORMAL goes on at the same speed
+    done = round(1_000 * normal_seconds)
+    run = when_normal_begins(
+        vip_seconds=31.0,
+        normal_seconds=normal_seconds,
+        normal_done=done,
+        speed=done / 5,  # the window of 5 s still covers idle time
+    )
+    assert estimate(run)["estimatedMs"] == pytest.approx(70_000 - done, rel=0.01)
+
+
+@pytest.mark.parametrize("normal_done", [0, 500])
+def test_where_vip_waited_for_writing_its_speed_is_what_normal_is_expected_to_have(
+    normal_done: int,
+) -> None:
+    run = when_normal_begins(
+        vip_seconds=10.5, normal_seconds=0.5, normal_done=normal_done, speed=normal_done / 5
+    )
+    # writing made 10,000 a second
+    assert estimate(run)["estimatedMs"] == pytest.approx((70_000 - normal_done) / 10, rel=0.01)
+
+
+def test_normal_that_has_run_some_seconds_is_measured_by_itself() -> None:
+    run = when_normal_begins(vip_seconds=31.0, normal_seconds=6.0, normal_done=1_000, speed=200.0)
+    assert estimate(run)["estimatedMs"] == 69_000 / 200 * 1_000
 
 
 def a_run(phase: Phase, quantity: int) -> Run:

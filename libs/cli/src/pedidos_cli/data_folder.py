@@ -5,22 +5,25 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from pedidos_cli import throwaway
 from pedidos_cli.errors import CliError, ExitStatus
-from pedidos_cli.stack_file import FILE_NAME
+from pedidos_cli.stack_file import FILE_NAME, StackDocument, read_stack, write_stack
 
 
 @dataclass(frozen=True, slots=True)
 class DataFolder:
-    """A folder that this process alone uses until it lets go; `kept` when a person named it."""
+    """A folder that this process alone uses until it lets go; `kept` when a person named it.
+
+    `before` is what the stack that had the folder last said of itself.
+    """
 
     root: Path
     kept: bool
+    before: StackDocument | None = None
 
     @property
     def stack_file(self) -> Path:
@@ -38,6 +41,21 @@ class DataFolder:
         return self.made("logs") / f"{role}-{index}.log"
 
 
+def folder_named(name: str) -> Path:
+    """The folder that a person named.
+
+    Raises:
+        CliError: when the name is empty: a path makes the present folder of that.
+    """
+    if not name.strip():
+        raise CliError(
+            "--data-dir is empty: name a folder (. is the present one), or leave it out for one "
+            "that is thrown away at the end",
+            ExitStatus.USAGE,
+        )
+    return Path(name)
+
+
 @contextlib.contextmanager
 def data_folder(named: Path | None) -> Iterator[DataFolder]:
     """The folder of that name, kept; or a new one, thrown away at the end.
@@ -45,18 +63,24 @@ def data_folder(named: Path | None) -> Iterator[DataFolder]:
     Raises:
         CliError: when it can't be used, or another stack is using it.
     """
-    if named is not None:
-        with _locked(_prepared(named.expanduser().resolve())) as root:
-            folder = DataFolder(root, kept=True)
-            # Left by a stack that was killed: it must not pass for this one's.
-            folder.stack_file.unlink(missing_ok=True)
-            yield folder
+    if named is None:
+        throwaway.sweep()
+        with throwaway.made() as root:
+            yield DataFolder(root, kept=False)
         return
-    root = Path(tempfile.mkdtemp(prefix="pedidos-"))
-    try:
-        yield DataFolder(root, kept=False)
-    finally:
-        shutil.rmtree(root, ignore_errors=True)
+    with _locked(_prepared(named.expanduser().resolve())) as root:
+        throwaway.keep(root)
+        yield DataFolder(root, kept=True, before=_before(root / FILE_NAME))
+
+
+def _before(stack_file: Path) -> StackDocument | None:
+    document = read_stack(stack_file)
+    if document is None:
+        stack_file.unlink(missing_ok=True)
+    elif document.ready or document.processes:
+        # Left by a stack that was killed: it must not pass for this one's.
+        write_stack(stack_file, replace(document, ready=False, processes=[]))
+    return document
 
 
 def _prepared(root: Path) -> Path:

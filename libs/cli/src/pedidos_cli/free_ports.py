@@ -10,6 +10,7 @@ from pathlib import Path
 
 LOOPBACK = "127.0.0.1"
 _LOWEST = 20_000
+_CUSTOMARY_OF_MONGODB = 27_017
 _EPHEMERAL_RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
 
 
@@ -24,20 +25,32 @@ def is_free(port: int) -> bool:
     return True
 
 
-def free_port(taken: Container[int] = ()) -> int:
-    """A free port below the range that outgoing connections take theirs from.
+def free_port(taken: Container[int] = (), preferred: int = 0) -> int:
+    """The preferred port if it is free, else one below those that outgoing connections take.
 
     A server that is restarted on an ephemeral port may find it in use by a client's outgoing
     connection, even by one that connected to itself while the server was away.
     """
-    top = _first_ephemeral()
+    if preferred and preferred not in taken and is_free(preferred):
+        return preferred
+    candidates = _range()
     for _ in range(200):
-        port = random.randrange(min(_LOWEST, top - 5_000), top)
+        port = random.choice(candidates)
         if port not in taken and is_free(port):
             return port
     with socket.socket() as probe:
         probe.bind((LOOPBACK, 0))
         return int(probe.getsockname()[1])
+
+
+def is_like_ours(port: int) -> bool:
+    """Whether `free_port` would choose a port like that one, and no server has it by custom."""
+    return port in _range() and port != _CUSTOMARY_OF_MONGODB
+
+
+def _range() -> range:
+    top = _first_ephemeral()
+    return range(min(_LOWEST, top - 5_000), top)
 
 
 def _first_ephemeral() -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Any, Self
 
@@ -20,6 +20,7 @@ from pedidos_cli.client import Json
 
 PLAIN_SECONDS = 5.0
 SPEED_WINDOW_SECONDS = 4.0
+SILENT_SECONDS = 1.0
 _PHASES = {
     "IDLE": "no run",
     "GENERATING": "orders come in, VIP batches go out",
@@ -85,8 +86,14 @@ class Progress:
         )
 
     def absent(self, seconds: float) -> None:
-        """Takes that the API has not answered for so long."""
+        """Takes that the API has not answered for so long; what it said of speeds is old then."""
         self.silent_seconds = seconds
+        if self._is_silent():
+            self.parts = tuple(replace(part, per_second=None) for part in self.parts)
+            self._speeds.clear()
+
+    def _is_silent(self) -> bool:
+        return self.silent_seconds > SILENT_SECONDS
 
     def _processing(self, label: str, window: Json, expected: Any) -> Part:
         failed = int(window.get("failed") or 0)
@@ -105,11 +112,12 @@ class Progress:
         words = [f"{phase}: {_PHASES.get(phase, phase)}"]
         if isinstance(eta.get("progressPercent"), int | float):
             words.append(f"{eta['progressPercent']:.0f}%")
-        if isinstance(eta.get("estimatedMs"), int | float) and phase in _ACTIVE:
+        estimated = isinstance(eta.get("estimatedMs"), int | float) and not self._is_silent()
+        if estimated and phase in _ACTIVE:
             words.append(f"about {text.duration(eta['estimatedMs'])} left")
         if self.status.get("queueState") in {"paused", "closed"}:
             words.append(f"the queue is {self.status['queueState']}: `pedidos resume`")
-        if self.silent_seconds > 1:
+        if self._is_silent():
             words.append(f"the API has not answered for {self.silent_seconds:.0f} s, trying again")
         return ", ".join(words)
 

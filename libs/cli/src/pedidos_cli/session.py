@@ -35,6 +35,8 @@ def with_api(api: str | None, api_key: str | None, body: Body, *, as_json: bool)
     """
     target = find_target(api, api_key, os.environ)
     out = Output(as_json=as_json)
+    if target.chosen_of > 1:
+        out.note(f"{target.chosen_of} stacks run here; this is {target.api}. --api names another.")
 
     async def opened() -> int | None:
         async with ApiClient(target.api, target.api_key) as client:

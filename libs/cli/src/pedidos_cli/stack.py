@@ -8,13 +8,15 @@ import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Self
 
-from pedidos_cli import process_log, services, stack_file
+from pedidos_cli import process_log, services, stack_file, stack_notes
 from pedidos_cli.data_folder import DataFolder
 from pedidos_cli.errors import CliError
+from pedidos_cli.former_stack import former_gone
 from pedidos_cli.free_ports import LOOPBACK
 from pedidos_cli.processes import Death, ProcessSpec, SupervisedProcess
-from pedidos_cli.stack_file import LastStack, StackDocument
-from pedidos_cli.stack_messages import describe_death, hopeless, patience
+from pedidos_cli.stack_file import StackDocument
+from pedidos_cli.stack_messages import describe_death, hopeless, patience, stamped
+from pedidos_cli.stack_notes import StackNote
 from pedidos_cli.stack_plan import (
     SERVER_ROLES,
     StackOptions,
@@ -57,13 +59,15 @@ class Stack:
         self._environ = environ
         self._notify = notify
         self._port = options.port
+        self._planned = False
         self._processes: list[SupervisedProcess] = []
+        self._hurt: dict[str, None] = {}
         self._changed = asyncio.Event()
         self._servers_up = asyncio.Event()
         self._ready = asyncio.Event()
         self._failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._watchers: list[asyncio.Task[None]] = []
-        self._last_stack = stack_file.last_stack_path(environ)
+        self._notes = stack_notes.notes_folder(environ)
 
     @property
     def api(self) -> str:
@@ -109,18 +113,21 @@ class Stack:
             self._processes.clear()
             if self._failure.done():
                 self._failure.exception()
-            with contextlib.suppress(OSError):
-                self._write()
-            stack_file.forget(self._last_stack, self.folder.stack_file)
+            if self._planned:  # else the folder still tells of the stack before
+                with contextlib.suppress(OSError):
+                    self._write()
+            stack_notes.forget(self._notes, os.getpid())
 
     # --- starting -----------------------------------------------------------------------------
 
     async def _start(self) -> None:
         services.check_installed()
+        await former_gone(self.folder.before)
         self._port = claim_port(self.options.port)
         self.stores = plan_stores(self.options, self.folder, self._port)
+        self._planned = True
         self._write()
-        stack_file.remember(self._last_stack, self._note())
+        stack_notes.remember(self._notes, self._note())
         self._supervise(self.stores.embedded)
         self._watchers = [
             asyncio.create_task(self._repeat(self._look_for_readiness), name="watch readiness"),
@@ -167,14 +174,14 @@ class Stack:
         if url and redis.can_ask(url) and not await asyncio.to_thread(redis.answers, url):
             self._notify("Redis does not answer at the given address yet; the services wait")
 
-    def _note(self) -> LastStack:
-        return LastStack(
+    def _note(self) -> StackNote:
+        return StackNote(
             stack=str(self.folder.stack_file),
             api=self.api,
             mongo_uri=self.stores.mongo_uri,
             redis_url=self.stores.redis_url,
             database=self.options.database,
-            pid=os.getpid(),
+            passing=self.options.passing,
         )
 
     # --- watching -----------------------------------------------------------------------------
@@ -188,10 +195,12 @@ class Stack:
         if death.process.spec.role in SERVER_ROLES:
             for process in self._processes:  # who depends on it must say again that it is ready
                 process.ready = False
-        self._notify(describe_death(death))
         self._on_change()
         if not self._ready.is_set() and death.in_a_row >= patience(death):
             self._fail(death)
+            return
+        self._hurt[death.process.spec.name] = None
+        self._notify(stamped(describe_death(death)))
 
     def _fail(self, death: Death) -> None:
         if not self._failure.done():
@@ -213,10 +222,16 @@ class Stack:
         if all(one.ready for one in self._by_kind()[1]):
             self._servers_up.set()
         if self._all_ready():
+            self._say_recovered()
             self._ready.set()
         if all(one.ready for one in self._processes):
             await self._changed.wait()
         await asyncio.sleep(POLL_SECONDS)
+
+    def _say_recovered(self) -> None:
+        if self._hurt and self._ready.is_set():  # else `up` says for the first time that it is
+            self._notify(stamped(f"Ready again after the end of {', '.join(self._hurt)}"))
+        self._hurt.clear()
 
     async def _trim_logs(self) -> None:
         await asyncio.sleep(TRIM_SECONDS)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from pedidos_cli import process_log
 from pedidos_cli.errors import CliError, ExitStatus
 from pedidos_cli.processes import Death
@@ -16,6 +18,11 @@ LINE_CHARACTERS = 300
 def patience(death: Death) -> int:
     """How many deaths in a row show that a process will not come up."""
     return 2 if death.code == EXIT_WRONG_SETTING else HOPELESS_DEATHS
+
+
+def stamped(words: str) -> str:
+    """The words behind the time of day: what happens while a stack runs is read much later."""
+    return f"{time.strftime('%H:%M:%S')} {words}"
 
 
 def describe_death(death: Death) -> str:

@@ -10,6 +10,7 @@ from pedidos_cli import services
 from pedidos_cli.data_folder import DataFolder
 from pedidos_cli.embedded import binaries, servers
 from pedidos_cli.errors import CliError, ExitStatus
+from pedidos_cli.former_stack import former_ports
 from pedidos_cli.free_ports import free_port, is_free
 from pedidos_cli.processes import Launch, ProcessSpec
 from pedidos_cli.services import ServiceSettings
@@ -21,7 +22,10 @@ SERVER_STOP_SECONDS = 20.0
 
 @dataclass(frozen=True, slots=True)
 class StackOptions:
-    """What was asked for; addresses left out are embedded servers, port 0 is any free one."""
+    """What was asked for; addresses left out are embedded servers, port 0 is any free one.
+
+    A stack in `passing` ends by itself: commands prefer any other one to it.
+    """
 
     port: int = 3000
     generators: int = 1
@@ -30,6 +34,7 @@ class StackOptions:
     redis_url: str | None = None
     replica_set: bool = False
     database: str = "pedidos"
+    passing: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +48,7 @@ class Stores:
 
 
 def plan_stores(options: StackOptions, folder: DataFolder, api_port: int) -> Stores:
-    """Addresses as given, else servers of our own on ports that are free now.
+    """Addresses as given, else servers of our own: on the folder's former ports if they are free.
 
     Raises:
         CliError: when an address makes no sense, or no program of a server runs here.
@@ -51,18 +56,20 @@ def plan_stores(options: StackOptions, folder: DataFolder, api_port: int) -> Sto
     mongo_uri, redis_url = options.mongo_uri, options.redis_url
     mongo_text, redis_text = "MongoDB as given", "Redis as given"
     specs: list[ProcessSpec] = []
+    mongo_port, redis_port = former_ports(folder.before)
     taken = [api_port]
     if mongo_uri:
         mongo.check_address(mongo_uri)
     else:
-        mongod = _mongod(options, folder, taken)
+        taken.append(free_port(taken, mongo_port))
+        mongod = _mongod(options, folder, taken[-1])
         mongo_uri = mongod.address
         mongo_text = f"MongoDB {mongod.binary.version} {mongod.binary.origin}"
         specs.append(_server_spec("mongod", mongod, folder))
     if redis_url:
         redis.check_address(redis_url)
     else:
-        server = _redis(folder, taken)
+        server = _redis(folder, free_port(taken, redis_port))
         redis_url = server.address
         redis_text = f"{_product(server)} {server.binary.version} {server.binary.origin}"
         specs.append(_server_spec("redis", server, folder))
@@ -73,16 +80,15 @@ def _product(server: servers.Server) -> str:
     return "Valkey" if "valkey" in server.binary.path.name else "Redis"
 
 
-def _mongod(options: StackOptions, folder: DataFolder, taken: list[int]) -> servers.Server:
+def _mongod(options: StackOptions, folder: DataFolder, port: int) -> servers.Server:
     binary = binaries.find("mongod", binaries.candidates("mongod"))
-    taken.append(free_port(taken))
     data = folder.made("mongo")
-    return servers.mongod(binary, data, taken[-1], replica_set=options.replica_set)
+    return servers.mongod(binary, data, port, replica_set=options.replica_set)
 
 
-def _redis(folder: DataFolder, taken: list[int]) -> servers.Server:
+def _redis(folder: DataFolder, port: int) -> servers.Server:
     binary = binaries.find("redis-server", binaries.candidates("redis-server"))
-    return servers.redis_server(binary, folder.made("redis"), free_port(taken))
+    return servers.redis_server(binary, folder.made("redis"), port)
 
 
 def _server_spec(role: str, server: servers.Server, folder: DataFolder) -> ProcessSpec:

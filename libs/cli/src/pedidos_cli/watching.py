@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 
 from pedidos_cli.auditing import audit
@@ -11,6 +12,7 @@ from pedidos_cli.follow import until_end
 from pedidos_cli.progress import Display
 from pedidos_cli.report import Report
 from pedidos_cli.session import Session
+from pedidos_cli.target import looked_up_again
 
 
 async def follow_and_report(session: Session, run_id: str, *, events: bool = False) -> int:
@@ -38,10 +40,11 @@ async def follow_and_report(session: Session, run_id: str, *, events: bool = Fal
 async def audited(session: Session, run: Json) -> Report:
     """The report of a run, with the audit's verdict where its MongoDB is known."""
     report = Report(run)
-    if not session.target.mongo_uri:
+    target = looked_up_again(session.target, os.environ)
+    if not target.mongo_uri:
         return report
     try:
-        verdict = await audit(session.target, str(run["runId"]))
+        verdict = await audit(target, str(run["runId"]))
     except CliError as error:
         return replace(report, audit_error=error.message)
     return replace(report, verdict=verdict)

@@ -7,7 +7,10 @@ from datetime import datetime
 from typing import Any
 
 from pedidos_common.domain.runs import Phase, Run
-from pedidos_orchestrator.run_progress import milliseconds
+from pedidos_orchestrator.run_progress import SPEED_WINDOW_SECONDS, milliseconds
+
+# VIP orders that end so little after the last order was written were waiting for it.
+KEEPS_UP = 1.25
 
 _NO_LANE: Mapping[str, Any] = {
     "expected": 0,
@@ -83,7 +86,7 @@ def estimate(run: Run) -> dict[str, Any]:
     if not run.active or not live:
         return {"estimatedMs": None, "progressPercent": percent if live else None}
     writing = _writing_speed(live)
-    working = _working_speed(vip, normal, writing)
+    working = _working_speed(run, writing)
     to_write, to_work = max(0, target - generated), max(0, target - done)
     if (to_write and not writing) or (to_work and not working):
         return {"estimatedMs": None, "progressPercent": percent}
@@ -99,15 +102,40 @@ def _writing_speed(live: Mapping[str, Any]) -> float:
     return now or average or 0.0
 
 
-def _working_speed(vip: Mapping[str, Any], normal: Mapping[str, Any], writing: float) -> float:
+def _working_speed(run: Run, writing: float) -> float:
     """Orders processed a second, as far as that is known.
 
-    While generation goes on VIP orders can't go faster than they come. Where they keep up, the
-    speed of writing says more of what workers could do than theirs.
+    At its beginning the recent speed of NORMAL covers time in which its turn had not come yet:
+    until that is over, what VIP orders and its own first batches show says more.
     """
-    speed = float(normal["speed"]) or float(vip["speed"])
-    keeps_up = 2 * _done(vip) >= int(vip["expected"]) > 0
-    return max(speed, writing) if keeps_up and not normal["speed"] else speed
+    vip, normal = _lanes(run)
+    recent = float(normal["speed"])
+    if recent and not _just_begun(normal, run):
+        return recent
+    vip_speed = _average(vip, vip["end"]) if _complete(vip, run) else float(vip["speed"])
+    shown = max(vip_speed, _average(normal, _now(run)))
+    return max(shown, writing) if _vip_keeps_up(vip, run) else shown
+
+
+def _just_begun(lane: Mapping[str, Any], run: Run) -> bool:
+    elapsed = milliseconds(lane["start"], _now(run))
+    return elapsed is not None and elapsed < SPEED_WINDOW_SECONDS * 1000
+
+
+def _average(lane: Mapping[str, Any], until: datetime | None) -> float:
+    return _rate(_done(lane), milliseconds(lane["start"], until)) or 0.0
+
+
+def _vip_keeps_up(vip: Mapping[str, Any], run: Run) -> bool:
+    """Whether VIP orders are processed about as fast as they are written, and so can't go faster.
+
+    The speed of writing then says more of what workers could do than theirs.
+    """
+    if run.phase is Phase.GENERATING:
+        return 2 * _done(vip) >= int(vip["expected"]) > 0
+    written = int(run.live.get("generationMs") or 0)
+    until = milliseconds(run.created_at, vip["end"])
+    return _complete(vip, run) and until is not None and until <= KEEPS_UP * written
 
 
 def status_of(run: Run | None, queue_state: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -13,7 +14,9 @@ from pedidos_cli import text
 from pedidos_cli.client import Json
 from pedidos_cli.errors import CliError, ExitStatus
 from pedidos_cli.options import Api, ApiKey, AsJson
+from pedidos_cli.redriving import Tally, some_open, until_ended
 from pedidos_cli.session import Session, with_api
+from pedidos_cli.wording import counted
 
 
 def dead(
@@ -27,6 +30,9 @@ def dead(
             metavar="ID|all",
         ),
     ] = None,
+    wait: Annotated[
+        bool, typer.Option(help="See what was sent again to its end, and say how it went.")
+    ] = True,
     api: Api = None,
     api_key: ApiKey = None,
     as_json: AsJson = False,
@@ -42,7 +48,7 @@ def dead(
 
     async def body(session: Session) -> None:
         if body_of_request:
-            await _redrive(session, body_of_request)
+            await _redrive(session, body_of_request, wait=wait)
         else:
             await _list(session, {"run": run, "limit": limit, "cursor": cursor})
 
@@ -64,14 +70,41 @@ def _is_uuid(text_: str) -> bool:
         return False
 
 
-async def _redrive(session: Session, request: Json) -> None:
+async def _redrive(session: Session, request: Json, *, wait: bool) -> None:
+    out = session.out
     answer = await session.client.post("/pedidos/dead/redrive", body=request)
-    if session.out.as_json:
-        session.out.document(answer)
-    session.out.say(
-        f"Sent again: {text.count(answer.get('orders'))} orders, "
-        f"{text.count(answer.get('jobs'))} jobs. `pedidos dead` shows what is left."
-    )
+    orders, jobs = (int(answer.get(kind) or 0) for kind in ("orders", "jobs"))
+    out.say(f"Sent again: {counted(orders, 'order')}, {counted(jobs, 'job')}.")
+    job_ids = [str(one) for one in answer.get("redriveJobs") or []]
+    if wait and job_ids:
+        tally = await _followed(session, job_ids)
+        out.say(describe_end(tally, orders))
+        answer |= {"processado": tally.processado, "falhou": tally.falhou}
+    elif job_ids:
+        out.say("They are being tried: `pedidos dead` shows them if they fail again.")
+    if out.as_json:
+        out.document(answer)
+
+
+async def _followed(session: Session, job_ids: list[str]) -> Tally:
+    try:
+        return await until_ended(session.client, job_ids, session.out.progress)
+    except asyncio.CancelledError:
+        session.out.note(
+            "What was sent again goes on without you: `pedidos dead` shows it if it fails again."
+        )
+        raise
+
+
+def describe_end(tally: Tally, orders: int) -> str:
+    """How what was sent again has ended, in words."""
+    words = f"Ended: {text.count(tally.processado)} processado, {text.count(tally.falhou)} falhou."
+    if (others := orders - tally.processado - tally.falhou) > 0:
+        # The API names so many jobs only; a cancel or a reset ends some before their time.
+        words += f" {counted(others, 'order')} not followed to the end."
+    if tally.jobs_failed:
+        words += f" {counted(tally.jobs_failed, 'job')} did not succeed."
+    return words + (" `pedidos dead` shows why." if tally.falhou or tally.jobs_failed else "")
 
 
 async def _list(session: Session, params: Any) -> None:
@@ -80,9 +113,10 @@ async def _list(session: Session, params: Any) -> None:
         session.out.document(answer)
         return
     orders, jobs = (_items(answer, kind) for kind in ("orders", "jobs"))
-    if not orders and not jobs:
+    if await some_open(session.client):
+        session.out.say("What was sent again is still being tried; it may fail again.")
+    elif not orders and not jobs:
         session.out.say("Nothing is dead.")
-        return
     if orders:
         session.out.say(_table("Orders", ("id", "cliente", "valor", "priority"), orders))
     if jobs:

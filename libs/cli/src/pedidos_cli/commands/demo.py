@@ -43,6 +43,7 @@ def demo(
         mongo_uri=mongo_uri or None,
         redis_url=redis_url or redis_address(os.environ),
         database=database,
+        passing=True,
     )
     with data_folder(None) as folder:
         finish(asyncio.run(show(options, folder, Output(as_json=as_json), quantity, seed)))

@@ -35,7 +35,7 @@ def status(api: Api = None, api_key: ApiKey = None, as_json: AsJson = False) -> 
 def _show_status(session: Session, state: Json) -> None:
     out = session.out
     if not state.get("lastRunId"):
-        out.say(f"{session.target.api}: no run yet. Start one: `pedidos run --quantity N`")
+        out.say(f"{session.target.api}: no run yet. {_before_a_run(state)}")
         return
     progress = Progress()
     progress.see(state)
@@ -50,6 +50,13 @@ def _show_status(session: Session, state: Json) -> None:
         f"generated in {text.duration(state.get('generationTimeMs'))}, "
         f"total {text.duration(state.get('totalTimeMs'))}; queue {state.get('queueState')}"
     )
+
+
+def _before_a_run(state: Json) -> str:
+    queue = state.get("queueState")
+    if queue in {"paused", "closed"}:
+        return f"The queue is {queue}: `pedidos resume` lets it go on"
+    return "Start one: `pedidos run --quantity N`"
 
 
 def runs(

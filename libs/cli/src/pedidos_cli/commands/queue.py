@@ -6,11 +6,11 @@ from typing import Annotated
 
 import typer
 
-from pedidos_cli import text
 from pedidos_cli.client import Json
 from pedidos_cli.commands.start import Detach, resume_run
 from pedidos_cli.options import Api, ApiKey, AsJson
 from pedidos_cli.session import Session, with_api
+from pedidos_cli.wording import counted
 
 CANCEL_SECONDS = 120.0
 
@@ -86,8 +86,8 @@ def describe_cancel(answer: Json) -> str:
     if not answer.get("cancelled"):
         return str(answer.get("message") or "No run is active: nothing to cancel.")
     words = f"Run {answer.get('runId')} is cancelled: "
-    words += f"{text.count(answer.get('cancelledJobs'))} jobs cancelled, "
-    words += f"{text.count(answer.get('deletedPending'))} pending orders deleted"
+    words += f"{counted(answer.get('cancelledJobs'), 'job')} cancelled, "
+    words += f"{counted(answer.get('deletedPending'), 'pending order')} deleted"
     drained = answer.get("drained")
     return words + ("." if drained else "; some batches are still being ended.")
 
@@ -113,8 +113,8 @@ def reset(
         if session.out.as_json:
             session.out.document(answer)
         session.out.say(
-            f"Reset: {text.count(answer.get('deletedOrders'))} orders and "
-            f"{text.count(answer.get('deletedJobs'))} jobs deleted."
+            f"Reset: {counted(answer.get('deletedOrders'), 'order')} and "
+            f"{counted(answer.get('deletedJobs'), 'job')} deleted."
         )
 
     with_api(api, api_key, body, as_json=as_json)

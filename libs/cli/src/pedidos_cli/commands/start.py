@@ -8,13 +8,20 @@ from typing import Annotated
 
 import typer
 
-from pedidos_cli import text
 from pedidos_cli.client import Json
 from pedidos_cli.follow import ENDED
 from pedidos_cli.options import Api, ApiKey, AsJson
 from pedidos_cli.session import Session, with_api
-from pedidos_cli.upload import ImportFormat, check_file, describe_import, format_of, upload
+from pedidos_cli.upload import (
+    ImportFormat,
+    Upload,
+    check_file,
+    describe_import,
+    format_of,
+    upload,
+)
 from pedidos_cli.watching import follow_and_report
+from pedidos_cli.wording import counted
 
 Detach = Annotated[
     bool, typer.Option("--detach", help="Start it and return; `pedidos watch` shows it.")
@@ -57,10 +64,10 @@ def import_(
 ) -> None:
     """Take real orders from a file, process them, and report."""
     check_file(file)
-    kind = format or format_of(file)
+    wanted = Upload(file, format or format_of(file), encoding, dry_run)
 
     async def body(session: Session) -> int | None:
-        answer = await upload(session.client, file, kind, encoding, dry_run=dry_run)
+        answer = await upload(session, wanted)
         report = answer.get("import")
         session.out.say(describe_import(report if isinstance(report, dict) else {}))
         if dry_run:
@@ -102,7 +109,7 @@ async def see(
     """Follows the run that an answer names, or only says that it started."""
     run_id = str(started["runId"])
     if not detach:
-        session.out.say(f"Run {run_id} {verb}: {text.count(started.get('quantity'))} orders")
+        session.out.say(f"Run {run_id} {verb}: {counted(started.get('quantity'), 'order')}")
         return await _join(session, run_id)
     if session.out.as_json:
         session.out.document(started)

@@ -13,18 +13,26 @@ from typing import Annotated
 
 import typer
 
-from pedidos_cli.data_folder import DataFolder, data_folder
+from pedidos_cli.data_folder import DataFolder, data_folder, folder_named
 from pedidos_cli.embedded.addresses import redis_address
 from pedidos_cli.options import AsJson, Generators, MongoUri, RedisUrl, Workers
 from pedidos_cli.output import Output
 from pedidos_cli.stack import Stack
 from pedidos_cli.stack_plan import StackOptions
+from pedidos_cli.wording import counted
 
 DataDir = Annotated[
     Path | None,
-    typer.Option(help="Folder for data, logs and stack.json; a thrown-away one if not given."),
+    typer.Option(
+        help="Folder for data, logs and stack.json; a thrown-away one if not given.",
+        parser=folder_named,
+        metavar="FOLDER",
+    ),
 ]
-Port = Annotated[int, typer.Option(min=0, max=65535, help="Port of the API; 0 is any free one.")]
+Port = Annotated[
+    int,
+    typer.Option(min=0, max=65535, envvar="PORT", help="Port of the API; 0 is any free one."),
+]
 
 
 def up(
@@ -70,8 +78,8 @@ def describe_ready(stack: Stack) -> str:
     options, folder = stack.options, stack.folder
     parts = [
         *stack.stores.described,
-        f"{options.generators} generator{'s' if options.generators > 1 else ''}",
-        f"{options.workers} worker{'s' if options.workers > 1 else ''}",
+        counted(options.generators, "generator"),
+        counted(options.workers, "worker"),
         f"data in {folder.root}" + ("" if folder.kept else " (thrown away at the end)"),
     ]
     return f"Ready: {stack.api} ({', '.join(parts)}). Ctrl-C stops it."
