@@ -17,7 +17,7 @@ from pedidos_common.adapters.mongo.imports import MongoImportStore
 from pedidos_common.adapters.mongo.indexes import ensure_orders
 from pedidos_common.domain.imports import ImportGone, ImportTooLarge, tier_at
 from pedidos_common.ports import ImportReport, ImportRow
-from pedidos_orchestrator.staging import stage
+from pedidos_orchestrator.use_cases.staging import stage
 
 MEBIBYTE = 2**20
 

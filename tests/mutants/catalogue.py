@@ -175,14 +175,14 @@ MUTANTS = (
     ),
     Mutant(
         "lost-rings-are-rung-again",
-        f"{ORCHESTRATOR}/reconcile.py",
+        f"{ORCHESTRATOR}/engine/reconcile.py",
         "            await self._ring_lost(silent)\n",
         "",
         REPAIR,
     ),
     Mutant(
         "no-expiry-right-after-an-outage",
-        f"{ORCHESTRATOR}/reconcile.py",
+        f"{ORCHESTRATOR}/engine/reconcile.py",
         "        if trusted_for <= self._patience.lease_seconds:\n            return\n",
         "",
         REPAIR,

@@ -21,7 +21,7 @@ from pedidos_common.domain.runs import Run
 from pedidos_common.ports import OrderRecord
 from pedidos_common.testing.eventually import eventually
 from pedidos_common.testing.in_memory_orders import InMemoryOrderStore
-from pedidos_orchestrator.export import COLUMNS, ExportFormat, piece
+from pedidos_orchestrator.use_cases.export import COLUMNS, ExportFormat, piece
 from pedidos_orchestrator.views import order_view
 from tests.unit.api.world import Client, World
 
@@ -58,7 +58,7 @@ async def test_pieces_are_made_beside_the_event_loop(
         made_in.add(threading.get_ident())
         return order_view(record)
 
-    monkeypatch.setattr("pedidos_orchestrator.export.order_view", noting)
+    monkeypatch.setattr("pedidos_orchestrator.use_cases.export.order_view", noting)
     answer = await client.get(f"/pedidos/runs/{run.scope}/export?format={form}")
     assert answer.status_code == 200
     assert made_in

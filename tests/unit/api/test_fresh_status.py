@@ -9,7 +9,7 @@ import pytest
 from pedidos_common.domain.errors import Unavailable
 from pedidos_common.domain.runs import Phase
 from pedidos_common.testing.eventually import eventually
-from pedidos_orchestrator.fresh_status import (
+from pedidos_orchestrator.http.fresh_status import (
     OLDEST_SECONDS,
     OLDEST_WHILE_READING_SECONDS,
     FreshStatus,

@@ -12,8 +12,8 @@ import pytest
 
 from pedidos_common.testing.eventually import eventually
 from pedidos_common.testing.in_memory_events import InMemoryEvents
+from pedidos_orchestrator.api.live import BroadcastEnded, Mailbox, StatusBroadcast
 from pedidos_orchestrator.api.stream import StatusStream
-from pedidos_orchestrator.live import BroadcastEnded, Mailbox, StatusBroadcast
 from pedidos_orchestrator.problems import ProblemError
 
 SHORTEST_GAP = 0.25

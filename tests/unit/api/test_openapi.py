@@ -18,8 +18,8 @@ from schemathesis.specs.openapi.checks import (
 
 from pedidos_common.domain.orders import StatusCounts
 from pedidos_common.domain.runs import Phase, Plan, Run
-from pedidos_orchestrator.aftermath import receipt_of
-from pedidos_orchestrator.security import OPEN_PATHS
+from pedidos_orchestrator.engine.aftermath import receipt_of
+from pedidos_orchestrator.http.security import OPEN_PATHS
 from tests.unit.api.world import World
 
 ROUTES = """\

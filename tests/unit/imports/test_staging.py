@@ -11,7 +11,7 @@ from pedidos_common.domain.errors import Unavailable
 from pedidos_common.domain.imports import ImportRejected, ImportTooLarge
 from pedidos_common.ports import ImportReport, ImportRow, ImportStore, Rejection
 from pedidos_common.testing.in_memory_imports import InMemoryImportStore
-from pedidos_orchestrator.staging import MAX_REJECTIONS, ROWS_AT_ONCE, stage
+from pedidos_orchestrator.use_cases.staging import MAX_REJECTIONS, ROWS_AT_ONCE, stage
 
 
 class Watched(InMemoryImportStore):

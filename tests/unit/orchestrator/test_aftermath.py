@@ -14,8 +14,8 @@ from pedidos_common.domain.run_jobs import NOTIFY_RUN_ENDED
 from pedidos_common.domain.runs import Phase, Run
 from pedidos_common.ports import ImportRow, JobFilter
 from pedidos_common.testing.in_memory_orders import PlainChunk
-from pedidos_orchestrator.housekeeping import Chore, Housekeeping, Retention, remove_expired
-from pedidos_orchestrator.zombies import ZombieSweep
+from pedidos_orchestrator.engine.housekeeping import Chore, Housekeeping, Retention, remove_expired
+from pedidos_orchestrator.engine.zombies import ZombieSweep
 from tests.unit.orchestrator.world import World
 
 DAY = 86_400
@@ -363,7 +363,7 @@ async def test_clean_runs_are_looked_at_less_and_less_often() -> None:
 
 
 async def test_the_sweep_goes_on_where_it_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pedidos_orchestrator.zombies.RUNS_AT_ONCE", 2)
+    monkeypatch.setattr("pedidos_orchestrator.engine.zombies.RUNS_AT_ONCE", 2)
     world = World()
     strangers = [new_run_id(1_700_000_000_000 + number, number) for number in range(5)]
     for stranger in strangers:

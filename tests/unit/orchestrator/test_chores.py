@@ -18,7 +18,7 @@ from pedidos_common.testing.in_memory_imports import InMemoryImportStore
 from pedidos_common.testing.in_memory_orders import PlainChunk
 from pedidos_orchestrator import wiring
 from pedidos_orchestrator.deps import Deps
-from pedidos_orchestrator.housekeeping import Housekeeping
+from pedidos_orchestrator.engine.housekeeping import Housekeeping
 from pedidos_orchestrator.settings import OrchestratorSettings
 from tests.unit.orchestrator.world import World
 

@@ -12,8 +12,9 @@ import pytest
 from pedidos_common.domain.ids import new_run_id
 from pedidos_common.domain.runs import Phase, Plan, Run
 from pedidos_common.testing.clock import START
-from pedidos_orchestrator.projections import estimate, iso, status_of
-from pedidos_orchestrator.run_progress import Speedometer
+from pedidos_orchestrator.engine.run_progress import Speedometer
+from pedidos_orchestrator.projections import estimate, status_of
+from pedidos_orchestrator.times import iso
 from tests.unit.orchestrator.test_whole_runs import ended_well
 from tests.unit.orchestrator.world import Scripted, Seat, World
 

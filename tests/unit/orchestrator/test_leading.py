@@ -15,10 +15,10 @@ from pedidos_common.domain.runs import Phase
 from pedidos_common.ports import ENGINE_TOPIC
 from pedidos_common.testing.eventually import eventually
 from pedidos_common.testing.in_memory_jobs import InMemoryJobLedger
-from pedidos_orchestrator import engine_loop
-from pedidos_orchestrator.engine import LOOK_AT_ONCE, Pace
-from pedidos_orchestrator.engine_loop import Alarm, EngineLoop
-from pedidos_orchestrator.leader import LEADER_LEASE_SECONDS
+from pedidos_orchestrator.engine import loop as engine_loop
+from pedidos_orchestrator.engine.leader import LEADER_LEASE_SECONDS
+from pedidos_orchestrator.engine.loop import Alarm, EngineLoop
+from pedidos_orchestrator.engine.run_engine import LOOK_AT_ONCE, Pace
 from tests.unit.orchestrator.world import Seat, World
 
 SHORT = LEADER_LEASE_SECONDS / 4
@@ -80,7 +80,7 @@ async def test_leadership_that_is_kept_is_not_a_new_one() -> None:
 
 
 async def test_a_failing_lease_does_not_end_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pedidos_orchestrator.leader.LEADER_LEASE_SECONDS", 0.02)
+    monkeypatch.setattr("pedidos_orchestrator.engine.leader.LEADER_LEASE_SECONDS", 0.02)
     world = World()
     tries: list[int] = []
 

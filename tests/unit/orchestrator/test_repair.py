@@ -9,8 +9,8 @@ import pytest
 from pedidos_common.domain.errors import Unavailable
 from pedidos_common.domain.jobs import Band, JobStatus, NewJob, Retry
 from pedidos_common.ports import Bell
-from pedidos_orchestrator import reconcile
-from pedidos_orchestrator.leader import LEADER_LEASE_SECONDS
+from pedidos_orchestrator.engine import reconcile
+from pedidos_orchestrator.engine.leader import LEADER_LEASE_SECONDS
 from tests.unit.orchestrator.world import LEASE_SECONDS, Seat, World
 
 

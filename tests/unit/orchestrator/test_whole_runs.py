@@ -8,7 +8,7 @@ from pedidos_common.domain.errors import PermanentOrderError
 from pedidos_common.domain.jobs import JobStatus
 from pedidos_common.domain.orders import StatusCounts
 from pedidos_common.domain.runs import Phase, Run
-from pedidos_orchestrator.engine import Pace
+from pedidos_orchestrator.engine.run_engine import Pace
 from pedidos_worker.handlers import Answer
 from tests.unit.orchestrator.world import LEASE_SECONDS, Scripted, Seat, World
 

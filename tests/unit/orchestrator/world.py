@@ -30,10 +30,10 @@ from pedidos_common.testing.in_memory_logs import InMemoryLogGathering
 from pedidos_common.testing.in_memory_orders import InMemoryOrderStore, PlainChunk
 from pedidos_common.testing.in_memory_runs import InMemoryRunStore
 from pedidos_common.testing.in_memory_transport import InMemoryTransport
-from pedidos_orchestrator.aftermath import Aftermath
-from pedidos_orchestrator.engine import EnginePorts, EngineSettings, Pace, RunEngine
-from pedidos_orchestrator.leader import Leadership
-from pedidos_orchestrator.reconcile import Patience, Reconciler
+from pedidos_orchestrator.engine.aftermath import Aftermath
+from pedidos_orchestrator.engine.leader import Leadership
+from pedidos_orchestrator.engine.reconcile import Patience, Reconciler
+from pedidos_orchestrator.engine.run_engine import EnginePorts, EngineSettings, Pace, RunEngine
 from pedidos_worker.handlers import Answer, BuiltInHandler, OrderHandler
 from pedidos_worker.process_batch import BatchProcessing
 from pedidos_worker.process_orders import OrderProcessing

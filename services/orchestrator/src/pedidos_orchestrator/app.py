@@ -23,20 +23,20 @@ from pedidos_orchestrator.api import (
     stream,
 )
 from pedidos_orchestrator.api.context import MAX_PAGE, ApiContext
-from pedidos_orchestrator.body_limit import BodyLimit
-from pedidos_orchestrator.browser_guard import BrowserGuard
+from pedidos_orchestrator.api.live import StatusBroadcast
+from pedidos_orchestrator.api.openapi import describe
+from pedidos_orchestrator.api.status_reading import CachedQueueState, status_reader
 from pedidos_orchestrator.deps import ApiSettings, Deps
-from pedidos_orchestrator.export import ExportSlots
-from pedidos_orchestrator.fresh_status import FreshStatus, WritesAreSeen
-from pedidos_orchestrator.live import StatusBroadcast
-from pedidos_orchestrator.observing import Observing
-from pedidos_orchestrator.openapi import describe
-from pedidos_orchestrator.problem_handlers import install
-from pedidos_orchestrator.read_limit import ReadLimit
-from pedidos_orchestrator.redrive import Redrive
-from pedidos_orchestrator.security import ApiKeyGuard
-from pedidos_orchestrator.start_run import MAX_SEED
-from pedidos_orchestrator.status import CachedQueueState, status_reader
+from pedidos_orchestrator.http.body_limit import BodyLimit
+from pedidos_orchestrator.http.browser_guard import BrowserGuard
+from pedidos_orchestrator.http.fresh_status import FreshStatus, WritesAreSeen
+from pedidos_orchestrator.http.observing import Observing
+from pedidos_orchestrator.http.problem_handlers import install
+from pedidos_orchestrator.http.read_limit import ReadLimit
+from pedidos_orchestrator.http.security import ApiKeyGuard
+from pedidos_orchestrator.use_cases.export import ExportSlots
+from pedidos_orchestrator.use_cases.redrive import Redrive
+from pedidos_orchestrator.use_cases.start_run import MAX_SEED
 
 VERSION = "0.1.0"
 ROUTES = (

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from pedidos_common.domain.runs import Phase, Run
-from pedidos_orchestrator.run_progress import SPEED_WINDOW_SECONDS, milliseconds
+from pedidos_orchestrator.times import SPEED_WINDOW_SECONDS, iso, milliseconds
 
 # VIP orders that end so little after the last order was written were waiting for it.
 KEEPS_UP = 1.25
@@ -20,11 +20,6 @@ _NO_LANE: Mapping[str, Any] = {
     "end": None,
     "speed": 0.0,
 }
-
-
-def iso(at: datetime | None) -> str | None:
-    """ISO 8601 in UTC with milliseconds."""
-    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z") if at else None
 
 
 def _rate(count: int, time_ms: int | None) -> float | None:

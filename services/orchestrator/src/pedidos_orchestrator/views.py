@@ -10,7 +10,8 @@ from pedidos_common.domain.ids import run_of
 from pedidos_common.domain.jobs import Job
 from pedidos_common.domain.runs import Phase, Plan, Run
 from pedidos_common.ports import ImportReport, OrderRecord, ProcessSeen
-from pedidos_orchestrator.projections import iso, status_of
+from pedidos_orchestrator.projections import status_of
+from pedidos_orchestrator.times import iso
 
 
 def plain(value: Any) -> Any:

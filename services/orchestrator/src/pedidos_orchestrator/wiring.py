@@ -27,20 +27,20 @@ from pedidos_common.execution.leases import HeldLeases
 from pedidos_common.ports import ProcessReport
 from pedidos_common.runtime.connections import Connections
 from pedidos_common.runtime.listening import is_loopback
-from pedidos_orchestrator.aftermath import Aftermath
 from pedidos_orchestrator.deps import ApiSettings, Deps
-from pedidos_orchestrator.engine import EnginePorts, EngineSettings, RunEngine
-from pedidos_orchestrator.engine_loop import EngineLoop
-from pedidos_orchestrator.housekeeping import (
+from pedidos_orchestrator.engine.aftermath import Aftermath
+from pedidos_orchestrator.engine.housekeeping import (
     Chore,
     Housekeeping,
     Retention,
     remove_expired,
 )
-from pedidos_orchestrator.leader import Leadership
-from pedidos_orchestrator.reconcile import Patience, Reconciler
+from pedidos_orchestrator.engine.leader import Leadership
+from pedidos_orchestrator.engine.loop import EngineLoop
+from pedidos_orchestrator.engine.reconcile import Patience, Reconciler
+from pedidos_orchestrator.engine.run_engine import EnginePorts, EngineSettings, RunEngine
+from pedidos_orchestrator.engine.zombies import ZombieSweep
 from pedidos_orchestrator.settings import OrchestratorSettings
-from pedidos_orchestrator.zombies import ZombieSweep
 
 ABANDONED_UPLOAD_SECONDS = 86_400.0
 

@@ -11,13 +11,13 @@ from starlette.requests import HTTPConnection
 
 from pedidos_common.domain.jobs import Job
 from pedidos_common.ports import Page
+from pedidos_orchestrator.api.live import StatusBroadcast
+from pedidos_orchestrator.api.status_reading import CachedQueueState
 from pedidos_orchestrator.deps import ApiSettings, Deps
-from pedidos_orchestrator.export import ExportSlots
-from pedidos_orchestrator.fresh_status import FreshStatus
-from pedidos_orchestrator.live import StatusBroadcast
+from pedidos_orchestrator.http.fresh_status import FreshStatus
 from pedidos_orchestrator.problems import ProblemError, invalid, not_found
-from pedidos_orchestrator.redrive import Redrive
-from pedidos_orchestrator.status import CachedQueueState
+from pedidos_orchestrator.use_cases.export import ExportSlots
+from pedidos_orchestrator.use_cases.redrive import Redrive
 from pedidos_orchestrator.views import job_view
 
 MAX_PAGE = 1_000

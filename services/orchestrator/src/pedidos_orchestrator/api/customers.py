@@ -5,9 +5,9 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from pedidos_orchestrator.api.context import Context
-from pedidos_orchestrator.erase import erase_customer
-from pedidos_orchestrator.models_orders import EraseRequest, EraseResult
+from pedidos_orchestrator.api.models_orders import EraseRequest, EraseResult
 from pedidos_orchestrator.problems import problems
+from pedidos_orchestrator.use_cases.erase import erase_customer
 
 router = APIRouter(prefix="/pedidos/customers", tags=["customers"])
 

@@ -19,7 +19,7 @@ from pedidos_orchestrator.api.context import (
     job_cursor,
     job_page,
 )
-from pedidos_orchestrator.models_orders import DeadLetters, RedriveRequest, RedriveResult
+from pedidos_orchestrator.api.models_orders import DeadLetters, RedriveRequest, RedriveResult
 from pedidos_orchestrator.problems import problems
 from pedidos_orchestrator.views import order_view
 

@@ -12,14 +12,14 @@ from starlette.types import Message, Receive, Scope, Send
 
 from pedidos_orchestrator.api.context import Context
 from pedidos_orchestrator.api.runs import find_run
-from pedidos_orchestrator.export import (
+from pedidos_orchestrator.problems import problems
+from pedidos_orchestrator.use_cases.export import (
     MEDIA_TYPES,
     ExportFormat,
     ExportSlots,
     export_orders,
     receipt_headers,
 )
-from pedidos_orchestrator.problems import problems
 
 SEND_SECONDS = 60.0
 

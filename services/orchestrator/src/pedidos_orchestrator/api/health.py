@@ -7,9 +7,9 @@ from typing import Any
 from fastapi import APIRouter
 
 from pedidos_orchestrator.api.context import Context
-from pedidos_orchestrator.health import gather_facts, health_of
-from pedidos_orchestrator.models_status import QueueHealth
+from pedidos_orchestrator.api.models_status import QueueHealth
 from pedidos_orchestrator.problems import problems
+from pedidos_orchestrator.use_cases.health import gather_facts, health_of
 
 router = APIRouter(prefix="/pedidos", tags=["operations"])
 

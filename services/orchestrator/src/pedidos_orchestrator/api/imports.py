@@ -8,10 +8,10 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse
 
 from pedidos_orchestrator.api.context import Context
-from pedidos_orchestrator.models_runs import DryRun, ImportShape, ImportStarted
+from pedidos_orchestrator.api.models_runs import DryRun, ImportShape, ImportStarted
 from pedidos_orchestrator.problems import ProblemError, not_found, problems, shortened
-from pedidos_orchestrator.start_import import Upload, import_orders
 from pedidos_orchestrator.tracing import trace_of
+from pedidos_orchestrator.use_cases.start_import import Upload, import_orders
 from pedidos_orchestrator.views import import_view, run_started
 
 FileFormat = Literal["csv", "ndjson"]

@@ -11,9 +11,9 @@ from fastapi import APIRouter, Query, Response
 from pydantic import BeforeValidator
 
 from pedidos_orchestrator.api.context import Context
-from pedidos_orchestrator.models_status import Logs
+from pedidos_orchestrator.api.models_status import Logs
+from pedidos_orchestrator.api.status_reading import encode
 from pedidos_orchestrator.problems import problems
-from pedidos_orchestrator.status import encode
 
 MAX_LINES = 10_000
 

@@ -17,7 +17,7 @@ from pedidos_orchestrator.api.context import (
     id_cursor,
     known_id,
 )
-from pedidos_orchestrator.models_orders import OrderPage, OrderShape
+from pedidos_orchestrator.api.models_orders import OrderPage, OrderShape
 from pedidos_orchestrator.problems import not_found, problems
 from pedidos_orchestrator.views import order_view
 

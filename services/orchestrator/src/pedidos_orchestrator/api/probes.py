@@ -10,9 +10,9 @@ from fastapi.responses import JSONResponse
 from prometheus_client.exposition import choose_encoder
 
 from pedidos_orchestrator.api.context import Context
-from pedidos_orchestrator.health import answers
-from pedidos_orchestrator.models_status import Alive
+from pedidos_orchestrator.api.models_status import Alive
 from pedidos_orchestrator.problems import ProblemError, problems
+from pedidos_orchestrator.use_cases.health import answers
 
 router = APIRouter(tags=["probes"])
 

@@ -18,17 +18,17 @@ from pedidos_orchestrator.api.context import (
     job_cursor,
     job_page,
 )
-from pedidos_orchestrator.clean import CleanState, clean_queue
-from pedidos_orchestrator.deps import QUEUES
-from pedidos_orchestrator.job_states import STATUS_OF
-from pedidos_orchestrator.models_orders import (
+from pedidos_orchestrator.api.models_orders import (
     CleanResult,
     JobPage,
     JobShape,
     QueueChange,
     QueueStatus,
 )
+from pedidos_orchestrator.deps import QUEUES
+from pedidos_orchestrator.job_states import STATUS_OF
 from pedidos_orchestrator.problems import not_found, problems
+from pedidos_orchestrator.use_cases.clean import CleanState, clean_queue
 from pedidos_orchestrator.views import job_view
 
 QUEUE_TOPIC = "queue"

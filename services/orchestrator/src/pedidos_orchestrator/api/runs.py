@@ -9,9 +9,7 @@ from fastapi.responses import JSONResponse
 
 from pedidos_common.domain.runs import AbortRequest, Phase, Run
 from pedidos_orchestrator.api.context import Context, Cursor, PageLimit, id_cursor, known_id
-from pedidos_orchestrator.cancel import cancel_run
-from pedidos_orchestrator.compare import compare_runs
-from pedidos_orchestrator.models_runs import (
+from pedidos_orchestrator.api.models_runs import (
     CancelResult,
     Comparison,
     Receipt,
@@ -21,10 +19,12 @@ from pedidos_orchestrator.models_runs import (
     Started,
 )
 from pedidos_orchestrator.problems import ProblemError, invalid, not_found, problems
-from pedidos_orchestrator.reset import reset_all
-from pedidos_orchestrator.resume import resume_run
-from pedidos_orchestrator.start_run import MAX_SEED, start_generated
 from pedidos_orchestrator.tracing import trace_of
+from pedidos_orchestrator.use_cases.cancel import cancel_run
+from pedidos_orchestrator.use_cases.compare import compare_runs
+from pedidos_orchestrator.use_cases.reset import reset_all
+from pedidos_orchestrator.use_cases.resume import resume_run
+from pedidos_orchestrator.use_cases.start_run import MAX_SEED, start_generated
 from pedidos_orchestrator.views import phase_of, run_started, run_view
 
 router = APIRouter(prefix="/pedidos", tags=["runs"])

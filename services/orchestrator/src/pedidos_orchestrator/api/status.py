@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Response
 
 from pedidos_orchestrator.api.context import Context
-from pedidos_orchestrator.models_status import Status
+from pedidos_orchestrator.api.models_status import Status
 from pedidos_orchestrator.problems import problems
 
 router = APIRouter(prefix="/pedidos", tags=["status"])

@@ -14,9 +14,9 @@ from starlette.types import Message, Receive, Scope, Send
 from starlette.websockets import WebSocketDisconnect
 
 from pedidos_orchestrator.api.context import Context
-from pedidos_orchestrator.live import BroadcastEnded, Mailbox, StatusBroadcast
+from pedidos_orchestrator.api.live import BroadcastEnded, Mailbox, StatusBroadcast
+from pedidos_orchestrator.http.security import refuse
 from pedidos_orchestrator.problems import ProblemError, problems
-from pedidos_orchestrator.security import refuse
 
 SEND_SECONDS = 30.0
 RECONNECT_MS = 2_000

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from pedidos_common.domain.jobs import Job
 from pedidos_common.domain.orders import Priority
 from pedidos_common.domain.run_view import RunView, Tally
 from pedidos_common.domain.runs import Phase, Run
+from pedidos_orchestrator.times import SPEED_WINDOW_SECONDS, milliseconds
 
-SPEED_WINDOW_SECONDS = 5.0
 SPEED_BASIS_SECONDS = 0.5
 
 
@@ -54,13 +54,6 @@ class Progress:
         if self.vip_enqueue_from is None or self.vip_enqueue_to is None:
             return None
         return round((self.vip_enqueue_to - self.vip_enqueue_from) * 1000)
-
-
-def milliseconds(start: datetime | None, end: datetime | None) -> int | None:
-    """From start to end; None while one is missing."""
-    if start is None or end is None:
-        return None
-    return round((end - start) / timedelta(milliseconds=1))
 
 
 def entered(run: Run, phase: Phase) -> datetime | None:

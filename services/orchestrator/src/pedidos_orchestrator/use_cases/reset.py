@@ -11,9 +11,9 @@ from pedidos_common.domain.ids import run_of, whole_run
 from pedidos_common.domain.runs import AbortRequest
 from pedidos_common.ports import STATUS_TOPIC, OrderFilter
 from pedidos_orchestrator.best_effort import purge_rings
-from pedidos_orchestrator.cancel import cancel_run
 from pedidos_orchestrator.deps import QUEUES, ApiSettings, Deps
-from pedidos_orchestrator.reset_hold import ResetHold
+from pedidos_orchestrator.use_cases.cancel import cancel_run
+from pedidos_orchestrator.use_cases.reset_hold import ResetHold
 
 _log = structlog.get_logger()
 

@@ -9,8 +9,8 @@ import structlog
 
 from pedidos_common.domain.errors import Unavailable
 from pedidos_common.ports import ENGINE_TOPIC, Events
-from pedidos_orchestrator.engine import Pace, RunEngine
-from pedidos_orchestrator.leader import Leadership
+from pedidos_orchestrator.engine.leader import Leadership
+from pedidos_orchestrator.engine.run_engine import Pace, RunEngine
 
 log = structlog.get_logger(__name__)
 PAUSE_SECONDS = 0.02

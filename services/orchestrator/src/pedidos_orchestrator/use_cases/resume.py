@@ -11,9 +11,9 @@ from pedidos_common.domain.run_jobs import GENERATE_CHUNK, IMPORT_CHUNK
 from pedidos_common.domain.runs import Run
 from pedidos_common.ports import ENGINE_TOPIC
 from pedidos_orchestrator.deps import Deps
+from pedidos_orchestrator.engine.recount import read_view
 from pedidos_orchestrator.problems import ProblemError, not_found
-from pedidos_orchestrator.recount import read_view
-from pedidos_orchestrator.start_run import refuse_when_closed
+from pedidos_orchestrator.use_cases.start_run import refuse_when_closed
 
 _log = structlog.get_logger()
 

@@ -15,7 +15,7 @@ import structlog
 
 from pedidos_common.domain.errors import Unavailable
 from pedidos_common.ports import Bell, JobLedger, Transport
-from pedidos_orchestrator.leader import Leadership
+from pedidos_orchestrator.engine.leader import Leadership
 
 log = structlog.get_logger(__name__)
 AT_ONCE = 1_000

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import Field
 
 from pedidos_common.domain.runs import Phase, Source
-from pedidos_orchestrator.models_status import RUN_ID, QueueStateName, Throughput, Wire
+from pedidos_orchestrator.api.models_status import RUN_ID, QueueStateName, Throughput, Wire
 
 
 class Started(Wire):

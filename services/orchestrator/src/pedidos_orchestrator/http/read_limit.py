@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pedidos_common.domain.errors import Unavailable
-from pedidos_orchestrator.fresh_status import SAFE_METHODS
-from pedidos_orchestrator.problem_handlers import problem_of
+from pedidos_orchestrator.http.fresh_status import SAFE_METHODS
+from pedidos_orchestrator.http.problem_handlers import problem_of
 from pedidos_orchestrator.problems import problem_response
 
 

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, StrictBool, model_validator
 
 from pedidos_common.domain.jobs import JobStatus
 from pedidos_common.domain.orders import OrderStatus, Priority, Tier
-from pedidos_orchestrator.models_status import ORDER_ID, RUN_ID, QueueStateName, Wire
+from pedidos_orchestrator.api.models_status import ORDER_ID, RUN_ID, QueueStateName, Wire
 
 MAX_IDS = 1_000
 JobId = Annotated[str, Field(min_length=1, max_length=300)]

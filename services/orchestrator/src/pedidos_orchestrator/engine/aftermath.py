@@ -14,9 +14,9 @@ from pedidos_common.domain.run_jobs import NOTIFICATIONS_QUEUE, NOTIFY_RUN_ENDED
 from pedidos_common.domain.runs import Phase, Run
 from pedidos_common.ports import ImportStore, JobLedger, OrderStore, RunStore, Transport
 from pedidos_orchestrator.best_effort import ring
-from pedidos_orchestrator.projections import iso
-from pedidos_orchestrator.recount import read_final_view
-from pedidos_orchestrator.run_progress import final_figures, settled_figures
+from pedidos_orchestrator.engine.recount import read_final_view
+from pedidos_orchestrator.engine.run_progress import final_figures, settled_figures
+from pedidos_orchestrator.times import iso
 
 log = structlog.get_logger(__name__)
 RUNS_LOOKED_AT = 20

@@ -10,7 +10,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pedidos_common.domain.correlation import ids_of_trace
-from pedidos_orchestrator.problem_handlers import problem_of
+from pedidos_orchestrator.http.problem_handlers import problem_of
 from pedidos_orchestrator.problems import problem_response
 from pedidos_orchestrator.tracing import begin
 

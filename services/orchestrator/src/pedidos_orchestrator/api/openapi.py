@@ -8,9 +8,9 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from pedidos_orchestrator.models_status import Problem
+from pedidos_orchestrator.api.models_status import Problem
+from pedidos_orchestrator.http.security import HEADER, OPEN_PATHS
 from pedidos_orchestrator.problems import problems
-from pedidos_orchestrator.security import HEADER, OPEN_PATHS
 
 DESCRIPTION = """\
 Orders arrive (generated or imported), all VIP ones are processed, then all NORMAL ones.

@@ -32,10 +32,10 @@ from pedidos_common.ports import (
     RunStore,
     Transport,
 )
-from pedidos_orchestrator.abort import abort_run
-from pedidos_orchestrator.recount import read_final_view, read_view
-from pedidos_orchestrator.run_progress import Progress, final_figures, live_figures
-from pedidos_orchestrator.stall import StallWatch
+from pedidos_orchestrator.engine.abort import abort_run
+from pedidos_orchestrator.engine.recount import read_final_view, read_view
+from pedidos_orchestrator.engine.run_progress import Progress, final_figures, live_figures
+from pedidos_orchestrator.engine.stall import StallWatch
 
 log = structlog.get_logger(__name__)
 LOOK_AT_ONCE = 1_000

@@ -14,8 +14,12 @@ from pedidos_common.domain.runs import Run
 from pedidos_common.ports import ImportReport
 from pedidos_orchestrator.deps import ApiSettings, Deps
 from pedidos_orchestrator.problems import ProblemError
-from pedidos_orchestrator.staging import stage
-from pedidos_orchestrator.start_run import refuse_when_active, refuse_when_closed, start_imported
+from pedidos_orchestrator.use_cases.staging import stage
+from pedidos_orchestrator.use_cases.start_run import (
+    refuse_when_active,
+    refuse_when_closed,
+    start_imported,
+)
 from pedidos_orchestrator.views import import_view
 
 _log = structlog.get_logger()

@@ -11,7 +11,8 @@ from typing import Any
 
 from pedidos_common.domain.errors import Unavailable
 from pedidos_common.ports import QueueState, RunStore
-from pedidos_orchestrator.projections import iso, status_of
+from pedidos_orchestrator.projections import status_of
+from pedidos_orchestrator.times import iso
 
 QUEUE_STATE_SECONDS = 1.0
 

@@ -14,7 +14,7 @@ import structlog
 from pedidos_common.domain.errors import Unavailable
 from pedidos_common.domain.ids import new_run_id
 from pedidos_common.ports import JobLedger, OrderStore, RunStore
-from pedidos_orchestrator.leader import Leadership
+from pedidos_orchestrator.engine.leader import Leadership
 
 log = structlog.get_logger(__name__)
 PAUSE_SECONDS = 0.5

@@ -1,0 +1,1 @@
+"""The run engine and what acts beside it, on the one replica that leads."""
