@@ -13,7 +13,7 @@ from pedidos_orchestrator.engine.leader import Leadership
 from pedidos_orchestrator.engine.run_engine import Pace, RunEngine
 
 log = structlog.get_logger(__name__)
-PAUSE_SECONDS = 0.02
+PAUSE_SECONDS = 0.06  # a step costs MongoDB as much as a small batch does
 POLL_SECONDS_OF = {Pace.WAITING: 0.2, Pace.IDLE: 0.5}
 FAILURE_PAUSE_SECONDS = 0.5
 
