@@ -42,6 +42,7 @@ def test_a_shops_file_is_taken_but_for_its_spoilt_rows(stack: Stack) -> None:
     ran = stack.command("import", str(LOJA), "--json")
     assert ran.returncode == 0, ran.stderr
     ended = json.loads(ran.stdout)
+    assert ended["import"]["rejections"] == report["rejections"]
     run = ended["run"]
     assert (run["phase"], run["quantity"], ended["audit"]["passed"]) == ("DONE", ROWS - 3, True)
     assert run["totalProcessedVIP"] + run["totalProcessedNormal"] == ROWS - 3

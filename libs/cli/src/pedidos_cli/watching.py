@@ -15,10 +15,13 @@ from pedidos_cli.session import Session
 from pedidos_cli.target import looked_up_again
 
 
-async def follow_and_report(session: Session, run_id: str, *, events: bool = False) -> int:
+async def follow_and_report(
+    session: Session, run_id: str, *, events: bool = False, beside: Json | None = None
+) -> int:
     """Shows the run until it has ended, then its report; the exit status.
 
-    With `events`, each state is printed as a line of JSON, and the report as the last one.
+    With `events`, each state is printed as a line of JSON, and the report as the last one. What
+    stands in `beside` stands in the report as JSON too.
     """
     out = session.out
     with Display(out.progress) as display:
@@ -31,7 +34,7 @@ async def follow_and_report(session: Session, run_id: str, *, events: bool = Fal
         run = await until_end(session.client, run_id, show, absent=display.absent)
     report = await audited(session, run)
     if out.as_json:
-        out.document(report.to_json(), compact=events)
+        out.document({**report.to_json(), **(beside or {})}, compact=events)
     else:
         report.render(out.console)
     return ExitStatus.OK if report.good else ExitStatus.FAILED

@@ -74,7 +74,7 @@ def import_(
             if session.out.as_json:
                 session.out.document(answer)
             return None
-        return await see(session, answer, detach=detach)
+        return await see(session, answer, detach=detach, beside={"import": report})
 
     with_api(api, api_key, body, as_json=as_json)
 
@@ -104,22 +104,29 @@ async def resume_run(session: Session, run_id: str, *, detach: bool) -> int | No
 
 
 async def see(
-    session: Session, started: Json, *, detach: bool, verb: str = "has started"
+    session: Session,
+    started: Json,
+    *,
+    detach: bool,
+    verb: str = "has started",
+    beside: Json | None = None,
 ) -> int | None:
     """Follows the run that an answer names, or only says that it started."""
     run_id = str(started["runId"])
     if not detach:
         session.out.say(f"Run {run_id} {verb}: {counted(started.get('quantity'), 'order')}")
-        return await _join(session, run_id)
+        return await _join(session, run_id, beside=beside)
     if session.out.as_json:
         session.out.document(started)
     session.out.say(f"Run {run_id} {verb}. `pedidos watch` shows it.")
     return None
 
 
-async def _join(session: Session, run_id: str, *, events: bool = False) -> int:
+async def _join(
+    session: Session, run_id: str, *, events: bool = False, beside: Json | None = None
+) -> int:
     try:
-        return await follow_and_report(session, run_id, events=events)
+        return await follow_and_report(session, run_id, events=events, beside=beside)
     except asyncio.CancelledError:
         session.out.note(
             "The run goes on without you: `pedidos watch` shows it, `pedidos cancel` ends it."
