@@ -50,9 +50,9 @@ MUTANTS = (
     Mutant(
         "expiry-compares-again",
         f"{COMMON}/adapters/mongo/jobs.py",
-        '"lease.id": document["lease"]["id"], **changes.expired(self._lease_ms)}',
+        ', "lease.id": document["lease"]["id"], **expired}',
         "}",
-        LEDGER,
+        ("tests/contract/test_leases.py",),
     ),
     Mutant(
         "expiry-waits-for-the-lease",
@@ -101,7 +101,7 @@ MUTANTS = (
         f"{COMMON}/adapters/mongo/indexes.py",
         'name="external_id_once",\n        unique=True,',
         'name="external_id_once",',
-        ("tests/integration/test_imports.py", "tests/contract/test_order_store.py"),
+        ("tests/integration/test_generation.py",),
     ),
     Mutant(
         "one-active-run",
@@ -129,7 +129,7 @@ MUTANTS = (
         f"{COMMON}/adapters/mongo/client.py",
         'WriteConcern(w="majority", j=True, wtimeout=20_000)',
         "WriteConcern(w=1)",
-        ("tests/contract", "tests/unit/mongo_adapters"),
+        ("tests/unit/runtime_parts/test_durability.py",),
     ),
     Mutant(
         "barrier",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from itertools import pairwise
 from typing import Any, TypeVar
 from uuid import UUID
@@ -25,6 +25,7 @@ from pedidos_common.domain.errors import PermanentOrderError
 from pedidos_common.domain.jobs import JobStatus
 from pedidos_common.domain.runs import PHASES, RESUMABLE, Phase, Run
 from pedidos_worker.handlers import Answer
+from tests.counted import COUNTED
 from tests.unit.orchestrator.test_whole_runs import ended_well
 from tests.unit.orchestrator.world import LEASE_SECONDS, Scripted, Seat, World
 
@@ -280,8 +281,16 @@ class Life(RuleBasedStateMachine):
 
 
 @pytest.mark.parametrize("part", range(2))
-def test_whatever_happens_the_invariants_hold(part: int) -> None:
-    del part  # two parts, so that they run side by side
+def test_whatever_happens_the_invariants_hold(
+    part: int, record_property: Callable[[str, object], None]
+) -> None:
+    lives = list[None]()
+
+    class Counted(Life):
+        def __init__(self) -> None:
+            super().__init__()
+            lives.append(None)
+
     chosen = settings(
         max_examples=25,
         stateful_step_count=40,
@@ -289,4 +298,6 @@ def test_whatever_happens_the_invariants_hold(part: int) -> None:
         suppress_health_check=list(HealthCheck),
     )
     with capture_logs():
-        run_state_machine_as_test(Life, settings=chosen)
+        run_state_machine_as_test(Counted, settings=chosen)
+    # two parts, so that they run side by side
+    record_property(COUNTED, f"state machine, part {part + 1}: {len(lives)} examples")
