@@ -374,6 +374,18 @@ async def test_one_leader_at_a_time_with_a_rising_epoch(leader: LeaderLease, lab
     assert third > epochs[-1]
 
 
+async def test_a_process_that_was_started_again_leads_at_once_and_fences_what_it_was(
+    leader: LeaderLease,
+) -> None:
+    first = await leader.acquire("o-0/1", 60.0)
+    assert first is not None
+    assert await leader.acquire("o-1/9", 60.0) is None
+    assert await leader.acquire("o/9", 60.0) is None
+    assert await leader.acquire("o-0/2", 60.0) == first + 1
+    assert await leader.acquire("o-0/1", 60.0) is None, "the earlier one must not come back"
+    assert await leader.acquire("o-0/2", 60.0) == first + 1
+
+
 async def test_of_many_candidates_one_leads(leader: LeaderLease) -> None:
     epochs = await asyncio.gather(*(leader.acquire(f"c{n}", 60.0) for n in range(6)))
     assert len([epoch for epoch in epochs if epoch is not None]) == 1

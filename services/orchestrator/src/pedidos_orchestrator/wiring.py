@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 from collections.abc import Awaitable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
+from uuid import uuid4
 
 from prometheus_client import CollectorRegistry
 
@@ -113,9 +115,11 @@ def heartbeat_of(settings: OrchestratorSettings, service: str, name: str) -> Ite
 
 
 def background_of(
-    settings: OrchestratorSettings, deps: Deps, database: Connections, holder: str
+    settings: OrchestratorSettings, deps: Deps, database: Connections, name: str
 ) -> tuple[Leadership, Mapping[str, Awaitable[object]]]:
     """Leadership, and the loops that act while this process leads."""
+    # incarnations of a name sort by when they began
+    holder = f"{name}/{time.time_ns():020d}-{uuid4().hex[:8]}"
     leadership = Leadership(MongoLeaderLease(database.database), holder)
     engine = RunEngine(_engine_ports(deps), _engine_settings(settings))
     patience = Patience(lease_seconds=settings.lease_seconds)

@@ -39,7 +39,12 @@ class Processes(Protocol):
 
 
 class LeaderLease(Protocol):
-    """One holder at a time over all processes, with an epoch that only rises."""
+    """One holder at a time over all processes, with an epoch that only rises.
+
+    A holder is `<process name>/<incarnation>`. A later incarnation of the same name is that process
+    started again: it need not wait for the lease's end, and gets an epoch of its own, so that
+    what is left of the earlier one is fenced like any other old leader.
+    """
 
     async def acquire(self, holder: str, lease_seconds: float) -> int | None:
         """Take or extend the lease; its epoch, or None while another holds it."""

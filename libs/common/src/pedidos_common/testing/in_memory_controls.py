@@ -58,7 +58,9 @@ class InMemoryLeaderLease:
     async def acquire(self, holder: str, lease_seconds: float) -> int | None:
         """See `ports.LeaderLease.acquire`."""
         expired = self._clock() - self._renewed_at > timedelta(seconds=lease_seconds)
-        if self._holder not in {None, holder} and not expired:
+        name = holder.rpartition("/")[0] or holder
+        before = f"{name}/" <= (self._holder or "") < holder
+        if self._holder not in {None, holder} and not expired and not before:
             return None
         if self._holder != holder:
             self._holder, self._epoch = holder, self._epoch + 1

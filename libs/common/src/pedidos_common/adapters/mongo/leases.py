@@ -94,6 +94,12 @@ def _seen(document: Document) -> ProcessSeen:
     return ProcessSeen(report, document["seenAt"], document["age"] / 1000)
 
 
+def _earlier(holder: str) -> Document:
+    """Earlier incarnations of the same process, as they sort before this one."""
+    name = holder.rpartition("/")[0] or holder
+    return {"holder": {"$gte": f"{name}/", "$lt": holder}}
+
+
 class MongoLeaderLease:
     """`ports.LeaderLease` on one document, created beforehand.
 
@@ -124,7 +130,7 @@ class MongoLeaderLease:
         deadline = {"$subtract": ["$$NOW", int(lease_seconds * 1000)]}
         expired = {"$expr": {"$lt": ["$renewedAt", deadline]}}
         taken = await self._leases.find_one_and_update(
-            {"_id": LEADER, "$or": [{"holder": None}, expired]},
+            {"_id": LEADER, "$or": [{"holder": None}, expired, _earlier(holder)]},
             {"$set": {"holder": holder}, "$inc": {"epoch": 1}, "$currentDate": {"renewedAt": True}},
             return_document=ReturnDocument.AFTER,
         )
