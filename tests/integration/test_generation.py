@@ -18,6 +18,7 @@ from pedidos_common.domain.generation import amount_table
 from pedidos_common.domain.ids import new_run_id, order_id
 from pedidos_common.domain.jobs import Band, Job, JobStatus, Succeeded
 from pedidos_common.ports import ImportReport, ImportRow
+from pedidos_common.testing.held_context import HeldContext
 from pedidos_generator.generate import generate_chunk
 from pedidos_generator.import_rows import import_chunk
 from pedidos_generator.names import customer_names
@@ -26,16 +27,6 @@ RUN = new_run_id(1_764_000_000_000, 77)
 OTHER_RUN = new_run_id(1_764_000_000_001, 78)
 CREATED = datetime(2026, 1, 2, 3, 4, 5, 678_000, tzinfo=UTC)
 FIELDS = ["_id", "cliente", "valor", "tier", "priority", "observacoes", "status", "createdAt"]
-
-
-class Context:
-    """A lease that holds."""
-
-    fence = CREATED
-    stopping = False
-
-    def ensure_held(self) -> None:
-        """It always is."""
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +65,7 @@ async def test_a_chunk_is_in_the_store_as_documented(
     database: Database, orders: Any, encoder: BsonOrderEncoder
 ) -> None:
     function = generate_chunk(MongoOrderStore(database), encoder)
-    outcome = await function.perform(job(1, 3_000), Context())
+    outcome = await function.perform(job(1, 3_000), HeldContext())
     found = list(orders.find().sort("_id", 1))
     vip = sum(document["priority"] == "VIP" for document in found)
     assert outcome == Succeeded({"vip": vip, "normal": 3_000 - vip, "duplicates": 0})
@@ -96,9 +87,9 @@ async def test_writing_a_chunk_again_changes_nothing(
     database: Database, orders: Any, encoder: BsonOrderEncoder, deliveries: int
 ) -> None:
     function = generate_chunk(MongoOrderStore(database), encoder)
-    first = await function.perform(job(1, 500), Context())
+    first = await function.perform(job(1, 500), HeldContext())
     before = list(orders.find().sort("_id", 1))
-    assert await function.perform(job(1, 500, deliveries), Context()) == first
+    assert await function.perform(job(1, 500, deliveries), HeldContext()) == first
     assert list(orders.find().sort("_id", 1)) == before
 
 
@@ -106,10 +97,10 @@ async def test_a_chunk_that_was_written_in_part_is_made_whole(
     database: Database, orders: Any, encoder: BsonOrderEncoder
 ) -> None:
     function = generate_chunk(MongoOrderStore(database), encoder)
-    first = await function.perform(job(1, 500), Context())
+    first = await function.perform(job(1, 500), HeldContext())
     before = list(orders.find().sort("_id", 1))
     orders.delete_many({"_id": {"$gte": order_id(RUN, 100), "$lt": order_id(RUN, 400)}})
-    assert await function.perform(job(1, 500, deliveries=2), Context()) == first
+    assert await function.perform(job(1, 500, deliveries=2), HeldContext()) == first
     assert list(orders.find().sort("_id", 1)) == before
 
 
@@ -135,7 +126,7 @@ async def test_an_import_chunk_keeps_what_the_file_says(
         ],
     )
     function = import_chunk(MongoOrderStore(database), imports, encoder)
-    outcome = await function.perform(job(1, 3, importId="i1"), Context())
+    outcome = await function.perform(job(1, 3, importId="i1"), HeldContext())
     assert outcome == Succeeded({"vip": 2, "normal": 1, "duplicates": 0})
     bia, ana_vip, ana = orders.find().sort("_id", 1)
     assert list(bia) == [*FIELDS, "externalId", "orderedAt", "quantidade"]
@@ -155,10 +146,10 @@ async def test_an_id_that_another_import_brought_meanwhile_is_dropped_and_counte
     await _staged(imports, "i1", [rows[1], rows[7]])
     await _staged(imports, "i2", rows)
     function = import_chunk(store, imports, encoder)
-    await function.perform(job(1, 2, importId="i1", runId=str(OTHER_RUN)), Context())
+    await function.perform(job(1, 2, importId="i1", runId=str(OTHER_RUN)), HeldContext())
     expected = Succeeded({"vip": 5, "normal": 5, "duplicates": 2, "duplicatesVip": 1})
-    assert await function.perform(job(1, 10, importId="i2"), Context()) == expected
-    again = await function.perform(job(1, 10, deliveries=2, importId="i2"), Context())
+    assert await function.perform(job(1, 10, importId="i2"), HeldContext()) == expected
+    again = await function.perform(job(1, 10, deliveries=2, importId="i2"), HeldContext())
     assert again == expected
     assert orders.count_documents({}) == 10
     held = [document["_id"] for document in orders.find({"_id": {"$lt": OTHER_RUN}})]

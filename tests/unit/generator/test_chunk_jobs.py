@@ -17,6 +17,7 @@ from pedidos_common.domain.orders import Order, Tier, priority_of
 from pedidos_common.execution.registry import JobFunction
 from pedidos_common.ports import ImportReport, ImportRow, OrderFilter
 from pedidos_common.testing.clock import ManualClock
+from pedidos_common.testing.held_context import HeldContext
 from pedidos_common.testing.in_memory_imports import InMemoryImportStore
 from pedidos_common.testing.in_memory_orders import InMemoryOrderStore, PlainChunk
 from pedidos_generator.chunks import SLICE_ORDERS, ChunkIncomplete
@@ -68,16 +69,6 @@ class PlainEncoder:
         return chunk
 
 
-class Context:
-    """A lease that holds."""
-
-    fence = CREATED
-    stopping = False
-
-    def ensure_held(self) -> None:
-        """It always is."""
-
-
 class LosingStore(InMemoryOrderStore):
     """A store that forgets some of what it is given."""
 
@@ -117,7 +108,7 @@ def generate(store: InMemoryOrderStore) -> JobFunction:
 async def test_a_chunk_is_written_with_its_vip_orders_first(
     store: InMemoryOrderStore, generate: JobFunction
 ) -> None:
-    outcome = await generate.perform(chunk_job(101, 400), Context())
+    outcome = await generate.perform(chunk_job(101, 400), HeldContext())
     orders = await all_orders(store)
     vip = sum(order.priority == "VIP" for order in orders)
     assert outcome == Succeeded({"vip": vip, "normal": 300 - vip, "duplicates": 0})
@@ -129,25 +120,25 @@ async def test_a_chunk_is_written_with_its_vip_orders_first(
 async def test_writing_it_again_changes_nothing(
     store: InMemoryOrderStore, generate: JobFunction
 ) -> None:
-    first = await generate.perform(chunk_job(1, 200), Context())
+    first = await generate.perform(chunk_job(1, 200), HeldContext())
     orders = await all_orders(store)
-    assert await generate.perform(chunk_job(1, 200), Context()) == first
+    assert await generate.perform(chunk_job(1, 200), HeldContext()) == first
     assert await all_orders(store) == orders
 
 
 async def test_a_chunk_that_is_not_all_there_is_an_error() -> None:
     function = generate_chunk(LosingStore(ManualClock()), PlainEncoder())
     with pytest.raises(ChunkIncomplete, match="199 orders are stored of a chunk of 200"):
-        await function.perform(chunk_job(1, 200), Context())
+        await function.perform(chunk_job(1, 200), HeldContext())
 
 
 async def test_a_version_of_another_release_is_an_error(generate: JobFunction) -> None:
     with pytest.raises(UnknownGeneratorVersion):
-        await generate.perform(chunk_job(1, 10, generatorVersion=2), Context())
+        await generate.perform(chunk_job(1, 10, generatorVersion=2), HeldContext())
 
 
 async def test_giving_up_fails_with_the_reason(generate: JobFunction) -> None:
-    outcome = await generate.give_up(chunk_job(1, 10), Context(), "its worker was lost 5 times")
+    outcome = await generate.give_up(chunk_job(1, 10), HeldContext(), "its worker was lost 5 times")
     assert outcome == Failed("its worker was lost 5 times")
     assert generate.deadline_seconds(chunk_job(1, 10)) == 120.0
 
@@ -164,7 +155,7 @@ async def test_other_tasks_get_their_turn_while_a_chunk_is_encoded(
             await asyncio.sleep(0)
 
     counting = asyncio.create_task(count())
-    await generate.perform(chunk_job(1, 4 * SLICE_ORDERS), Context())
+    await generate.perform(chunk_job(1, 4 * SLICE_ORDERS), HeldContext())
     counting.cancel()
     assert turns >= 4
 
@@ -186,7 +177,7 @@ async def test_import_lays_vip_rows_first_in_the_order_of_the_file(
 ) -> None:
     imports = await staged(["OURO", "DIAMANTE", "BRONZE", "DIAMANTE", "PRATA"])
     function = import_chunk(store, imports, PlainEncoder())
-    outcome = await function.perform(chunk_job(1, 5, importId="i1"), Context())
+    outcome = await function.perform(chunk_job(1, 5, importId="i1"), HeldContext())
     assert outcome == Succeeded({"vip": 2, "normal": 3, "duplicates": 0})
     assert [order.cliente for order in await all_orders(store)] == ["c3", "c5", "c2", "c4", "c6"]
 
@@ -194,7 +185,7 @@ async def test_import_lays_vip_rows_first_in_the_order_of_the_file(
 async def test_import_takes_its_own_stretch_of_rows(store: InMemoryOrderStore) -> None:
     imports = await staged([None] * 10)
     function = import_chunk(store, imports, PlainEncoder())
-    outcome = await function.perform(chunk_job(6, 10, importId="i1"), Context())
+    outcome = await function.perform(chunk_job(6, 10, importId="i1"), HeldContext())
     orders = await all_orders(store)
     # the biggest spender is the last one: position 0 of 10 is DIAMANTE
     assert outcome == Succeeded({"vip": 1, "normal": 4, "duplicates": 0})
@@ -213,6 +204,6 @@ class DuplicateStore(InMemoryOrderStore):
 async def test_rows_that_were_taken_meanwhile_are_counted_as_duplicates() -> None:
     imports = await staged(["DIAMANTE", "DIAMANTE", "BRONZE"])
     function = import_chunk(DuplicateStore(ManualClock()), imports, PlainEncoder())
-    outcome = await function.perform(chunk_job(1, 3, importId="i1"), Context())
+    outcome = await function.perform(chunk_job(1, 3, importId="i1"), HeldContext())
     expected = {"vip": 2, "normal": 1, "duplicates": 1, "duplicatesVip": 1}
     assert outcome == Succeeded(expected)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 import pytest
 
 from pedidos_common.domain.errors import PermanentOrderError
-from pedidos_common.domain.ids import OrderRange, new_run_id, order_id, sequence_of
+from pedidos_common.domain.ids import OrderRange, new_run_id, order_id
 from pedidos_common.domain.jobs import (
     Band,
     Failed,
@@ -25,33 +24,14 @@ from pedidos_common.domain.jobs import (
 from pedidos_common.domain.order_policy import OrderPolicy
 from pedidos_common.domain.orders import Order, OrderFailure, Priority, StatusCounts, Tier
 from pedidos_common.testing.clock import ManualClock
+from pedidos_common.testing.held_context import HeldContext
 from pedidos_common.testing.in_memory_orders import InMemoryOrderStore, PlainChunk
 from pedidos_worker.handlers import Answer, BuiltInHandler, OrderHandler
 from pedidos_worker.process_batch import BatchProcessing
+from tests.unit.worker.scripted import Scripted
 
 RUN = new_run_id(1, 1)
 SIZE = 20
-
-
-@dataclass
-class Context:
-    fence: datetime
-    stopping: bool = False
-
-    def ensure_held(self) -> None:
-        return
-
-
-@dataclass
-class Scripted:
-    """A handler that answers by a function of the order's sequence."""
-
-    answer_of: Callable[[int], Answer]
-    name: str = "scripted"
-    slice_size: int = 6
-
-    async def answer(self, orders: Sequence[Order], timeout_seconds: float) -> Sequence[Answer]:
-        return [self.answer_of(sequence_of(order.id)) for order in orders]
 
 
 class Bench:
@@ -62,7 +42,7 @@ class Bench:
         self.batch = BatchProcessing(
             self.store, handler, OrderPolicy(max_attempts, retry_base_ms=1_000)
         )
-        self.context = Context(self.clock() + timedelta(seconds=10))
+        self.context = HeldContext(self.clock() + timedelta(seconds=10))
         payload = {"runId": str(RUN), "priority": "VIP", "first": 1, "last": SIZE}
         self.job = Job(
             f"{RUN}:vip:000000:00000",

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from pedidos_common.domain.errors import PermanentOrderError
-from pedidos_common.domain.ids import OrderRange, new_run_id, order_id, sequence_of
+from pedidos_common.domain.ids import OrderRange, new_run_id, order_id
 from pedidos_common.domain.jobs import (
     Band,
     Failed,
@@ -22,34 +21,13 @@ from pedidos_common.domain.jobs import (
 from pedidos_common.domain.order_policy import OrderPolicy
 from pedidos_common.domain.orders import Order, Priority, Tier
 from pedidos_common.testing.clock import ManualClock
+from pedidos_common.testing.held_context import HeldContext
 from pedidos_common.testing.in_memory_orders import InMemoryOrderStore, PlainChunk
 from pedidos_worker.handlers import Answer
 from pedidos_worker.process_orders import OrderProcessing
+from tests.unit.worker.scripted import Scripted
 
 RUN = new_run_id(1, 1)
-
-
-@dataclass
-class Context:
-    fence: datetime
-    stopping: bool = False
-
-    def ensure_held(self) -> None:
-        return
-
-
-@dataclass
-class Scripted:
-    """Answers by the order's sequence, and notes which orders it was given together."""
-
-    answer_of: Callable[[int], Answer] = lambda _sequence: None
-    name: str = "scripted"
-    slice_size: int = 4
-    given: list[list[int]] = field(default_factory=list)
-
-    async def answer(self, orders: Sequence[Order], timeout_seconds: float) -> Sequence[Answer]:
-        self.given.append([sequence_of(order.id) for order in orders])
-        return [self.answer_of(sequence_of(order.id)) for order in orders]
 
 
 class Bench:
@@ -58,7 +36,7 @@ class Bench:
     def __init__(self, handler: Scripted) -> None:
         self.clock = ManualClock()
         self.store = InMemoryOrderStore(self.clock)
-        self.context = Context(self.clock() + timedelta(seconds=10))
+        self.context = HeldContext(self.clock() + timedelta(seconds=10))
         self.singles = OrderProcessing(self.store, handler, OrderPolicy(2, 1_000))
         payload = {"orderIds": [str(order_id(RUN, n)) for n in range(1, 10)]}
         self.job = Job(
@@ -99,7 +77,7 @@ def result(processed: int, failed: int) -> dict[str, object]:
 
 
 async def test_the_named_orders_are_processed_and_no_other() -> None:
-    handler = Scripted()
+    handler = Scripted(slice_size=4)
     bench = Bench(handler)
     assert await bench.run() == Succeeded(result(9, 0))
     assert await bench.status(10) == "pendente"
@@ -107,7 +85,7 @@ async def test_the_named_orders_are_processed_and_no_other() -> None:
 
 
 async def test_a_job_that_is_run_again_changes_and_reports_the_same() -> None:
-    bench = Bench(Scripted())
+    bench = Bench(Scripted(slice_size=4))
     assert await bench.run() == await bench.run()
 
 
@@ -128,25 +106,25 @@ async def test_failures_are_tried_again_alone_and_at_last_dead() -> None:
 
 
 async def test_what_was_not_written_in_time_is_left_open() -> None:
-    bench = Bench(Scripted())
+    bench = Bench(Scripted(slice_size=4))
     bench.clock.advance(11)
     assert isinstance(await bench.run(), Retry)
     assert await bench.status(1) == "pendente"
 
 
 async def test_a_draining_worker_hands_the_job_back() -> None:
-    bench = Bench(Scripted())
+    bench = Bench(Scripted(slice_size=4))
     bench.context.stopping = True
     assert await bench.run() == Released()
 
 
 async def test_after_a_lost_worker_orders_go_one_by_one_there_and_back() -> None:
-    handler = Scripted()
+    handler = Scripted(slice_size=4)
     bench = Bench(handler)
     bench.job = replace(bench.job, lost=1)
     await bench.run()
     assert handler.given == [[n] for n in range(9, 0, -1)]
-    handler = Scripted()
+    handler = Scripted(slice_size=4)
     bench = Bench(handler)
     bench.job = replace(bench.job, lost=2)
     await bench.run()
@@ -154,7 +132,7 @@ async def test_after_a_lost_worker_orders_go_one_by_one_there_and_back() -> None
 
 
 async def test_giving_up_leaves_no_order_open() -> None:
-    bench = Bench(Scripted(lambda n: ValueError("x") if n == 3 else None))
+    bench = Bench(Scripted(lambda n: ValueError("x") if n == 3 else None, slice_size=4))
     await bench.run()
     outcome = await bench.singles.give_up(bench.job, bench.context, "its worker was lost")
     assert outcome == Failed("its worker was lost", result(8, 1))
@@ -163,7 +141,7 @@ async def test_giving_up_leaves_no_order_open() -> None:
 
 
 async def test_giving_up_too_late_settles_nothing() -> None:
-    bench = Bench(Scripted(lambda n: ValueError("x") if n == 3 else None))
+    bench = Bench(Scripted(lambda n: ValueError("x") if n == 3 else None, slice_size=4))
     await bench.run()
     bench.clock.advance(11)
     outcome = await bench.singles.give_up(bench.job, bench.context, "its worker was lost")
