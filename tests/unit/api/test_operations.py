@@ -113,6 +113,20 @@ async def test_a_silent_run_is_stuck_but_not_while_paused(world: World, client: 
     assert (found["status"], found["isStuck"]) == ("paused", False)
 
 
+async def test_a_slow_batch_whose_lease_is_renewed_is_not_stuck(
+    world: World, client: Client
+) -> None:
+    run = await world.started(client)
+    await world.ledger.create([NewJob(f"{run.scope}:vip:0:0", "f", "orders", Band.HIGH, {})])
+    job = await world.ledger.claim(f"{run.scope}:vip:0:0", "w")
+    assert job is not None
+    assert job.lease is not None
+    await world.runs.project(run.id, {"stalledMs": 61_000}, EPOCH)
+    world.clock.advance(9)
+    world.ledger.extend({job.lease.id: job.id})
+    assert (await _health(client))["isStuck"] is False
+
+
 async def test_a_run_whose_engine_is_silent_is_stuck(world: World, client: Client) -> None:
     await world.started(client)
     world.clock.advance(61)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 import pytest
+from starlette.types import Message, Receive, Scope, Send
 
 from pedidos_common.testing.eventually import eventually
+from pedidos_orchestrator.http.read_limit import ReadLimit
 from tests.unit.api.test_exports import HeldOrders
 from tests.unit.api.world import World
 
@@ -67,3 +70,22 @@ async def test_an_export_that_has_begun_takes_its_time(world: World) -> None:
         assert (await client.get(f"/pedidos/runs/{RUN}")).status_code == 503, "time has passed"
         held.let_go.set()
         assert (await export).status_code == 200
+
+
+async def test_an_answer_that_begins_as_time_runs_out_is_the_answer() -> None:
+    async def late(_scope: Scope, _receive: Receive, send: Send) -> None:
+        with suppress(asyncio.CancelledError):  # as a wait whose result came in that moment
+            await asyncio.Event().wait()
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    async def receive() -> Message:
+        return {"type": "http.disconnect"}
+
+    scope = {"type": "http", "method": "GET", "path": "/x", "headers": []}
+    await ReadLimit(late, SHORT, {})(scope, receive, send)
+    assert [message["status"] for message in sent] == [200]

@@ -185,6 +185,25 @@ async def test_one_order_that_fails_a_bulk_call_fails_alone() -> None:
     assert len(sizes) < 20
 
 
+async def test_a_bulk_handler_that_hangs_is_not_asked_for_each_order(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("pedidos_worker.handlers.CLEAN_UP_SECONDS", 0.0)
+    calls: list[int] = []
+
+    @bulk
+    async def hangs(orders: Sequence[Order]) -> Sequence[str]:
+        calls.append(len(orders))
+        await asyncio.Event().wait()
+        return []
+
+    orders = [order(n) for n in range(1, 201)]
+    answers = await ManyOrders("h", hangs, Calls(), slice_size=200).answer(orders, 0.02)
+    assert all(isinstance(answer, TimeoutError) for answer in answers)
+    assert len(answers) == 200
+    assert len(calls) < 40
+
+
 async def test_the_last_attempt_is_final() -> None:
     answer = ValueError("again")
     verdicts = judge([order(1, attempts=2)], [answer], RetryPolicy(max_attempts=3))

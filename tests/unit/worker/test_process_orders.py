@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+import pytest
+
 from pedidos_common.domain.errors import PermanentOrderError
-from pedidos_common.domain.ids import OrderRange, new_run_id, order_id
+from pedidos_common.domain.ids import OrderRange, new_run_id, order_id, sequence_of
 from pedidos_common.domain.jobs import (
     Band,
     Failed,
@@ -23,7 +26,8 @@ from pedidos_common.domain.orders import Order, Priority, Tier
 from pedidos_common.testing.clock import ManualClock
 from pedidos_common.testing.held_context import HeldContext
 from pedidos_common.testing.in_memory_orders import InMemoryOrderStore, PlainChunk
-from pedidos_worker.handlers import Answer
+from pedidos_worker.calls import Calls
+from pedidos_worker.handlers import Answer, EachOrder, ManyOrders, OrderHandler
 from pedidos_worker.process_orders import OrderProcessing
 from tests.unit.worker.scripted import Scripted
 
@@ -33,7 +37,7 @@ RUN = new_run_id(1, 1)
 class Bench:
     """Ten orders, nine of which a job names."""
 
-    def __init__(self, handler: Scripted) -> None:
+    def __init__(self, handler: OrderHandler) -> None:
         self.clock = ManualClock()
         self.store = InMemoryOrderStore(self.clock)
         self.context = HeldContext(self.clock() + timedelta(seconds=10))
@@ -146,3 +150,23 @@ async def test_giving_up_too_late_settles_nothing() -> None:
     bench.clock.advance(11)
     outcome = await bench.singles.give_up(bench.job, bench.context, "its worker was lost")
     assert isinstance(outcome, Retry)
+
+
+@pytest.mark.parametrize("many", [False, True])
+async def test_a_handler_is_never_given_nothing_when_a_job_is_run_again(many: bool) -> None:
+    tries: list[int] = []
+
+    async def one(order: Order) -> str | None:
+        if sequence_of(order.id) == 9 and not tries:
+            tries.append(9)
+            raise ValueError("away")
+        return None
+
+    async def all_of(orders: Sequence[Order]) -> list[str | None]:
+        assert orders
+        return [await one(order) for order in orders]
+
+    bench = Bench(ManyOrders("m", all_of, Calls(), 4) if many else EachOrder("e", one, Calls(), 4))
+    first = await bench.run()
+    assert isinstance(first, Retry) or many
+    assert isinstance(await bench.run(), Succeeded)

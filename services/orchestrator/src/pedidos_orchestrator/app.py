@@ -39,6 +39,7 @@ from pedidos_orchestrator.use_cases.redrive import Redrive
 from pedidos_orchestrator.use_cases.start_run import MAX_SEED
 
 VERSION = "0.1.0"
+COUNTING_PATHS = ("/pedidos/health/queue", "/pedidos/queue/status")
 ROUTES = (
     runs,
     status,
@@ -67,7 +68,8 @@ def create_app(deps: Deps, settings: ApiSettings) -> FastAPI:
     app.add_middleware(
         ReadLimit,
         seconds=settings.read_seconds,
-        longer={orders.LIST_PATH: settings.scan_seconds},
+        # what counts or looks through all there is
+        longer=dict.fromkeys((orders.LIST_PATH, *COUNTING_PATHS), settings.scan_seconds),
     )
     app.add_middleware(
         BodyLimit, max_bytes=settings.max_body_bytes, unbounded={imports.IMPORT_PATH}

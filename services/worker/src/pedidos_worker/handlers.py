@@ -21,6 +21,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import math
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
@@ -122,14 +123,25 @@ class ManyOrders:
 
     async def answer(self, orders: Sequence[Order], timeout_seconds: float) -> Sequence[Answer]:
         """See `OrderHandler.answer`."""
+        until = time.monotonic() + bulk_seconds(self.slice_size, timeout_seconds)
+        return await self._halved(orders, timeout_seconds, until)
+
+    async def _halved(
+        self, orders: Sequence[Order], timeout_seconds: float, until: float
+    ) -> Sequence[Answer]:
         [answer] = await self.calls.answers([self._many(orders)], timeout_seconds)
         if not isinstance(answer, BaseException):
             return _matched(answer, len(orders))
         if len(orders) == 1:
             return [answer]
         middle = len(orders) // 2
-        halves = orders[:middle], orders[middle:]
-        return [each for half in halves for each in await self.answer(half, timeout_seconds)]
+        answers: list[Answer] = []
+        for half in (orders[:middle], orders[middle:]):
+            if time.monotonic() >= until:  # not one order's fault: an attempt of each
+                answers += [answer] * len(half)
+            else:
+                answers += await self._halved(half, timeout_seconds, until)
+        return answers
 
     async def _many(self, orders: Sequence[Order]) -> Any:
         return await self.call(orders)
@@ -148,11 +160,18 @@ def _matched(answers: Any, wanted: int) -> Sequence[Answer]:
     return [_checked(answer) for answer in answers]
 
 
+def bulk_seconds(slice_size: int, timeout_seconds: float) -> float:
+    """How long halving goes on: every call with the one order at fault takes its whole time."""
+    return (1 + math.ceil(math.log2(slice_size))) * (timeout_seconds + CLEAN_UP_SECONDS)
+
+
 def slice_seconds(handler: OrderHandler, timeout_seconds: float) -> float:
-    """The longest that a slice may take: every call at its limit, one order of it at fault."""
-    halvings = math.ceil(math.log2(handler.slice_size)) if isinstance(handler, ManyOrders) else 0
+    """The longest that a slice may take."""
     # a call may be held up as long again, and has a moment to clean up
-    return (1 + 2 * halvings) * (2 * timeout_seconds + CLEAN_UP_SECONDS)
+    call_seconds = 2 * timeout_seconds + CLEAN_UP_SECONDS
+    if isinstance(handler, ManyOrders):
+        return bulk_seconds(handler.slice_size, timeout_seconds) + call_seconds
+    return call_seconds
 
 
 def load_handler(spec: str, concurrency: int) -> OrderHandler:

@@ -46,7 +46,9 @@ class OrderProcessing:
         wait: float | None = None
         for ids in self._slices(job):
             orders = await self._store.read_pending_among(ids)
-            if context.stopping and orders:
+            if not orders:
+                continue  # of an earlier run of the job; a handler is never given nothing
+            if context.stopping:
                 return await self._stopped(job, wait)
             answers = await self._handler.answer(orders, self._policy.timeout_seconds)
             verdicts = judge(orders, answers, self._policy.retry)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -34,7 +35,8 @@ class ReadLimit:
         limit = asyncio.timeout(seconds)
 
         async def begun(message: Message) -> None:
-            limit.reschedule(None)
+            with suppress(RuntimeError):  # it has run out in this very moment: this is the answer
+                limit.reschedule(None)
             await send(message)
 
         try:

@@ -66,7 +66,7 @@ async def gather_facts(queue_state: str, deps: Deps, settings: ApiSettings) -> F
         _policy(deps, settings.check_seconds),
         deps.orders.page(OrderFilter(status=OrderStatus.FALHOU), 1, None),
     )
-    quiet_ms = await _quiet_ms(run, deps)
+    quiet_ms = await _quiet_ms(run, counts, deps)
     return Facts(run, counts, queue_state, processes, redis_ok, policy, quiet_ms, bool(dead.items))
 
 
@@ -87,7 +87,7 @@ async def _policy(deps: Deps, seconds: float) -> str | None:
         return None
 
 
-async def _quiet_ms(run: Run | None, deps: Deps) -> float:
+async def _quiet_ms(run: Run | None, counts: Mapping[JobStatus, int], deps: Deps) -> float:
     """How long the run has not moved, by its engine, or since its engine last wrote.
 
     Without an active run, the ledger knows: what was sent again has no engine.
@@ -95,6 +95,10 @@ async def _quiet_ms(run: Run | None, deps: Deps) -> float:
     if run is None or not run.active:
         return await deps.ledger.quiet_seconds() * 1000
     stalled = float(run.live.get("stalledMs") or 0.0)
+    if stalled and counts.get(
+        JobStatus.RUNNING
+    ):  # a job whose lease is renewed is at work, however long its orders take
+        stalled = min(stalled, await deps.ledger.quiet_seconds() * 1000)
     written = run.updated_at or run.created_at
     return max(stalled, (deps.clock() - written).total_seconds() * 1000)
 
