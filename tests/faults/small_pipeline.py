@@ -31,10 +31,12 @@ from pedidos_common.execution.registry import table
 from pedidos_common.execution.scope_gate import ScopeGate
 from pedidos_common.testing.in_memory_controls import InMemoryQueueState
 from pedidos_common.testing.in_memory_events import InMemoryEvents
+from pedidos_common.testing.in_memory_imports import InMemoryImportStore
 from pedidos_common.testing.in_memory_logs import InMemoryLogGathering
 from pedidos_common.testing.in_memory_transport import InMemoryTransport
 from pedidos_generator.generate import generate_chunk
 from pedidos_generator.names import customer_names
+from pedidos_orchestrator.engine.aftermath import Aftermath
 from pedidos_orchestrator.engine.leader import Leadership
 from pedidos_orchestrator.engine.reconcile import Patience, Reconciler
 from pedidos_orchestrator.engine.run_engine import EnginePorts, EngineSettings, RunEngine
@@ -125,12 +127,17 @@ class SmallPipeline:
     async def run_to_its_end(self, run: Run, seconds: float = 45.0) -> Run:
         """Turn by turn, each step tried again as the product does when a server is away."""
         async with asyncio.timeout(seconds):
-            while (seen := await self.ports.runs.get(run.id)).active:
+            while (await self.ports.runs.get(run.id)).active:
                 await self._turn()
                 await asyncio.sleep(EVERY_SECONDS)
         await self._executor.drain(5.0)
-        ended: Run = seen
+        await self._aftermath().settle()
+        ended: Run = await self.ports.runs.get(run.id)
         return ended
+
+    def _aftermath(self) -> Aftermath:
+        ports, imports = self.ports, InMemoryImportStore()
+        return Aftermath(ports.runs, ports.orders, ports.ledger, self.transport, imports, False)
 
     async def _turn(self) -> None:
         await self._leadership._try()
