@@ -50,9 +50,9 @@ MUTANTS = (
     Mutant(
         "expiry-compares-again",
         f"{COMMON}/adapters/mongo/jobs.py",
-        '"lease.id": document["lease"]["id"], **changes.expired(self._lease_ms)}',
+        ', "lease.id": document["lease"]["id"], **expired}',
         "}",
-        LEDGER,
+        ("tests/contract/test_leases.py",),
     ),
     Mutant(
         "expiry-waits-for-the-lease",
@@ -130,6 +130,20 @@ MUTANTS = (
         'WriteConcern(w="majority", j=True, wtimeout=20_000)',
         "WriteConcern(w=1)",
         ("tests/contract", "tests/unit/mongo_adapters"),
+    ),
+    Mutant(
+        "what-is-remembered-is-confirmed",
+        f"{COMMON}/adapters/mongo/client.py",
+        'ReadConcern("majority")',
+        'ReadConcern("local")',
+        ("tests/faults/test_unconfirmed.py",),
+    ),
+    Mutant(
+        "a-zombies-chunk-is-confirmed",
+        f"{COMMON}/adapters/mongo/orders.py",
+        "confirmed(self._orders).find(range_filter(orders.range)",
+        "self._orders.find(range_filter(orders.range)",
+        ("tests/faults/test_unconfirmed.py",),
     ),
     Mutant(
         "barrier",
