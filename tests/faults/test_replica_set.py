@@ -18,7 +18,7 @@ from pedidos_common.domain.errors import Unavailable
 from pedidos_common.domain.jobs import Band, NewJob
 from tests.e2e import handlers
 from tests.e2e.stack import Stack, assert_stops_cleanly, running_stack, until
-from tests.faults.replica_set import ReplicaSet
+from tests.faults.replica_set import ReplicaSet, documents
 from tests.faults.test_kill_nine import RECOVERY_SECONDS, running_jobs, settled
 
 SLOW_SECONDS = 0.3
@@ -95,6 +95,24 @@ def kill_primaries(shop: Shop, quantity: int, times: int) -> list[float]:
 def test_nothing_is_lost_when_the_primary_is_killed_three_times(shop: Shop) -> None:
     recovered = kill_primaries(shop, 8_000, times=3)
     assert max(recovered) <= RECOVERY_SECONDS, recovered
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+def test_a_primary_that_hangs_is_left_for_the_one_that_is_elected(shop: Shop) -> None:
+    run_id = shop.stack.start(8_000, seed=24)
+    held = until(lambda: running_jobs(shop.stack, queue="orders"), GOES_ON_SECONDS)
+    hung = shop.replica_set.primary()
+    hung.pause()
+    elected = shop.replica_set.primary()
+    elected_at = time.monotonic()
+    done = {"_id": {"$in": held}, "status": "succeeded"}
+    until(lambda: len(documents(elected, "jobs", done)) == len(held), 90)
+    recovered = time.monotonic() - elected_at
+    hung.go_on()
+    until(shop.replica_set.is_whole, 60)
+    assert recovered <= RECOVERY_SECONDS
+    shop.end(run_id, 8_000, 120)
 
 
 @pytest.mark.slow

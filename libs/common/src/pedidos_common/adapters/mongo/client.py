@@ -43,6 +43,9 @@ ADDRESS_FORM = (
     ": / ? # [ ] @ % in user name or password written as %3A %2F %3F %23 %5B %5D %40 %25"
 )
 SELECTION_TIMEOUT_MS = 5_000
+# a primary that hangs is left for an elected one after this and the time to connect, not after a
+# socket's; by the driver's own 10 s that would be most of what a recovery may take
+LOOK_MS = 3_000
 CODEC: CodecOptions[Document] = CodecOptions(
     tz_aware=True, uuid_representation=UuidRepresentation.STANDARD
 )
@@ -56,6 +59,7 @@ def _options(name: str) -> dict[str, Any]:
         "connectTimeoutMS": 3_000,
         "socketTimeoutMS": SOCKET_TIMEOUT_MS,
         "serverSelectionTimeoutMS": SELECTION_TIMEOUT_MS,
+        "heartbeatFrequencyMS": LOOK_MS,
         "retryWrites": True,
         "maxPoolSize": 64,
     }
