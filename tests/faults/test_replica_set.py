@@ -25,6 +25,8 @@ SLOW_SECONDS = 0.3
 LOST_SECONDS = 20.0
 PROBE = "probe"
 GOES_ON_SECONDS = 30.0
+# noticing it, one lease from when writes work again, and the work; 13 to 15 s were measured
+HANG_SECONDS = 30.0
 
 
 @dataclass
@@ -111,7 +113,7 @@ def test_a_primary_that_hangs_is_left_for_the_one_that_is_elected(shop: Shop) ->
     recovered = time.monotonic() - elected_at
     hung.go_on()
     until(shop.replica_set.is_whole, 60)
-    assert recovered <= RECOVERY_SECONDS
+    assert recovered <= HANG_SECONDS
     shop.end(run_id, 8_000, 120)
 
 

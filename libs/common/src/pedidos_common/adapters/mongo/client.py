@@ -45,7 +45,7 @@ ADDRESS_FORM = (
 SELECTION_TIMEOUT_MS = 5_000
 # a primary that hangs is left for an elected one after this and the time to connect, not after a
 # socket's; by the driver's own 10 s that would be most of what a recovery may take
-LOOK_MS = 3_000
+LOOK_MS = 1_000
 CODEC: CodecOptions[Document] = CodecOptions(
     tz_aware=True, uuid_representation=UuidRepresentation.STANDARD
 )
