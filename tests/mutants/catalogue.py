@@ -132,6 +132,20 @@ MUTANTS = (
         ("tests/unit/runtime_parts/test_durability.py",),
     ),
     Mutant(
+        "what-is-remembered-is-confirmed",
+        f"{COMMON}/adapters/mongo/client.py",
+        'ReadConcern("majority")',
+        'ReadConcern("local")',
+        ("tests/faults/test_unconfirmed.py",),
+    ),
+    Mutant(
+        "a-zombies-chunk-is-confirmed",
+        f"{COMMON}/adapters/mongo/orders.py",
+        "confirmed(self._orders).find(range_filter(orders.range)",
+        "self._orders.find(range_filter(orders.range)",
+        ("tests/faults/test_unconfirmed.py",),
+    ),
+    Mutant(
         "barrier",
         f"{COMMON}/domain/pipeline.py",
         "view.drained(Priority.VIP)",

@@ -94,6 +94,9 @@ class FakeJobs:
     def __init__(self, error: PyMongoError | None) -> None:
         self._error = error
 
+    def with_options(self, **_options: object) -> FakeJobs:
+        return self
+
     async def insert_many(self, documents: list[Any], *, ordered: bool) -> None:
         assert documents
         assert not ordered

@@ -59,7 +59,7 @@ class JobLedger(Protocol):
         ...
 
     async def settled_among(self, job_ids: Sequence[str]) -> Sequence[Job]:
-        """Those of the named jobs that are final."""
+        """Those of the named jobs that are final, and stay so whatever server fails."""
         ...
 
     async def started_among(self, job_ids: Sequence[str]) -> Sequence[Job]:
@@ -67,7 +67,7 @@ class JobLedger(Protocol):
         ...
 
     def of_scope(self, scope: str) -> AsyncIterator[Job]:
-        """Every job of the scope, by id."""
+        """Every job of the scope, by id; none in a state that could be taken back."""
         ...
 
     async def cancel_scope(self, scope: str) -> int:

@@ -32,7 +32,7 @@ class RunStore(Protocol):
         ...
 
     async def active(self) -> Run | None:
-        """The active run, or None."""
+        """The active run, or None; never in a state that could be taken back."""
         ...
 
     async def current(self) -> Run | None:

@@ -4,6 +4,11 @@ Ledger, run, lease and order writes are acknowledged by the majority and its jou
 settle must never outlive the order writes before it: a killed server forgets what its journal
 did not have, and a fail-over what the majority did not have. On a standalone server `majority`
 is that server, and `j` its journal.
+
+Reads are the primary's own (`local`), which may show a write that a fail-over takes back. That is
+right for a read whose decision ends in a write to the same primary: that write comes later, so a
+majority that has it has all that was read. What a process keeps in its memory, or takes for
+stored without a write of its own, is read by `confirmed`.
 """
 
 from __future__ import annotations
@@ -18,6 +23,7 @@ from pymongo import AsyncMongoClient, MongoClient, ReadPreference, WriteConcern,
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import PyMongoError
+from pymongo.read_concern import ReadConcern
 
 from pedidos_common.adapters.mongo.errors import describe, is_transient
 from pedidos_common.domain.errors import Unavailable
@@ -37,6 +43,9 @@ ADDRESS_FORM = (
     ": / ? # [ ] @ % in user name or password written as %3A %2F %3F %23 %5B %5D %40 %25"
 )
 SELECTION_TIMEOUT_MS = 5_000
+# a primary that hangs is left for an elected one after this and the time to connect, not after a
+# socket's; by the driver's own 10 s that would be most of what a recovery may take
+LOOK_MS = 1_000
 CODEC: CodecOptions[Document] = CodecOptions(
     tz_aware=True, uuid_representation=UuidRepresentation.STANDARD
 )
@@ -50,6 +59,7 @@ def _options(name: str) -> dict[str, Any]:
         "connectTimeoutMS": 3_000,
         "socketTimeoutMS": SOCKET_TIMEOUT_MS,
         "serverSelectionTimeoutMS": SELECTION_TIMEOUT_MS,
+        "heartbeatFrequencyMS": LOOK_MS,
         "retryWrites": True,
         "maxPoolSize": 64,
     }
@@ -105,6 +115,14 @@ def durable(client: AsyncMongoClient[Document], database: str) -> Database:
         write_concern=DURABLE,
         read_preference=ReadPreference.PRIMARY,
     )
+
+
+def confirmed(collection: Collection) -> Collection:
+    """The collection, read as the majority has it: what is seen so is never taken back.
+
+    Right after a fail-over it may show an earlier state than was acknowledged, for a moment.
+    """
+    return collection.with_options(read_concern=ReadConcern("majority"))
 
 
 async def check_there(database: Database, timeout_seconds: float = 3.0) -> None:

@@ -13,7 +13,7 @@ from datetime import datetime
 from pymongo import ReturnDocument
 
 from pedidos_common.adapters.mongo import job_changes as changes
-from pedidos_common.adapters.mongo.client import Collection, Database, Document
+from pedidos_common.adapters.mongo.client import Collection, Database, Document, confirmed
 from pedidos_common.adapters.mongo.errors import guarded, translating
 from pedidos_common.adapters.mongo.inserts import insert_absent
 from pedidos_common.adapters.mongo.job_documents import (
@@ -43,6 +43,7 @@ class MongoJobLedger:
 
     def __init__(self, database: Database, lease_seconds: float) -> None:
         self._jobs: Collection = database["jobs"]
+        self._confirmed = confirmed(self._jobs)
         self._lease_ms = int(lease_seconds * 1000)
 
     @guarded
@@ -131,12 +132,13 @@ class MongoJobLedger:
 
     async def _among(self, ids: Sequence[str], statuses: Sequence[JobStatus]) -> Sequence[Job]:
         query = {"_id": {"$in": list(ids)}, "status": {"$in": list(statuses)}}
-        return [job_of(document, self._lease_ms) async for document in self._jobs.find(query)]
+        found = self._confirmed.find(query)
+        return [job_of(document, self._lease_ms) async for document in found]
 
     async def of_scope(self, scope: str) -> AsyncIterator[Job]:
         """See `ports.JobLedger.of_scope`."""
         async with translating():
-            async for document in self._jobs.find(scope_filter(scope)).sort("_id", 1):
+            async for document in self._confirmed.find(scope_filter(scope)).sort("_id", 1):
                 yield job_of(document, self._lease_ms)
 
     @guarded

@@ -15,7 +15,7 @@ from uuid import UUID
 from pymongo import UpdateOne
 
 from pedidos_common.adapters.mongo import order_changes as changes
-from pedidos_common.adapters.mongo.client import Collection, Database, Document
+from pedidos_common.adapters.mongo.client import Collection, Database, Document, confirmed
 from pedidos_common.adapters.mongo.errors import guarded, translating
 from pedidos_common.adapters.mongo.inserts import insert_absent
 from pedidos_common.adapters.mongo.order_documents import (
@@ -68,7 +68,8 @@ class MongoOrderStore:
         return (await self._count(range_filter(orders.range))).total
 
     async def _absent(self, orders: EncodedChunk) -> Sequence[Any]:
-        found = self._orders.find(range_filter(orders.range), {"_id": 1})
+        # one that a zombie has just written may be taken back, and is not written again
+        found = confirmed(self._orders).find(range_filter(orders.range), {"_id": 1})
         there = {document["_id"] async for document in found}
         return [document for document in orders.documents if document["_id"] not in there]
 

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from pymongo import ReturnDocument
 
-from pedidos_common.adapters.mongo.client import Collection, Database, Document
+from pedidos_common.adapters.mongo.client import Collection, Database, Document, confirmed
 from pedidos_common.adapters.mongo.errors import guarded
 from pedidos_common.adapters.mongo.run_documents import document_of, run_of
 from pedidos_common.adapters.mongo.run_slot import RunSlot, runs_only
@@ -77,7 +77,7 @@ class MongoRunStore:
     @guarded
     async def active(self) -> Run | None:
         """See `ports.RunStore.active`."""
-        found = await self._runs.find_one(runs_only({"active": True}))
+        found = await confirmed(self._runs).find_one(runs_only({"active": True}))
         return run_of(found) if found else None
 
     @guarded
