@@ -75,7 +75,7 @@ def _hurt(pid: int, event: Event) -> None:
     """Signal a process; one that is frozen goes on by itself later."""
     if event.act is not Act.FREEZE:
         os.kill(pid, SIGNALS[event.act])
-        os.kill(pid, signal.SIGCONT)
+        _continue(pid)
         return
     os.kill(pid, signal.SIGSTOP)
     threading.Timer(event.for_seconds, _continue, [pid]).start()

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -32,6 +33,7 @@ from tests.faults.strikes import Field, strike
 from tests.faults.twin import Twin
 from tests.own_redis import OwnRedis
 
+log = logging.getLogger(__name__)
 RECOVERY_SECONDS = 15.0
 QUANTITY = 150_000
 SEEDS = [int(seed) for seed in os.environ.get("SEED", "1,2,3").split(",")]
@@ -65,6 +67,7 @@ class Storm:
                 self._end_run()
                 self._run_id = self.stack.start(self._quantity, seed=seed + number)
             self._reach(one.phase)
+            log.warning("round %d of %d, in %s", number + 1, len(rounds), self._phase())
             self._strike(one)
         self._end_run()
 
@@ -84,10 +87,13 @@ class Storm:
     def _is_before(self, phase: str) -> bool:
         return PHASES.index(self._phase()) < PHASES.index(phase)
 
-    def _strike(self, one: Round) -> None:
-        with ThreadPoolExecutor(len(one.events)) as pool:
-            healed = list(pool.map(self._strike_and_heal, one.events))
-        self.recovered += recoveries(healed)
+    def _strike(self, round_: Round) -> None:
+        with ThreadPoolExecutor(len(round_.events)) as pool:
+            healed = list(pool.map(self._strike_and_heal, round_.events))
+        found = recoveries(healed)
+        for one in found:
+            log.warning("  %s: %.1f s, %d jobs", one.event.name, one.seconds, one.jobs)
+        self.recovered += found
         self.stack.await_ready()
 
     def _strike_and_heal(self, event: Event) -> tuple[Wound, float]:
