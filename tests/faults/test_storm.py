@@ -17,7 +17,7 @@ import pytest
 from tests.counted import COUNTED
 from tests.e2e import handlers
 from tests.e2e.stack import ENDED, assert_stops_cleanly, running_stack, until
-from tests.faults.recovery import Recovery, Wound, await_healed, recoveries, table
+from tests.faults.recovery import Recovery, Wound, await_healed, recoveries, running_jobs, table
 from tests.faults.storm import (
     ACTS,
     GENERATORS,
@@ -83,6 +83,7 @@ class Storm:
         handlers.switch(self._mode, seconds=0.0 if self._is_before(phase) else SLOW)
         until(lambda: not self._is_before(phase), 120)
         handlers.switch(self._mode, seconds=SLOW)
+        until(lambda: running_jobs(self.stack, queue="orders"), 60)
 
     def _is_before(self, phase: str) -> bool:
         return PHASES.index(self._phase()) < PHASES.index(phase)
