@@ -24,6 +24,7 @@ class Wound:
         struck_at: when it happened.
         over_at: the kill itself, or the component's return where nothing stands in for it.
         healed: whether the work goes on, besides the jobs.
+        await_end: returns once a frozen victim goes on.
     """
 
     event: Event
@@ -31,6 +32,7 @@ class Wound:
     struck_at: float
     over_at: float
     healed: Callable[[], bool] = lambda: True
+    await_end: Callable[[], None] = lambda: None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import pymongo.errors
@@ -49,8 +49,8 @@ def _strike_at_work(stack: Stack, event: Event) -> Wound:
     pid = stack.processes(event.role)[event.index]["pid"]
     held = _stop_at_work(stack, pid)
     struck_at = time.monotonic()
-    _hurt(pid, event)
-    return Wound(event, held, struck_at, struck_at)
+    await_end = _hurt(pid, event)
+    return Wound(event, held, struck_at, struck_at, await_end=await_end)
 
 
 def _stop_at_work(stack: Stack, pid: int) -> list[str]:
@@ -71,14 +71,20 @@ def _stop_at_work(stack: Stack, pid: int) -> list[str]:
     return until(stopped, 60)[0]
 
 
-def _hurt(pid: int, event: Event) -> None:
-    """Signal a process; one that is frozen goes on by itself later."""
+def _hurt(pid: int, event: Event) -> Callable[[], None]:
+    """Signal a process; what waits until one that is frozen goes on by itself."""
     if event.act is not Act.FREEZE:
         os.kill(pid, SIGNALS[event.act])
         _continue(pid)
-        return
+        return _over
     os.kill(pid, signal.SIGSTOP)
-    threading.Timer(event.for_seconds, _continue, [pid]).start()
+    thaw = threading.Timer(event.for_seconds, _continue, [pid])
+    thaw.start()
+    return thaw.join
+
+
+def _over() -> None:
+    """Nothing to wait for."""
 
 
 def _continue(pid: int) -> None:
@@ -91,11 +97,16 @@ def _strike_leader(field: Field, event: Event) -> Wound:
     stack = field.stack
     holder = until(lambda: _leader(stack))
     struck_at = time.monotonic()
+    await_end = _over
     if holder.endswith(f"-{field.twin.pid}") and event.act in SIGNALS:
         field.twin.end(SIGNALS[event.act])
     else:
-        _hurt(int(holder.rpartition("-")[2]), event)
-    return Wound(event, [], struck_at, struck_at, lambda: _leader(stack) not in {None, holder})
+        await_end = _hurt(int(holder.rpartition("-")[2]), event)
+
+    def led_by_another() -> bool:
+        return _leader(stack) not in {None, holder}
+
+    return Wound(event, [], struck_at, struck_at, led_by_another, await_end)
 
 
 def _leader(stack: Stack) -> str | None:
@@ -110,10 +121,8 @@ def _strike_mongod(stack: Stack, event: Event) -> Wound:
     held = until(lambda: (running_jobs(stack),))[0]
     pid = stack.processes("mongod")[0]["pid"]
     struck_at = time.monotonic()
-    _hurt(pid, event)
-    if event.act is Act.FREEZE:
-        time.sleep(event.for_seconds)
-    else:
+    _hurt(pid, event)()
+    if event.act is not Act.FREEZE:
         until(lambda: stack.processes("mongod")[0]["pid"] != pid, 60)
     until(lambda: stack.database.command("ping"), 60)
     return Wound(event, held, struck_at, time.monotonic())

@@ -99,7 +99,9 @@ class Storm:
 
     def _strike_and_heal(self, event: Event) -> tuple[Wound, float]:
         wound = strike(self.field, event)
-        return wound, await_healed(self.stack, wound)
+        healed_at = await_healed(self.stack, wound)
+        wound.await_end()
+        return wound, healed_at
 
     def _end_run(self) -> None:
         if not self._run_id:
