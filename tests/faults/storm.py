@@ -16,7 +16,7 @@ PHASES = (
     *("ENQUEUE_NORMAL", "WAITING_NORMAL_DRAIN", "DONE"),
 )
 # in the first one generators have work; ENQUEUE_NORMAL lasts until the last group is enqueued
-OF_A_RUN = ("GENERATING", "WAITING_VIP_DRAIN", *["ENQUEUE_NORMAL"] * 4)
+OF_A_RUN = ("GENERATING", "ENQUEUE_VIP", *["ENQUEUE_NORMAL"] * 4)
 WORKERS, GENERATORS = 3, 2
 ZOMBIE_SECONDS = 12.0  # two more than a lease
 LONG_AWAY_SECONDS = 60.0
@@ -104,8 +104,8 @@ def short_plan() -> tuple[Round, ...]:
 
 def _long_away(drawn: Random) -> Round:
     """Redis is gone for a minute, and a worker is killed meanwhile."""
-    away = Event("redis", Act.AWAY, 0, 0.0, LONG_AWAY_SECONDS)
-    return Round("GENERATING", (away, Event("worker", Act.KILL, drawn.randrange(WORKERS), 1.0)))
+    away = Event("redis", Act.AWAY, 0, 0.5, LONG_AWAY_SECONDS)
+    return Round("GENERATING", (away, Event("worker", Act.KILL, drawn.randrange(WORKERS))))
 
 
 def _dealt(drawn: Random, acts: Sequence[Act]) -> Iterator[Act]:
