@@ -97,6 +97,7 @@ class Storm:
             log.warning("  %s: %.1f s, %d jobs", one.event.name, one.seconds, one.jobs)
         self.recovered += found
         self.stack.await_ready()
+        self.field.twin.await_ready()
 
     def _strike_and_heal(self, event: Event) -> tuple[Wound, float]:
         wound = strike(self.field, event)
@@ -133,6 +134,7 @@ def storm(folder: Path, quantity: int) -> Iterator[Storm]:
         options = ["--redis-url", redis.url]
         with running_stack(folder / "stack", environ, GENERATORS, WORKERS, options) as stack:
             with Twin(stack, environ) as twin:
+                twin.await_ready()
                 yield Storm(Field(stack, redis, twin), mode, quantity)
             assert_stops_cleanly(stack)
 

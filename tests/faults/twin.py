@@ -8,7 +8,9 @@ import sys
 from collections.abc import Mapping
 from typing import Self
 
-from tests.e2e.stack import STOP_SECONDS, Stack, _environ
+import httpx
+
+from tests.e2e.stack import STOP_SECONDS, Stack, _environ, until
 from tests.servers import free_port
 
 
@@ -16,12 +18,14 @@ class Twin:
     """Started on entry and killed on exit; `end` starts another in its place."""
 
     def __init__(self, stack: Stack, environ: Mapping[str, str]) -> None:
+        port = free_port()
+        self._probe = f"http://127.0.0.1:{port}/readyz"
         addresses = {
             "MONGO_URI": stack.mongo_uri,
             "MONGO_DB": stack.database.name,
             "REDIS_URL": str(stack.document()["redis_url"]),
             "HOST": "127.0.0.1",
-            "PORT": str(free_port()),
+            "PORT": str(port),
         }
         self._environ = _environ(stack.folder, environ) | addresses
         self._log = stack.folder / "twin.log"
@@ -37,6 +41,10 @@ class Twin:
     def pid(self) -> int:
         """Of the process that runs now."""
         return self._process.pid
+
+    def await_ready(self) -> None:
+        """Returns once it says that it is ready."""
+        until(lambda: httpx.get(self._probe, trust_env=False, timeout=5.0).is_success, 60)
 
     def end(self, number: signal.Signals) -> None:
         """Send it the signal, wait until it is gone, start another."""
