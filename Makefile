@@ -84,7 +84,7 @@ test-slow: setup ## the tests that take minutes
 
 .PHONY: faults
 faults: setup ## a storm of faults over live runs, a quarter of an hour for each seed (SEED=n)
-	@SEED=$(SEED) KILLS=$(KILLS) $(BIN)/python -m pytest -m faults -n 0 \
+	@SEED=$(SEED) KILLS=$(KILLS) $(BIN)/python -m pytest tests/faults -m faults -n 0 \
 	  --log-cli-level=WARNING $(PYTEST_ARGS)
 
 .PHONY: test-containers
