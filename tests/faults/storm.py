@@ -92,9 +92,9 @@ def short_plan() -> tuple[Round, ...]:
     then = (
         Event("worker", Act.TERM, 2),
         Event("orchestrator", Act.KILL, 0, 0.2),
-        Event("redis", Act.AWAY, 0, 0.3, 2.0),
+        Event("redis", Act.AWAY, 0, 0.3, 1.0),
     )
-    last = (Event("redis", Act.FULL, 0, 0.0, 3.0), Event("mongod", Act.KILL, 0, 0.5))
+    last = (Event("redis", Act.FULL, 0, 0.0, 2.0), Event("mongod", Act.KILL, 0, 0.5))
     return (
         Round("GENERATING", at_first),
         Round("ENQUEUE_NORMAL", then),

@@ -143,7 +143,7 @@ def storm(folder: Path, quantity: int) -> Iterator[Storm]:
 def test_each_kind_of_fault_is_mended(
     tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
-    with storm(tmp_path, 30_000) as played:
+    with storm(tmp_path, 24_000) as played:
         played.play(short_plan(), seed=1)
         record_property(COUNTED, played.assert_recovered("storm, short form"))
 
