@@ -1,6 +1,8 @@
 # Everything that a person runs, from a bare clone: Python 3.11 to 3.13 and make are enough.
 PYTHON ?= python3
 QUANTITY ?= 1000000
+SEED ?= 1,2,3
+KILLS ?= 100
 PYTEST_WORKERS ?= 2
 PYTEST_ARGS ?=
 DOCKER_FLAGS ?=
@@ -78,7 +80,12 @@ test: setup ## all tests but the slow ones (PYTEST_ARGS='-k name', PYTEST_WORKER
 
 .PHONY: test-slow
 test-slow: setup ## the tests that take minutes
-	@$(BIN)/python -m pytest -m slow $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -m 'slow and not faults' $(PYTEST_ARGS)
+
+.PHONY: faults
+faults: setup ## a storm of faults over live runs, a quarter of an hour for each seed (SEED=n)
+	@SEED=$(SEED) KILLS=$(KILLS) $(BIN)/python -m pytest tests/faults -m faults -n 0 \
+	  --log-cli-level=WARNING $(PYTEST_ARGS)
 
 .PHONY: test-containers
 test-containers: setup ## the tests on MongoDB and Redis in containers (needs a Docker engine)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 import subprocess
 import time
@@ -45,3 +46,15 @@ class OwnRedis:
             self._process.kill()
             self._process.wait()
             self._process = None
+
+    def stop(self) -> None:
+        """As `kill`, but it is asked to."""
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait(START_SECONDS)
+            self._process = None
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send the server a signal; it must be running."""
+        assert self._process is not None
+        self._process.send_signal(number)

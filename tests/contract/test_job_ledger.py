@@ -147,6 +147,13 @@ async def test_each_outcome_settles(ledger: JobLedger, outcome: Outcome, status:
     assert after.error == getattr(outcome, "reason", None)
 
 
+async def test_a_job_that_is_handed_back_late_has_lost_its_worker(ledger: JobLedger) -> None:
+    await ledger.create([new("a")])
+    assert await ledger.settle(await claimed(ledger), Released(lost=True))
+    after = await stored(ledger)
+    assert (after.status, after.lease, after.lost) == (JobStatus.QUEUED, None, 1)
+
+
 async def test_a_settled_job_does_not_settle_again(ledger: JobLedger) -> None:
     await ledger.create([new("a")])
     job = await claimed(ledger)

@@ -110,6 +110,20 @@ async def test_lower_bands_come_first_and_first_come_first_inside(transport: Tra
     ]
 
 
+async def test_what_is_rung_again_does_not_queue_behind_the_whole_backlog(
+    transport: Transport,
+) -> None:
+    await transport.ring([bell("first"), bell("critical", Band.CRITICAL)])
+    await transport.ring([bell("lost", ring=2), bell("next")])
+    await transport.ring([bell("lost-later", ring=5)])
+    receiver = Receiver(slots=1)
+    async with receiver.on(transport):
+        for taken in range(1, 6):
+            await receiver.has_taken(taken)
+            receiver.finish()
+    assert receiver.delivered == ["critical", "lost", "lost-later", "first", "next"]
+
+
 async def test_never_more_than_the_free_slots_are_taken(transport: Transport) -> None:
     receiver = Receiver(slots=3)
     await transport.ring(bells(10))

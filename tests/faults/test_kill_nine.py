@@ -13,6 +13,7 @@ import pytest
 
 from tests.e2e import handlers
 from tests.e2e.stack import Stack, assert_stops_cleanly, running_stack, until
+from tests.faults.recovery import held_by, running_jobs
 
 # these first, while there is something to generate
 AT_WORK = ("generator", "worker")
@@ -38,18 +39,6 @@ def victim(tmp_path: Path) -> Iterator[tuple[Stack, Path]]:
     }
     with running_stack(tmp_path / "stack", environ, generators=2, workers=2) as stack:
         yield stack, mode
-
-
-def running_jobs(stack: Stack, **of: object) -> list[str]:
-    """The jobs that are being executed, by the ledger."""
-    found = stack.database.jobs.find({"status": "running", **of}, {"_id": 1}).sort("_id", 1)
-    return [job["_id"] for job in found]
-
-
-def held_by(stack: Stack, pid: int) -> list[str]:
-    """Of them, the jobs of the process with this id."""
-    names = [p["_id"] for p in stack.database.processes.find({"pid": pid})]
-    return running_jobs(stack, **{"lease.worker": {"$in": names}})
 
 
 def stop_at_work(stack: Stack, role: str) -> list[str]:

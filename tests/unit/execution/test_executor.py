@@ -90,6 +90,20 @@ async def test_a_job_is_claimed_performed_and_settled() -> None:
     assert len(bench.held) == 0
 
 
+async def test_a_job_whose_lease_ran_out_here_alone_is_not_kept_from_others() -> None:
+    """As a process that was frozen: its heartbeat renews what its job has just given up."""
+
+    async def late(_job: Job, context: JobContext) -> Outcome:
+        next(iter(bench.held._held.values())).valid_until = 0.0
+        context.ensure_held()
+        return Succeeded()
+
+    bench = Bench(late)
+    await bench.create()
+    job = await bench.run_once()
+    assert (job.status, job.lease, job.lost) == (JobStatus.QUEUED, None, 1)
+
+
 async def test_a_ring_for_a_job_that_is_done_or_unknown_does_nothing() -> None:
     bench = Bench(well)
     await bench.create()

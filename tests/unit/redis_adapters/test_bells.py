@@ -35,11 +35,18 @@ def test_nothing_but_a_json_object_is_read(data: bytes) -> None:
         from_json(data)
 
 
-@given(st.sampled_from(Band), st.sampled_from(Band), st.floats(-DAY_MS, DAY_MS))
-def test_bands_keep_their_order_whatever_clocks_say(one: Band, other: Band, skew: float) -> None:
+@given(st.sampled_from(Band), st.sampled_from(Band), st.floats(-DAY_MS, DAY_MS), st.booleans())
+def test_bands_keep_their_order_whatever_clocks_say(
+    one: Band, other: Band, skew: float, again: bool
+) -> None:
     if one < other:
-        assert score(one, NOW_MS + skew) < score(other, NOW_MS)
+        assert score(one, NOW_MS + skew) < score(other, NOW_MS, again=again)
     assert score(one, NOW_MS + skew) < NOW_MS - 50 * DAY_MS
+
+
+@given(st.sampled_from(Band), st.floats(-DAY_MS, DAY_MS))
+def test_what_is_rung_again_goes_first_whatever_clocks_say(band: Band, skew: float) -> None:
+    assert score(band, NOW_MS + skew, again=True) < score(band, NOW_MS)
 
 
 @given(st.sampled_from(Band), st.integers(0, 100_000))

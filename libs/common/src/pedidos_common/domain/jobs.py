@@ -186,7 +186,12 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Released:
-    """The worker hands the job back unfinished, at once (shutdown, or nothing wrong with it)."""
+    """The worker hands the job back unfinished, at once (shutdown, or nothing wrong with it).
+
+    `lost` says that it overran its lease, which counts as the loss of its worker.
+    """
+
+    lost: bool = False
 
 
 @dataclass(frozen=True, slots=True)

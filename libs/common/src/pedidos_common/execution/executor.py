@@ -97,9 +97,11 @@ class Executor:
                 await self._note(job, outcome, time.monotonic() - started)
             except LeaseLost:
                 log.warning("job_lease_lost", function=job.function)
+                # the heartbeat may just have renewed what is given up here: nobody would take it
+                await self._hand_back(job, Released(lost=True))
             except asyncio.CancelledError:
                 if not held.lost:
-                    await self._hand_back(job, held)
+                    await self._hand_back(job, Released(), exonerated=held.probing)
             except Exception:
                 log.exception("job_left_to_its_lease", function=job.function)
             finally:
@@ -156,8 +158,8 @@ class Executor:
             reason=getattr(outcome, "reason", None),
         )
 
-    async def _hand_back(self, job: Job, held: HeldLease) -> None:
-        released = self._ledger.settle(job, Released(), exonerated=held.probing)
+    async def _hand_back(self, job: Job, how: Released, *, exonerated: bool = False) -> None:
+        released = self._ledger.settle(job, how, exonerated=exonerated)
         try:
             await asyncio.wait_for(released, 2.0)
         except (Unavailable, TimeoutError):

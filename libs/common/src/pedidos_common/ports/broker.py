@@ -21,12 +21,20 @@ class Bell:
     band: Band
     ring: int
 
+    @property
+    def again(self) -> bool:
+        """Whether the job was rung before: it has waited, so others of its band let it pass."""
+        return self.ring > 1
+
 
 class Transport(Protocol):
     """The doorbell. It may lose, repeat, delay or reorder rings: the ledger is the truth."""
 
     async def ring(self, bells: Sequence[Bell]) -> None:
-        """Wake a worker for each of these jobs, the lowest band first, then first come."""
+        """Wake a worker for each of these jobs.
+
+        The lowest band goes first; inside it what is rung again, then first come.
+        """
         ...
 
     async def missing(self, bells: Sequence[Bell]) -> Sequence[Bell]:

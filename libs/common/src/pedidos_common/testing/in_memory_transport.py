@@ -37,7 +37,7 @@ class InMemoryTransport:
         self.down: Exception | None = None
         self.heard: list[Bell] = []
         self._places = count()
-        self._held: dict[tuple[str, int, int], Bell] = {}
+        self._held: dict[tuple[str, int, bool, int], Bell] = {}
 
     async def ring(self, bells: Sequence[Bell]) -> None:
         """Hold each bell, unless it is dropped or held already."""
@@ -49,7 +49,7 @@ class InMemoryTransport:
                 continue
             held.add(bell)
             for _time in range(1 + self.repeats(bell)):
-                self._held[(bell.queue, bell.band, next(self._places))] = bell
+                self._held[(bell.queue, bell.band, not bell.again, next(self._places))] = bell
 
     async def missing(self, bells: Sequence[Bell]) -> Sequence[Bell]:
         """Those bells that are not held."""

@@ -6,7 +6,16 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from pedidos_common.domain.jobs import OPEN, Failed, Job, JobStatus, Outcome, Retry, Succeeded
+from pedidos_common.domain.jobs import (
+    OPEN,
+    Failed,
+    Job,
+    JobStatus,
+    Outcome,
+    Released,
+    Retry,
+    Succeeded,
+)
 from pedidos_common.ports import JobFilter
 
 
@@ -51,6 +60,8 @@ def with_outcome(job: Job, outcome: Outcome, now: datetime) -> Job:
             kept = dict(result) or job.result
             attempts = job.attempts + counts
             return replace(job, error=reason, result=kept, due_at=due_at, attempts=attempts)
+        case Released(lost=lost):
+            return replace(job, lost=job.lost + lost)
         case _:
             return job
 

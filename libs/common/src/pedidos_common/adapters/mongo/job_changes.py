@@ -17,6 +17,7 @@ from pedidos_common.domain.jobs import (
     JobStatus,
     JobTrigger,
     Outcome,
+    Released,
     Retry,
     Succeeded,
     advance,
@@ -80,6 +81,8 @@ def settlement(
     else:
         # handed back: as if never rung, so the next look at silent jobs rings it
         change["$unset"] = {"rungAt": ""}
+    if isinstance(outcome, Released) and outcome.lost:
+        change["$inc"] = {"lost": 1}
     return change
 
 

@@ -17,6 +17,7 @@ FUNCTION = "deliver"
 EXPIRY_MS = 3_600_000
 DAY_MS = 86_400_000
 BAND_DISTANCE_MS = 100 * DAY_MS
+AGAIN_AHEAD_MS = 20 * DAY_MS
 # a score near 2^41 ms still tells 1/4096 ms apart; ringing a bell takes longer than 1/1024 ms
 PLACES_PER_MS = 1024
 
@@ -53,14 +54,15 @@ def definition(bell: Bell, now_ms: float) -> bytes:
     return serialize_job(FUNCTION, (bell.job_id,), {}, None, int(now_ms), serializer=to_json)
 
 
-def score(band: Band, now_ms: float, place: int = 0) -> float:
+def score(band: Band, now_ms: float, place: int = 0, *, again: bool = False) -> float:
     """Where a bell stands in arq's sorted set: lowest first.
 
     arq takes what has a score in the past, so every band lies in the past, 100 days from the
-    next and from now: no disagreement of clocks mixes bands or hides a bell. Inside a band the
-    time of ringing decides, then `place` within one call.
+    next and from now: no disagreement of clocks mixes bands or hides a bell. Inside a band
+    what is rung again goes first, then the time of ringing decides, then `place` within one call.
     """
-    return now_ms - (len(Band) - band) * BAND_DISTANCE_MS + place / PLACES_PER_MS
+    ahead_ms = (len(Band) - band) * BAND_DISTANCE_MS + again * AGAIN_AHEAD_MS
+    return now_ms - ahead_ms + place / PLACES_PER_MS
 
 
 @dataclass(frozen=True, slots=True)

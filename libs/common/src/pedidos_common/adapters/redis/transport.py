@@ -56,7 +56,8 @@ class ArqTransport:
             pipe.psetex(job_key(arq_id(bell)), EXPIRY_MS, definition(bell, now_ms))
         # after the definitions, so that nobody takes a ring without one
         scores = {
-            arq_id(bell): score(bell.band, now_ms, place) for place, bell in enumerate(bells, start)
+            arq_id(bell): score(bell.band, now_ms, place, again=bell.again)
+            for place, bell in enumerate(bells, start)
         }
         pipe.zadd(self._names.queue(queue), scores, nx=True)
 
