@@ -18,8 +18,9 @@ from pedidos_common.domain.errors import Unavailable
 from pedidos_common.domain.jobs import Band, NewJob
 from tests.e2e import handlers
 from tests.e2e.stack import Stack, assert_stops_cleanly, running_stack, until
+from tests.faults.recovery import running_jobs
 from tests.faults.replica_set import ReplicaSet, documents
-from tests.faults.test_kill_nine import RECOVERY_SECONDS, running_jobs, settled
+from tests.faults.test_kill_nine import RECOVERY_SECONDS, settled
 
 SLOW_SECONDS = 0.3
 LOST_SECONDS = 20.0
