@@ -98,10 +98,11 @@ def _strike_leader(field: Field, event: Event) -> Wound:
     holder = until(lambda: _leader(stack))
     struck_at = time.monotonic()
     await_end = _over
-    if holder.endswith(f"-{field.twin.pid}") and event.act in SIGNALS:
+    pid = int(holder.rpartition("/")[0].rpartition("-")[2])
+    if pid == field.twin.pid and event.act in SIGNALS:
         field.twin.end(SIGNALS[event.act])
     else:
-        await_end = _hurt(int(holder.rpartition("-")[2]), event)
+        await_end = _hurt(pid, event)
 
     def led_by_another() -> bool:
         return _leader(stack) not in {None, holder}
