@@ -120,8 +120,13 @@ def durable(client: AsyncMongoClient[Document], database: str) -> Database:
 def confirmed(collection: Collection) -> Collection:
     """The collection, read as the majority has it: what is seen so is never taken back.
 
-    Right after a fail-over it may show an earlier state than was acknowledged, for a moment.
+    Right after a fail-over it may show an earlier state than was acknowledged, for a moment. A
+    lone server has no fail-over, and its journal keeps the order of writes; there `majority` would
+    only show everything late.
     """
+    topology = collection.database.client.topology_description.topology_type_name
+    if topology == "Single":
+        return collection
     return collection.with_options(read_concern=ReadConcern("majority"))
 
 

@@ -43,7 +43,6 @@ class MongoJobLedger:
 
     def __init__(self, database: Database, lease_seconds: float) -> None:
         self._jobs: Collection = database["jobs"]
-        self._confirmed = confirmed(self._jobs)
         self._lease_ms = int(lease_seconds * 1000)
 
     @guarded
@@ -132,13 +131,13 @@ class MongoJobLedger:
 
     async def _among(self, ids: Sequence[str], statuses: Sequence[JobStatus]) -> Sequence[Job]:
         query = {"_id": {"$in": list(ids)}, "status": {"$in": list(statuses)}}
-        found = self._confirmed.find(query)
+        found = confirmed(self._jobs).find(query)
         return [job_of(document, self._lease_ms) async for document in found]
 
     async def of_scope(self, scope: str) -> AsyncIterator[Job]:
         """See `ports.JobLedger.of_scope`."""
         async with translating():
-            async for document in self._confirmed.find(scope_filter(scope)).sort("_id", 1):
+            async for document in confirmed(self._jobs).find(scope_filter(scope)).sort("_id", 1):
                 yield job_of(document, self._lease_ms)
 
     @guarded
