@@ -6,8 +6,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -17,6 +16,7 @@ from rich.text import Text
 
 from pedidos_cli import text
 from pedidos_cli.client import Json
+from pedidos_cli.live_area import LiveArea
 
 PLAIN_SECONDS = 5.0
 SPEED_WINDOW_SECONDS = 4.0
@@ -152,32 +152,18 @@ def _object(holder: Json, key: str) -> Json:
     return value if isinstance(value, dict) else {}
 
 
-class Display:
+class Display(LiveArea):
     """Shows a `Progress` on a console while the context lasts; nothing without a console."""
 
     def __init__(self, console: Console | None, progress: Progress | None = None) -> None:
         self.progress = progress or Progress()
         self._console = console
-        self._live = (
+        super().__init__(
             Live(console=console, refresh_per_second=5, transient=False)
             if console and console.is_terminal
             else None
         )
         self._shown_at = -PLAIN_SECONDS
-
-    def __enter__(self) -> Self:
-        if self._live:
-            self._live.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if self._live:
-            self._live.stop()
 
     def show(self, status: Json) -> None:
         """Takes a status and shows it, in plain form every few seconds only."""

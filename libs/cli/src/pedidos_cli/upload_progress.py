@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from types import TracebackType
-from typing import Self
 
 from rich.console import Console
 from rich.live import Live
 from rich.spinner import Spinner
 
 from pedidos_cli import text
+from pedidos_cli.live_area import LiveArea
 from pedidos_cli.progress import PLAIN_SECONDS, Speedometer
 
 
-class UploadDisplay:
+class UploadDisplay(LiveArea):
     """Shows how much of a file is sent while the context lasts; nothing without a console.
 
     Args:
@@ -37,7 +36,7 @@ class UploadDisplay:
         self._meter = Speedometer()
         self._meter.read(clock(), 0)
         self._shown_at = clock()
-        self._live = (
+        super().__init__(
             Live(console=console, transient=True) if console and console.is_terminal else None
         )
 
@@ -45,20 +44,6 @@ class UploadDisplay:
     def complete(self) -> bool:
         """Whether the API has, or may have, the whole file."""
         return self._done >= self._total
-
-    def __enter__(self) -> Self:
-        if self._live:
-            self._live.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if self._live:
-            self._live.stop()
 
     def sent(self, size: int) -> None:
         """Takes that so many bytes more were sent."""
