@@ -10,7 +10,7 @@ import contextlib
 import socket
 import struct
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Self
 
@@ -34,11 +34,18 @@ class Way(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """The state of a link: bytes are that late each way; `reply_bytes` pass before a reset."""
+    """The state of a link.
+
+    Attributes:
+        delay_seconds: how late bytes are, each way.
+        reply_bytes: how many pass on a connection before it is reset.
+        at_request: it begins with the first request that has all of these in it.
+    """
 
     way: Way = Way.PASS
     delay_seconds: float = 0.0
     reply_bytes: int = 0
+    at_request: tuple[bytes, ...] = ()
 
 
 PASSING = Condition()
@@ -75,6 +82,8 @@ class Connection:
             while True:
                 due, piece = await waiting.get()
                 await asyncio.sleep(due - asyncio.get_running_loop().time())
+                if not is_reply:
+                    self._link.look_at(piece)
                 await self._link.flowing.wait()
                 if self.is_lost:
                     continue
@@ -144,6 +153,7 @@ class Link:
         self.at_rest = self.condition = at_rest
         self.port = free_port()
         self.flowing = asyncio.Event()
+        self._awaited: Condition | None = None
         self._listener: asyncio.Server | None = None
         self._connections: dict[Connection, asyncio.Task[None]] = {}
 
@@ -156,12 +166,25 @@ class Link:
         """Let it be as at rest."""
         self.become(self.at_rest)
 
-    async def _become(self, condition: Condition) -> None:
+    def look_at(self, request: bytes) -> None:
+        """Enter the condition that waited for such a request, if one did."""
+        awaited = self._awaited
+        if awaited is not None and all(part in request for part in awaited.at_request):
+            self._awaited = None
+            self._enter(replace(awaited, at_request=()))
+
+    def _enter(self, condition: Condition) -> None:
         self.condition = condition
         for connection in self._connections:
             connection.left = condition.reply_bytes
             connection.is_lost |= condition.way is Way.SWALLOW
         self.flowing.clear() if condition.way is Way.HOLD else self.flowing.set()
+
+    async def _become(self, condition: Condition) -> None:
+        self._awaited = condition if condition.at_request else None
+        if self._awaited is not None:
+            return
+        self._enter(condition)
         if condition.way is Way.CUT:
             self._refuse()
         elif self._listener is None:

@@ -121,6 +121,18 @@ def test_what_is_held_up_arrives_at_the_end(link: Link) -> None:
         assert read(client) == len(REPLY)
 
 
+def test_a_hold_up_may_begin_with_a_request(link: Link) -> None:
+    with connected(link, SHORT) as client:
+        link.become(Condition(Way.HOLD, at_request=(b"!",)))
+        assert ask(client) == len(REPLY)
+        client.sendall(b"!")
+        with pytest.raises(TimeoutError):
+            read(client)
+        link.heal()
+        client.settimeout(5.0)
+        assert read(client) == len(REPLY)
+
+
 def test_a_delay_is_one_each_way(link: Link) -> None:
     with connected(link) as client:
         link.become(Condition(delay_seconds=0.2))
