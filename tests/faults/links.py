@@ -32,6 +32,7 @@ class Trouble(StrEnum):
 
     CUT = "cut, by reset"
     SWALLOW = "black hole"
+    FORGET = "forgotten"
     HOLD = "held up"
     SLOW = "100 ms late"
     VERY_SLOW = "2 s late"
@@ -41,6 +42,8 @@ class Trouble(StrEnum):
 CONDITIONS = {
     Trouble.CUT: Condition(Way.CUT),
     Trouble.SWALLOW: Condition(Way.SWALLOW),
+    # as of a firewall that starts anew: what is there is dead without a word, what is new is well
+    Trouble.FORGET: Condition(Way.SWALLOW),
     Trouble.HOLD: Condition(Way.HOLD),
     Trouble.SLOW: Condition(delay_seconds=0.1),
     Trouble.VERY_SLOW: Condition(delay_seconds=2.0),
@@ -51,6 +54,7 @@ CONDITIONS = {
 SECONDS = {
     Trouble.CUT: 6.0,
     Trouble.SWALLOW: LEASE_SECONDS + 2.0,
+    Trouble.FORGET: 0.1,
     Trouble.HOLD: LEASE_SECONDS + 2.0,
     Trouble.SLOW: 4.0,
     Trouble.VERY_SLOW: 8.0,
@@ -84,6 +88,7 @@ class Outcome:
 
     recovery: Recovery
     meanwhile: int
+    lasted_seconds: float
 
 
 def ended(field: LinkedStack) -> int:
@@ -102,7 +107,7 @@ def strike(field: LinkedStack, fault: LinkFault) -> Outcome:
     wound = Wound(fault, held, struck_at, time.monotonic(), _goes_on(field))
     healed_at = await_healed(field.stack, wound)
     recovery = Recovery(fault, healed_at - wound.over_at, healed_at - struck_at, len(held))
-    return Outcome(recovery, meanwhile)
+    return Outcome(recovery, meanwhile, fault.for_seconds)
 
 
 def _victim(field: LinkedStack, fault: LinkFault) -> tuple[Part, Sequence[str]]:

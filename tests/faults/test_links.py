@@ -12,13 +12,22 @@ import pytest
 
 from tests.counted import COUNTED
 from tests.e2e import handlers
+from tests.e2e.stack import until
+from tests.faults.leaders import (
+    Blow,
+    assert_one_engine_at_a_time,
+    engine_writes,
+    note_engine_writes,
+    strike_leader,
+)
 from tests.faults.linked import MONGO, REDIS, STORES, LinkedStack, linked_stack
 from tests.faults.links import ENVIRON, SLOW, LinkFault, Outcome, Trouble, strike
-from tests.faults.proxy import PASSING, Condition
-from tests.faults.recovery import table
+from tests.faults.proxy import PASSING, Condition, Way
+from tests.faults.recovery import Recovery, running_jobs, table
 
 log = logging.getLogger(__name__)
 RECOVERY_SECONDS = 15.0
+SHORTEST_SECONDS = 1.0
 COUNTS = {"orchestrator": 2, "generator": 2, "worker": 2}
 # so that a generator is at work for as long as a run is hurt
 GENERATORS_WAY = {("generator", MONGO): Condition(delay_seconds=0.08)}
@@ -32,16 +41,24 @@ class Links:
         self.seen: list[Outcome] = []
         self.audited = 0
 
-    def play(self, rounds: Sequence[Sequence[LinkFault]], seed: int) -> None:
-        """One run, hurt by each round in turn; what is in a round happens at once."""
+    @contextlib.contextmanager
+    def run(self, seed: int) -> Iterator[str]:
+        """A run that is slow while the context lasts, and ends well after it; its id."""
         handlers.switch(self._mode, seconds=SLOW)
         run_id = self.field.stack.start(self._quantity, seed=seed)
-        for faults in rounds:
-            self._strike(faults)
+        yield run_id
         assert self.field.stack.phase() != "DONE", "the run was too short for this test"
-        self._end(run_id)
+        handlers.switch(self._mode)
+        for part in self.field.of("generator"):
+            part.become(PASSING)
+        self.field.stack.await_phase("DONE", seconds=90)
+        self.field.stack.assert_audited(run_id)
+        for part in self.field.of("generator"):
+            part.heal()
+        self.audited += 1
 
-    def _strike(self, faults: Sequence[LinkFault]) -> None:
+    def strike(self, faults: Sequence[LinkFault]) -> None:
+        """Let these happen at once."""
         with ThreadPoolExecutor(len(faults)) as pool:
             found = list(pool.map(lambda fault: strike(self.field, fault), faults))
         for one in found:
@@ -53,23 +70,15 @@ class Links:
         self.seen += found
         self.field.await_ready()
 
-    def _end(self, run_id: str) -> None:
-        handlers.switch(self._mode)
-        for part in self.field.of("generator"):
-            part.become(PASSING)
-        self.field.stack.await_phase("DONE", seconds=90)
-        self.field.stack.assert_audited(run_id)
-        for part in self.field.of("generator"):
-            part.heal()
-        self.audited += 1
-
-    def assert_recovered(self, title: str) -> str:
+    def assert_recovered(self, title: str, more: Sequence[Recovery] = ()) -> str:
         """That every fault was mended in time, and others went on meanwhile; the table."""
-        text = table(title, [one.recovery for one in self.seen], f"{self.audited}")
-        least = min(one.meanwhile for one in self.seen)
-        text += f"\n  at least {least} jobs came to their end during each fault"
-        late = [one for one in self.seen if one.recovery.seconds > RECOVERY_SECONDS]
-        stood = [one for one in self.seen if not one.meanwhile]
+        found = [*more, *(one.recovery for one in self.seen)]
+        text = table(title, found, f"{self.audited} of {self.audited}")
+        lasted = [one for one in self.seen if one.lasted_seconds >= SHORTEST_SECONDS]
+        least = min(one.meanwhile for one in lasted)
+        text += f"\n  at least {least} jobs came to their end during each fault that lasted"
+        late = [one for one in found if one.seconds > RECOVERY_SECONDS]
+        stood = [one for one in lasted if not one.meanwhile]
         assert not late, f"{late}\n{text}"
         assert not stood, f"nothing went on during {stood}\n{text}"
         return text
@@ -96,13 +105,22 @@ def rounds_of(store: str, trouble: Trouble) -> list[list[LinkFault]]:
 def test_a_run_outlives_trouble_on_each_service_s_link(
     tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
-    first = [
-        LinkFault("worker", MONGO, Trouble.SWALLOW),
-        LinkFault("generator", MONGO, Trouble.TEAR),
-    ]
+    """And a leader that was cut off in the middle of a write finds it refused."""
     with links(tmp_path, 12_000) as played:
-        played.play([first, [LinkFault("orchestrator", REDIS, Trouble.SWALLOW)]], seed=31)
-        record_property(COUNTED, played.assert_recovered("links, short form"))
+        note_engine_writes(played.field)
+        with played.run(seed=31):
+            played.strike(
+                [
+                    LinkFault("worker", MONGO, Trouble.SWALLOW),
+                    LinkFault("generator", MONGO, Trouble.TEAR),
+                    LinkFault("orchestrator", REDIS, Trouble.SWALLOW),
+                ]
+            )
+            late = strike_leader(played.field, Blow.LATE)
+        writes = engine_writes(played.field)
+        text = played.assert_recovered("links, short form", [late])
+        record_property(COUNTED, f"{text}\n  {assert_one_engine_at_a_time(writes)}")
+        assert not all(write.took for write in writes)
 
 
 @pytest.mark.slow
@@ -113,6 +131,18 @@ def test_runs_outlive_every_trouble_on_every_link(
 ) -> None:
     with links(tmp_path, 20_000) as played:
         for number, trouble in enumerate(Trouble):
-            rounds = [one for store in STORES for one in rounds_of(store, trouble)]
-            played.play(rounds, seed=32 + number)
+            with played.run(seed=32 + number):
+                for faults in [one for store in STORES for one in rounds_of(store, trouble)]:
+                    played.strike(faults)
         record_property(COUNTED, played.assert_recovered("links"))
+
+
+@pytest.mark.slow
+@pytest.mark.faults
+@pytest.mark.timeout(180)
+def test_each_service_stops_in_time_though_its_servers_do_not_answer(tmp_path: Path) -> None:
+    with links(tmp_path, 12_000) as played:
+        played.field.stack.start(12_000, seed=39)
+        until(lambda: running_jobs(played.field.stack, queue="orders"))
+        for part in played.field.parts:
+            part.become(Condition(Way.SWALLOW))
