@@ -111,14 +111,13 @@ def strike(field: LinkedStack, fault: LinkFault) -> Outcome:
 
 
 def _victim(field: LinkedStack, fault: LinkFault) -> tuple[Part, Sequence[str]]:
-    """Whose link it is, and what it holds; all that runs where it is the leader's."""
-    if fault.role == "orchestrator":
-        return until(field.leader), running_jobs(field.stack)
-    part = field.of(fault.role)[fault.index]
+    """Whose link it is, and what it holds if it soon does; all that runs, of the leader's."""
+    leads = fault.role == "orchestrator"
+    part = until(field.leader) if leads else field.of(fault.role)[fault.index]
     deadline = time.monotonic() + FIND_WORK_SECONDS
 
     def at_work() -> tuple[list[str]] | None:
-        held = held_by(field.stack, part.pid)
+        held = running_jobs(field.stack) if leads else held_by(field.stack, part.pid)
         return (held,) if held or time.monotonic() > deadline else None
 
     return part, until(at_work)[0]

@@ -24,6 +24,7 @@ from tests.faults.linked import MONGO, REDIS, STORES, LinkedStack, linked_stack
 from tests.faults.links import ENVIRON, SLOW, LinkFault, Outcome, Trouble, strike
 from tests.faults.proxy import PASSING, Condition, Way
 from tests.faults.recovery import Recovery, running_jobs, table
+from tests.faults.test_kill_nine import led_times
 
 log = logging.getLogger(__name__)
 RECOVERY_SECONDS = 15.0
@@ -109,6 +110,7 @@ def test_a_run_outlives_trouble_on_each_service_s_link(
     with links(tmp_path, 12_000) as played:
         note_engine_writes(played.field)
         with played.run(seed=31):
+            led = led_times(played.field.stack)
             played.strike(
                 [
                     LinkFault("worker", MONGO, Trouble.SWALLOW),
@@ -116,6 +118,7 @@ def test_a_run_outlives_trouble_on_each_service_s_link(
                     LinkFault("orchestrator", REDIS, Trouble.SWALLOW),
                 ]
             )
+            assert led_times(played.field.stack) > led, "who could not ring went on leading"
             late = strike_leader(played.field, Blow.LATE)
         writes = engine_writes(played.field)
         text = played.assert_recovered("links, short form", [late])
