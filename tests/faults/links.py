@@ -52,13 +52,13 @@ CONDITIONS = {
 }
 # what a lease does not survive, and what it does
 SECONDS = {
-    Trouble.CUT: 6.0,
+    Trouble.CUT: 4.0,
     Trouble.SWALLOW: LEASE_SECONDS + 2.0,
     Trouble.FORGET: 0.1,
     Trouble.HOLD: LEASE_SECONDS + 2.0,
-    Trouble.SLOW: 4.0,
-    Trouble.VERY_SLOW: 8.0,
-    Trouble.TEAR: 6.0,
+    Trouble.SLOW: 3.0,
+    Trouble.VERY_SLOW: 7.0,
+    Trouble.TEAR: 4.0,
 }
 
 

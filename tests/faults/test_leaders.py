@@ -26,9 +26,9 @@ from tests.faults.recovery import Recovery, table
 
 log = logging.getLogger(__name__)
 RECOVERY_SECONDS = 15.0
-ROUNDS = 3
+ROUNDS = 2
 SEED = 41
-QUANTITY = 60_000
+QUANTITY = 45_000
 JOBS_BETWEEN = 20
 COUNTS = {"orchestrator": 3, "generator": 1, "worker": 2}
 GENERATORS_WAY = {("generator", MONGO): Condition(delay_seconds=0.08)}
@@ -58,6 +58,9 @@ def test_of_three_orchestrators_another_leads_whatever_happens_to_the_leader(
         run_id = field.stack.start(QUANTITY, seed=SEED)
         found = list(strike_all(field, drawn))
         field.of("generator")[0].become(PASSING)
+        handlers.switch(mode)
+        field.stack.await_phase("ENQUEUE_NORMAL", seconds=120)
+        handlers.switch(mode, seconds=SLOW)
         found += [one for _ in range(ROUNDS - 1) for one in strike_all(field, drawn)]
         assert field.stack.phase() != "DONE", "the run was too short for this test"
         handlers.switch(mode)
