@@ -120,15 +120,21 @@ def note_engine_writes(field: LinkedStack) -> None:
 
 
 def engine_writes(field: LinkedStack) -> list[EngineWrite]:
-    """Those that carried an epoch, in the order in which MongoDB carried them out."""
-    carried = {"command.query.epoch": {"$exists": True}}
-    found = field.stack.database["system.profile"].find(carried).sort("$natural", 1)
-    return [_write_of(entry) for entry in found]
+    """Those that an engine made, in the order in which MongoDB carried them out."""
+    of_engines = {"command.upsert": {"$ne": True}}
+    found = field.stack.database["system.profile"].find(of_engines).sort("$natural", 1)
+    return [write for entry in found if (write := _write_of(entry)) is not None]
 
 
-def _write_of(entry: Mapping[str, Any]) -> EngineWrite:
-    epoch = int(entry["command"]["query"]["epoch"]["$lte"])
-    return EngineWrite(entry["appName"], epoch, bool(entry.get("nMatched")))
+def _write_of(entry: Mapping[str, Any]) -> EngineWrite | None:
+    """By the epoch that it would leave in the run; None for one that leaves none."""
+    update = entry["command"]["update"]
+    stages = update if isinstance(update, list) else [update]
+    set_to = [stage["$set"]["epoch"] for stage in stages if "epoch" in stage.get("$set", {})]
+    if not set_to:
+        return None
+    epoch = set_to[0]["$literal"] if isinstance(set_to[0], dict) else set_to[0]
+    return EngineWrite(entry["appName"], int(epoch), bool(entry.get("nMatched")))
 
 
 def assert_one_engine_at_a_time(writes: Sequence[EngineWrite]) -> str:
