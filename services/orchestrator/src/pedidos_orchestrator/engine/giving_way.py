@@ -118,7 +118,7 @@ class YieldingLease:
         """See `ports.LeaderLease.acquire`; None as well while this one gives way."""
         if self._leads and await self._must_give_way():
             self._gave_way_at = self._monotonic()
-            silent = self._doorbell.unanswered_seconds()
+            silent = round(self._doorbell.unanswered_seconds(), 1)
             log.warning("leadership_given_up", reason="the broker does not answer", seconds=silent)
         if self._monotonic() - self._gave_way_at < STAND_BACK_SECONDS:
             self._leads = False
