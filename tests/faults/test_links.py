@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -30,7 +29,7 @@ from tests.faults.test_kill_nine import led_times
 log = logging.getLogger(__name__)
 RECOVERY_SECONDS = 15.0
 SHORTEST_SECONDS = 1.0
-JOBS_WHILE_SLOW = 5
+JOBS_WHILE_SLOW = 10
 COUNTS = {"orchestrator": 2, "generator": 2, "worker": 2}
 # so that a generator is at work for as long as a run is hurt
 GENERATORS_WAY = {("generator", MONGO): Condition(delay_seconds=0.08)}
@@ -156,16 +155,15 @@ def test_each_service_stops_in_time_though_its_servers_do_not_answer(tmp_path: P
 @pytest.mark.slow
 @pytest.mark.faults
 @pytest.mark.timeout(240)
-@pytest.mark.parametrize(("one_way_seconds", "for_seconds"), [(0.1, 5.0), (1.0, 25.0)])
-def test_a_run_goes_on_while_every_link_is_slow(
-    one_way_seconds: float, for_seconds: float, tmp_path: Path
-) -> None:
+@pytest.mark.parametrize("one_way_seconds", [0.1, 1.0])
+def test_a_run_goes_on_while_every_link_is_slow(one_way_seconds: float, tmp_path: Path) -> None:
     with links(tmp_path, 12_000) as played, played.run(seed=38):
         field = played.field
+        until(lambda: running_jobs(field.stack, queue="orders"))
         for part in field.parts:
             part.become(Condition(delay_seconds=one_way_seconds))
         before = ended(field)
-        time.sleep(for_seconds)
-        assert ended(field) >= before + JOBS_WHILE_SLOW
+        # more than run at once, so some of them are begun meanwhile
+        until(lambda: ended(field) >= before + JOBS_WHILE_SLOW, 90)
         for part in field.parts:
             part.heal()
