@@ -131,8 +131,10 @@ def test_a_primary_that_hangs_is_left_for_the_one_that_is_elected(shop: Shop, te
     recovered = time.monotonic() - back_at
     hung.go_on()
     until(shop.replica_set.is_whole, 60)
-    tell("replica set, primary hangs", [recovered])
-    tell("  (the elected one's first majority write)", [back_at - elected_at])
+    tell(
+        f"replica set, primary hangs (a majority {back_at - elected_at:.1f} s after the election)",
+        [recovered],
+    )
     assert recovered <= RECOVERY_SECONDS
     shop.end(run_id, 8_000, 120)
 
