@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -25,7 +25,7 @@ from pedidos_common.ports import (
 QUEUES = (GENERATION_QUEUE, ORDERS_QUEUE, NOTIFICATIONS_QUEUE)
 MIB = 1024 * 1024
 
-Check = Callable[[], Awaitable[bool]]
+Check = Callable[[], Awaitable[object]]
 
 
 async def unknown_policy() -> str | None:
@@ -37,9 +37,10 @@ async def unknown_policy() -> str | None:
 class Deps:
     """The ports that the API uses.
 
-    `checks` says of each server whether it answers; they may raise. `eviction_policy` is what
-    Redis does when its memory is full, or None where it won't say. `clock` is only used to name
-    new things: every time that is kept is the database server's.
+    `checks` says of each server whether it takes writes; they may raise. `eviction_policy` is what
+    Redis does when its memory is full, or None where it won't say. `stuck` names the parts of this
+    process that no longer work. `clock` is only used to name new things: every time that is kept
+    is the database server's.
     """
 
     runs: RunStore
@@ -55,6 +56,7 @@ class Deps:
     clock: Callable[[], datetime]
     checks: Mapping[str, Check] = field(default_factory=dict)
     eviction_policy: Callable[[], Awaitable[str | None]] = unknown_policy
+    stuck: Callable[[], Sequence[str]] = tuple
 
 
 @dataclass(frozen=True, slots=True)

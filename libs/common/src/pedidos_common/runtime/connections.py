@@ -37,15 +37,27 @@ class Connections:
         return {"mongo": self.mongo_writable, "redis": self.redis_writable}
 
     async def mongo_writable(self) -> bool:
-        """Whether MongoDB answers as a primary."""
-        return await mongo.ping(self.database)
+        """Whether MongoDB answers as a primary.
+
+        Raises:
+            Unavailable: when it does not; says so in words that anyone may read.
+        """
+        if not await mongo.ping(self.database):
+            raise Unavailable("it does not answer, or has no primary")
+        return True
 
     async def redis_writable(self) -> bool:
-        """Whether Redis takes a write."""
+        """Whether Redis takes a write.
+
+        Raises:
+            Unavailable: when it does not; says so in words that anyone may read.
+        """
         try:
             await redis_client.check_writable(self.redis, self.key_prefix)
         except Unavailable:
-            return False
+            raise Unavailable(
+                "it takes no write: is it away, full, loading, or read-only?"
+            ) from None
         return True
 
     async def eviction_policy(self) -> str | None:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 import structlog
 
 from pedidos_common.domain.errors import Unavailable
+from pedidos_common.execution.life_signs import Turned, ignore_turn
 from pedidos_common.ports import Bell, JobLedger, Transport
 from pedidos_orchestrator.engine.leader import Leadership
 
@@ -49,9 +50,10 @@ class Reconciler:
         self._trusted_since = self._looked_at = monotonic()
         self.expired = self.rung = self.due = self.failures = 0
 
-    async def run(self) -> None:
+    async def run(self, turned: Turned = ignore_turn) -> None:
         """Reconcile until cancelled."""
         while True:
+            turned()
             if self._leadership.epoch is not None:
                 await self._guarded_round()
             await asyncio.sleep(self._patience.every_seconds)

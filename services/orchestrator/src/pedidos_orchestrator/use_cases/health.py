@@ -75,7 +75,7 @@ async def answers(check: Check | None, seconds: float) -> bool:
     if check is None:
         return True
     try:
-        return await asyncio.wait_for(check(), seconds)
+        return await asyncio.wait_for(check(), seconds) is not False
     except Exception:  # noqa: BLE001 - a check that fails is an answer
         return False
 
