@@ -68,6 +68,14 @@ class ReplicaSet:
             config = {"_id": NAME, "version": 1, "members": members, "settings": settings}
             client.admin.command("replSetInitiate", config)
 
+    def elect_after(self, milliseconds: int) -> None:
+        """From now on a node that hears no majority goes on for so long."""
+        with self.primary().client() as client:
+            config = client.admin.command("replSetGetConfig")["config"]
+            config["version"] += 1
+            config["settings"]["electionTimeoutMillis"] = milliseconds
+            client.admin.command("replSetReconfig", config)
+
     # -- who is what
 
     def present_primary(self) -> Mongod | None:

@@ -26,11 +26,7 @@ from pedidos_common.adapters.redis.transport import ArqTransport
 from pedidos_common.domain.pipeline import Limits
 from pedidos_common.execution.heartbeat import Heartbeat, Rhythm
 from pedidos_common.execution.leases import HeldLeases
-from pedidos_common.execution.life_signs import (
-    SILENT_WITH_MONGODB_SECONDS,
-    LifeSigns,
-    Turned,
-)
+from pedidos_common.execution.life_signs import LifeSigns, Turned
 from pedidos_common.ports import ProcessReport
 from pedidos_common.runtime.connections import Connections
 from pedidos_common.runtime.listening import is_loopback
@@ -148,7 +144,7 @@ def background_of(
         "housekeeping": _housekeeping(settings, deps, leadership).run,
     }
     return leadership, {
-        name: run(signs.part(name, SILENT_WITH_MONGODB_SECONDS)) for name, run in loops.items()
+        name: run(signs.part(name, asks_mongodb=True)) for name, run in loops.items()
     }
 
 

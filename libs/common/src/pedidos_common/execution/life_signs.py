@@ -36,12 +36,12 @@ class LifeSigns:
         self._parts: dict[str, _Part] = {}
         self._wrote_at: float | None = None
 
-    def part(self, name: str, may_be_silent: float | None = None) -> Turned:
+    def part(self, name: str, *, asks_mongodb: bool = False) -> Turned:
         """Expect a part from now on; what it calls with each turn.
 
-        It may be silent for so many seconds, else for `SILENT_SECONDS`.
+        It may be silent for `SILENT_SECONDS`, or longer where its turns wait for MongoDB.
         """
-        limit = SILENT_SECONDS if may_be_silent is None else may_be_silent
+        limit = SILENT_WITH_MONGODB_SECONDS if asks_mongodb else SILENT_SECONDS
         part = self._parts[name] = _Part(self._monotonic(), limit)
 
         def turned() -> None:

@@ -13,12 +13,7 @@ from pedidos_common.domain.jobs import Job, Outcome
 from pedidos_common.execution.executor import Executor
 from pedidos_common.execution.heartbeat import Heartbeat, Rhythm
 from pedidos_common.execution.leases import HeldLeases
-from pedidos_common.execution.life_signs import (
-    SILENT_WITH_MONGODB_SECONDS,
-    LifeSigns,
-    Turned,
-    ignore_turn,
-)
+from pedidos_common.execution.life_signs import LifeSigns, Turned, ignore_turn
 from pedidos_common.execution.registry import JobFunction
 from pedidos_common.execution.scope_gate import ScopeGate
 from pedidos_common.ports import (
@@ -145,7 +140,7 @@ async def execute_jobs(
     heartbeat = _heartbeat(duties, around, held, executor, signs)
     watch = QueueWatch(around.queue_state)
     heartbeat.start(asyncio.get_running_loop())
-    watched = signs.part("queue watch", SILENT_WITH_MONGODB_SECONDS)
+    watched = signs.part("queue watch", asks_mongodb=True)
     watching = asyncio.create_task(watch.run(watched), name="queue watch")
     receiving = [
         asyncio.create_task(
