@@ -9,6 +9,7 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry
 
+from pedidos_common.domain.room import Room
 from pedidos_common.domain.run_jobs import GENERATION_QUEUE, NOTIFICATIONS_QUEUE, ORDERS_QUEUE
 from pedidos_common.ports import (
     Events,
@@ -28,6 +29,11 @@ MIB = 1024 * 1024
 Check = Callable[[], Awaitable[object]]
 
 
+async def unknown_room() -> Sequence[Room]:
+    """How full servers are that nobody asked."""
+    return ()
+
+
 async def unknown_policy() -> str | None:
     """An eviction policy that nobody looked up."""
     return None
@@ -38,9 +44,9 @@ class Deps:
     """The ports that the API uses.
 
     `checks` says of each server whether it takes writes; they may raise. `eviction_policy` is what
-    Redis does when its memory is full, or None where it won't say. `stuck` names the parts of this
-    process that no longer work. `clock` is only used to name new things: every time that is kept
-    is the database server's.
+    Redis does when its memory is full, or None where it won't say; `room` is how full the servers
+    are. `stuck` names the parts of this process that no longer work. `clock` is only used to name
+    new things: every time that is kept is the database server's.
     """
 
     runs: RunStore
@@ -56,6 +62,7 @@ class Deps:
     clock: Callable[[], datetime]
     checks: Mapping[str, Check] = field(default_factory=dict)
     eviction_policy: Callable[[], Awaitable[str | None]] = unknown_policy
+    room: Callable[[], Awaitable[Sequence[Room]]] = unknown_room
     stuck: Callable[[], Sequence[str]] = tuple
 
 

@@ -31,6 +31,7 @@ from pedidos_common.ports import ProcessReport
 from pedidos_common.runtime.connections import Connections
 from pedidos_common.runtime.listening import is_loopback
 from pedidos_common.runtime.readiness import checks_of
+from pedidos_common.runtime.supervise import supervised
 from pedidos_orchestrator.deps import ApiSettings, Deps
 from pedidos_orchestrator.engine.aftermath import Aftermath
 from pedidos_orchestrator.engine.housekeeping import (
@@ -42,6 +43,7 @@ from pedidos_orchestrator.engine.housekeeping import (
 from pedidos_orchestrator.engine.leader import Leadership
 from pedidos_orchestrator.engine.loop import EngineLoop
 from pedidos_orchestrator.engine.reconcile import Patience, Reconciler
+from pedidos_orchestrator.engine.room_watch import LOOK_SECONDS, RoomWatch
 from pedidos_orchestrator.engine.run_engine import EnginePorts, EngineSettings, RunEngine
 from pedidos_orchestrator.engine.zombies import ZombieSweep
 from pedidos_orchestrator.settings import OrchestratorSettings
@@ -71,6 +73,7 @@ def deps_of(
         clock=clock.now,
         checks=checks_of(connections, signs, settings.lease_seconds),
         eviction_policy=connections.eviction_policy,
+        room=connections.room,
         stuck=signs.stuck,
     )
 
@@ -143,9 +146,10 @@ def background_of(
         "reconcile": reconciler.run,
         "housekeeping": _housekeeping(settings, deps, leadership).run,
     }
+    watching = supervised("room", RoomWatch(deps.room, deps.registry).look, LOOK_SECONDS)
     return leadership, {
         name: run(signs.part(name, asks_mongodb=True)) for name, run in loops.items()
-    }
+    } | {"room": watching}
 
 
 def _engine_ports(deps: Deps) -> EnginePorts:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -13,6 +13,7 @@ from pedidos_common.adapters.mongo import client as mongo
 from pedidos_common.adapters.mongo.indexes import ensure_indexes
 from pedidos_common.adapters.redis import client as redis_client
 from pedidos_common.domain.errors import Unavailable
+from pedidos_common.domain.room import Room
 from pedidos_common.runtime.settings import MongoSettings, RedisSettings
 from pedidos_common.runtime.waiting import until_reachable
 
@@ -59,6 +60,17 @@ class Connections:
                 "it takes no write: is it away, full, loading, or read-only?"
             ) from None
         return True
+
+    async def room(self) -> Sequence[Room]:
+        """How full the servers are that tell it."""
+        found = await asyncio.gather(self._redis_memory(), mongo.disk(self.database))
+        return [room for room in found if room is not None]
+
+    async def _redis_memory(self) -> Room | None:
+        try:
+            return await redis_client.memory(self.redis)
+        except Unavailable:
+            return None
 
     async def eviction_policy(self) -> str | None:
         """What Redis does when its memory is full; None where it does not answer or tell."""
