@@ -70,10 +70,10 @@ CLOSED = {"closeConnection": True}
 SHORT = (
     ServerError("disk full, every write", WRITES, refused(OUT_OF_DISK)),
     ServerError("applied, told code 64", WRITES, unconfirmed(NOT_CONFIRMED)),
-    ServerError("half of all connections closed", ALL, CLOSED, share=0.5),
 )
 LONG = (
     *SHORT,
+    ServerError("half of all connections closed", ALL, CLOSED, share=0.5),
     ServerError("disk full, inserts only", (INSERT,), refused(OUT_OF_DISK)),
     ServerError("applied, told code 91", WRITES, unconfirmed(SHUTDOWN)),
     ServerError("updates of jobs fail", (UPDATE,), refused(OUT_OF_DISK), namespace="pedidos.jobs"),

@@ -122,20 +122,13 @@ def slowed_run(stack: Stack, node: Mongod, milliseconds: int, seconds: float) ->
     )
 
 
-@pytest.mark.timeout(180)
-def test_a_slow_mongodb_fills_nothing(
-    slow: tuple[Stack, Mongod], record_property: Callable[[str, object], None]
-) -> None:
-    record_property(COUNTED, slowed_run(*slow, milliseconds=300, seconds=5.0))
-
-
 @pytest.mark.slow
 @pytest.mark.faults
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("milliseconds", [200, 500])
-def test_a_mongodb_that_stays_slow_fills_nothing(
+def test_a_slow_mongodb_fills_nothing(
     slow: tuple[Stack, Mongod],
     milliseconds: int,
     record_property: Callable[[str, object], None],
 ) -> None:
-    record_property(COUNTED, slowed_run(*slow, milliseconds, seconds=30.0))
+    record_property(COUNTED, slowed_run(*slow, milliseconds, seconds=20.0))

@@ -139,13 +139,6 @@ def hurt_by(shop: Shop, faults: dict[str, str], quantity: int, seconds: float) -
     return "\n".join([*lines, *(f"  {name:<36}{took:>11.1f} s" for name, took in found.items())])
 
 
-@pytest.mark.timeout(120)
-def test_a_run_outlives_a_redis_that_became_a_replica(
-    shop: Shop, record_property: Callable[[str, object], None]
-) -> None:
-    record_property(COUNTED, hurt_by(shop, {"read_only": "READONLY"}, 4_000, 3.0))
-
-
 @pytest.mark.slow
 @pytest.mark.faults
 @pytest.mark.timeout(400)
