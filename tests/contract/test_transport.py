@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
@@ -164,6 +164,18 @@ async def test_ringing_the_same_bell_twice_is_harmless(transport: Transport) -> 
         await eventually(lambda: receiver.delivered == ["first", "second"])
         await transport.ring([bell("first")])
         await eventually(lambda: receiver.delivered == ["first", "second", "first"])
+
+
+async def test_a_later_ring_of_a_job_takes_the_place_of_the_one_before(
+    transport: Transport,
+) -> None:
+    first = bells(2)
+    await transport.ring(first)
+    for ring in range(2, 6):
+        await transport.ring([replace(bell, ring=ring) for bell in first])
+        assert await transport.depth(QUEUE) == 2
+    assert list(await transport.missing(first)) == first
+    assert not await transport.missing([replace(bell, ring=5) for bell in first])
 
 
 async def test_missing_tells_what_is_not_held(transport: Transport) -> None:

@@ -146,6 +146,27 @@ MUTANTS = (
         ("tests/faults/test_unconfirmed.py",),
     ),
     Mutant(
+        "a-zombies-marks-are-confirmed",
+        f"{COMMON}/adapters/mongo/orders.py",
+        "confirmed(self._orders).aggregate(",
+        "self._orders.aggregate(",
+        ("tests/faults/test_unconfirmed.py",),
+    ),
+    Mutant(
+        "a-later-ring-replaces",
+        f"{COMMON}/adapters/redis/transport.py",
+        "pipe.zrem(self._names.queue(queue), *former)",
+        "pass",
+        ("tests/contract/test_transport.py",),
+    ),
+    Mutant(
+        "ready-by-writes",
+        f"{COMMON}/runtime/readiness.py",
+        "if age > limit:",
+        "if age < 0:",
+        ("tests/unit/runtime_parts/test_readiness.py",),
+    ),
+    Mutant(
         "barrier",
         f"{COMMON}/domain/pipeline.py",
         "view.drained(Priority.VIP)",

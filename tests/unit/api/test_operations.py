@@ -10,6 +10,7 @@ import pytest
 from pedidos_common.domain.errors import Unavailable
 from pedidos_common.domain.jobs import Band, Failed, NewJob, Retry
 from pedidos_common.domain.orders import Tier
+from pedidos_common.domain.room import Room, Store
 from pedidos_common.domain.runs import Phase
 from pedidos_common.ports import LogLine, ProcessReport
 from tests.unit.api.world import Client, World
@@ -208,6 +209,27 @@ async def test_a_redis_that_is_gone_or_evicts_is_reported(world: World) -> None:
     assert (problem["type"], problem["status"]) == ("/problems/not-ready", 503)
     assert (problem["mongo"], problem["redis"]) == (True, False)
     assert "redis" in problem["detail"]
+
+
+async def test_a_server_that_is_nearly_full_is_reported(world: World) -> None:
+    async def look() -> list[Room]:
+        return [Room(Store.REDIS_MEMORY, 85, 100), Room(Store.MONGO_DISK, 89, 100)]
+
+    world.deps = replace(world.deps, room=look)
+    async with world.client_of(world.app()) as client:
+        found = await _health(client)
+    assert found["status"] == "degraded"
+    assert [one["nearlyFull"] for one in found["room"]] == [True, False]
+    assert found["warnings"] == [Room(Store.REDIS_MEMORY, 85, 100).advice()]
+
+
+async def test_a_part_that_hangs_makes_the_process_count_as_dead(world: World) -> None:
+    world.deps = replace(world.deps, stuck=lambda: ["engine"])
+    async with world.client_of(world.app()) as client:
+        answer = await client.get("/healthz")
+    problem = answer.json()
+    assert (answer.status_code, problem["stuck"]) == (503, ["engine"])
+    assert "engine" in problem["detail"]
 
 
 async def test_probes(client: Client) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import time
-from collections.abc import Awaitable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 from uuid import uuid4
@@ -26,9 +26,12 @@ from pedidos_common.adapters.redis.transport import ArqTransport
 from pedidos_common.domain.pipeline import Limits
 from pedidos_common.execution.heartbeat import Heartbeat, Rhythm
 from pedidos_common.execution.leases import HeldLeases
+from pedidos_common.execution.life_signs import LifeSigns, Turned
 from pedidos_common.ports import ProcessReport
 from pedidos_common.runtime.connections import Connections
 from pedidos_common.runtime.listening import is_loopback
+from pedidos_common.runtime.readiness import checks_of
+from pedidos_common.runtime.supervise import supervised
 from pedidos_orchestrator.deps import ApiSettings, Deps
 from pedidos_orchestrator.engine.aftermath import Aftermath
 from pedidos_orchestrator.engine.giving_way import Doorbell, YieldingLease
@@ -41,6 +44,7 @@ from pedidos_orchestrator.engine.housekeeping import (
 from pedidos_orchestrator.engine.leader import Leadership
 from pedidos_orchestrator.engine.loop import EngineLoop
 from pedidos_orchestrator.engine.reconcile import Patience, Reconciler
+from pedidos_orchestrator.engine.room_watch import LOOK_SECONDS, RoomWatch
 from pedidos_orchestrator.engine.run_engine import EnginePorts, EngineSettings, RunEngine
 from pedidos_orchestrator.engine.zombies import ZombieSweep
 from pedidos_orchestrator.settings import OrchestratorSettings
@@ -50,7 +54,10 @@ ABANDONED_UPLOAD_SECONDS = 86_400.0
 
 
 def deps_of(
-    settings: OrchestratorSettings, connections: Connections, registry: CollectorRegistry
+    settings: OrchestratorSettings,
+    connections: Connections,
+    registry: CollectorRegistry,
+    signs: LifeSigns,
 ) -> Deps:
     """The ports of the API and of the engine, on real servers."""
     database, redis, prefix = connections.database, connections.redis, connections.key_prefix
@@ -66,8 +73,10 @@ def deps_of(
         processes=MongoProcesses(database),
         registry=registry,
         clock=clock.now,
-        checks=connections.checks(),
+        checks=checks_of(connections, signs, settings.lease_seconds),
         eviction_policy=connections.eviction_policy,
+        room=connections.room,
+        stuck=signs.stuck,
     )
 
 
@@ -104,7 +113,9 @@ def frozen_settings(settings: OrchestratorSettings) -> Mapping[str, Any]:
 
 
 @contextmanager
-def heartbeat_of(settings: OrchestratorSettings, service: str, name: str) -> Iterator[Heartbeat]:
+def heartbeat_of(
+    settings: OrchestratorSettings, service: str, name: str, signs: LifeSigns
+) -> Iterator[Heartbeat]:
     """The sign of life of a process that holds no job's lease."""
 
     def report() -> ProcessReport:
@@ -113,11 +124,16 @@ def heartbeat_of(settings: OrchestratorSettings, service: str, name: str) -> Ite
     with connect_blocking(settings.mongo_uri.get_secret_value(), "heartbeat") as client:
         keeper = MongoLeaseKeeper(client, settings.mongo_db, settings.lease_seconds)
         rhythm = Rhythm(every_seconds=settings.heartbeat_seconds)
-        yield Heartbeat(keeper, HeldLeases(settings.lease_seconds), report, rhythm)
+        held = HeldLeases(settings.lease_seconds)
+        yield Heartbeat(keeper, held, report, rhythm, signs=signs)
 
 
 def background_of(
-    settings: OrchestratorSettings, deps: Deps, database: Connections, name: str
+    settings: OrchestratorSettings,
+    deps: Deps,
+    database: Connections,
+    name: str,
+    signs: LifeSigns,
 ) -> tuple[Leadership, Mapping[str, Awaitable[object]]]:
     """Leadership, and the loops that act while this process leads."""
     # incarnations of a name sort by when they began
@@ -128,15 +144,17 @@ def background_of(
     leadership = Leadership(yielding, holder)
     engine = RunEngine(_engine_ports(deps, doorbell), _engine_settings(settings))
     patience = Patience.for_lease(settings.lease_seconds)
-    loops = {
-        "leadership": leadership.run(),
-        "engine": EngineLoop(engine, leadership, deps.events).run(),
-        "reconcile": Reconciler(
-            deps.ledger, doorbell, deps.runs.is_open, leadership, patience
-        ).run(),
-        "housekeeping": _housekeeping(settings, deps, leadership).run(),
+    reconciler = Reconciler(deps.ledger, doorbell, deps.runs.is_open, leadership, patience)
+    loops: Mapping[str, Callable[[Turned], Awaitable[object]]] = {
+        "leadership": leadership.run,
+        "engine": EngineLoop(engine, leadership, deps.events).run,
+        "reconcile": reconciler.run,
+        "housekeeping": _housekeeping(settings, deps, leadership).run,
     }
-    return leadership, loops
+    watching = supervised("room", RoomWatch(deps.room, deps.registry).look, LOOK_SECONDS)
+    return leadership, {
+        name: run(signs.part(name, asks_mongodb=True)) for name, run in loops.items()
+    } | {"room": watching}
 
 
 def _engine_ports(deps: Deps, doorbell: Doorbell) -> EnginePorts:

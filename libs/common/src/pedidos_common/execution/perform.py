@@ -14,7 +14,7 @@ from pedidos_common.execution.leases import HeldLease
 from pedidos_common.execution.registry import JobFunction
 
 log = structlog.get_logger(__name__)
-SERVER_AWAY = RetryPolicy(max_attempts=1_000_000, base_seconds=1.0, cap_seconds=10.0)
+SERVER_AWAY = RetryPolicy(max_attempts=1_000_000, base_seconds=1.0, cap_seconds=5.0)
 UNKNOWN_FUNCTION_DELAY_SECONDS = 10.0
 PROBES = 2
 LONGEST_REASON = 1_000

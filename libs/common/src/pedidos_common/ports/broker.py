@@ -33,7 +33,8 @@ class Transport(Protocol):
     async def ring(self, bells: Sequence[Bell]) -> None:
         """Wake a worker for each of these jobs.
 
-        The lowest band goes first; inside it what is rung again, then first come.
+        The lowest band goes first; inside it what is rung again, then first come. A later ring of
+        a job takes the place of the one before it, so that what waits long never piles up.
         """
         ...
 

@@ -47,9 +47,16 @@ class InMemoryTransport:
             self.heard.append(bell)
             if self.drops(bell) or bell in held:
                 continue
+            if bell.again:
+                self._drop_former(bell)
             held.add(bell)
             for _time in range(1 + self.repeats(bell)):
                 self._held[(bell.queue, bell.band, not bell.again, next(self._places))] = bell
+
+    def _drop_former(self, bell: Bell) -> None:
+        for place, other in list(self._held.items()):
+            if (other.job_id, other.queue, other.ring) == (bell.job_id, bell.queue, bell.ring - 1):
+                del self._held[place]
 
     async def missing(self, bells: Sequence[Bell]) -> Sequence[Bell]:
         """Those bells that are not held."""

@@ -13,6 +13,7 @@ import structlog
 
 from pedidos_common.domain.errors import Unavailable
 from pedidos_common.domain.ids import new_run_id
+from pedidos_common.execution.life_signs import Turned, ignore_turn
 from pedidos_common.ports import JobLedger, OrderStore, RunStore
 from pedidos_orchestrator.engine.leader import Leadership
 
@@ -53,9 +54,10 @@ class Housekeeping:
         self._done_at = {chore.name: float("-inf") for chore in chores}
         self.failures = 0
 
-    async def run(self) -> None:
+    async def run(self, turned: Turned = ignore_turn) -> None:
         """Do what is due until cancelled."""
         while True:
+            turned()
             await asyncio.sleep(PAUSE_SECONDS)
             await self.round()
 

@@ -8,6 +8,7 @@ from contextlib import suppress
 import structlog
 
 from pedidos_common.domain.errors import Unavailable
+from pedidos_common.execution.life_signs import Turned, ignore_turn
 from pedidos_common.ports import ENGINE_TOPIC, Events
 from pedidos_orchestrator.engine.leader import Leadership
 from pedidos_orchestrator.engine.run_engine import Pace, RunEngine
@@ -50,11 +51,12 @@ class EngineLoop:
         self._alarm = Alarm(events, ENGINE_TOPIC)
         self.failures = 0
 
-    async def run(self) -> None:
+    async def run(self, turned: Turned = ignore_turn) -> None:
         """Step until cancelled."""
         listening = asyncio.create_task(self._alarm.listen(), name="engine alarm")
         try:
             while True:
+                turned()
                 pace = await self._guarded_step()
                 if pace is not Pace.AT_ONCE:
                     await self._alarm.wait(POLL_SECONDS_OF[pace])

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 import structlog
 
 from pedidos_common.domain.errors import Unavailable
+from pedidos_common.execution.life_signs import Turned, ignore_turn
 from pedidos_common.ports import Bell, JobLedger, Transport
 from pedidos_orchestrator.engine.leader import Leadership
 
@@ -61,9 +62,10 @@ class Reconciler:
         self._trusted_since = -math.inf
         self.expired = self.rung = self.due = self.failures = 0
 
-    async def run(self) -> None:
+    async def run(self, turned: Turned = ignore_turn) -> None:
         """Reconcile until cancelled."""
         while True:
+            turned()
             if self._leadership.epoch is not None:
                 await self._guarded_round()
             await asyncio.sleep(self._patience.every_seconds)

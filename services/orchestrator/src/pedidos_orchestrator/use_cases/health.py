@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from pedidos_common.domain.jobs import JobStatus
 from pedidos_common.domain.orders import OrderStatus
+from pedidos_common.domain.room import Room
 from pedidos_common.domain.run_jobs import GENERATION_QUEUE, ORDERS_QUEUE
 from pedidos_common.domain.runs import Phase, Run
 from pedidos_common.ports import OrderFilter, ProcessSeen
 from pedidos_orchestrator.deps import ApiSettings, Check, Deps
 from pedidos_orchestrator.views import phase_of, process_view
 
+T = TypeVar("T")
 GOOD_POLICY = "noeviction"
 ENQUEUEING = frozenset({Phase.ENQUEUE_VIP, Phase.ENQUEUE_NORMAL})
 
@@ -34,6 +36,7 @@ class Facts:
     eviction_policy: str | None
     quiet_ms: float
     has_dead_orders: bool
+    room: Sequence[Room] = ()
 
     @property
     def outstanding(self) -> int:
@@ -58,16 +61,35 @@ class Facts:
 
 async def gather_facts(queue_state: str, deps: Deps, settings: ApiSettings) -> Facts:
     """Look at everything once, side by side."""
-    run, counts, processes, redis_ok, policy, dead = await asyncio.gather(
+    run, counts, processes, servers, dead = await asyncio.gather(
         deps.runs.current(),
         deps.ledger.counts(),
         deps.processes.live(settings.live_within_seconds),
-        answers(deps.checks.get("redis"), settings.check_seconds),
-        _policy(deps, settings.check_seconds),
+        _look_at_servers(deps, settings.check_seconds),
         deps.orders.page(OrderFilter(status=OrderStatus.FALHOU), 1, None),
     )
-    quiet_ms = await _quiet_ms(run, counts, deps)
-    return Facts(run, counts, queue_state, processes, redis_ok, policy, quiet_ms, bool(dead.items))
+    redis_ok, policy, room = servers
+    return Facts(
+        run=run,
+        counts=counts,
+        queue_state=queue_state,
+        processes=processes,
+        redis_ok=redis_ok,
+        eviction_policy=policy,
+        quiet_ms=await _quiet_ms(run, counts, deps),
+        has_dead_orders=bool(dead.items),
+        room=room or (),
+    )
+
+
+async def _look_at_servers(
+    deps: Deps, seconds: float
+) -> tuple[bool, str | None, Sequence[Room] | None]:
+    return await asyncio.gather(
+        answers(deps.checks.get("redis"), seconds),
+        _or_nothing(deps.eviction_policy, seconds),
+        _or_nothing(deps.room, seconds),
+    )
 
 
 async def answers(check: Check | None, seconds: float) -> bool:
@@ -75,14 +97,14 @@ async def answers(check: Check | None, seconds: float) -> bool:
     if check is None:
         return True
     try:
-        return await asyncio.wait_for(check(), seconds)
+        return await asyncio.wait_for(check(), seconds) is not False
     except Exception:  # noqa: BLE001 - a check that fails is an answer
         return False
 
 
-async def _policy(deps: Deps, seconds: float) -> str | None:
+async def _or_nothing(ask: Callable[[], Awaitable[T]], seconds: float) -> T | None:
     try:
-        return await asyncio.wait_for(deps.eviction_policy(), seconds)
+        return await asyncio.wait_for(ask(), seconds)
     except Exception:  # noqa: BLE001 - unknown is an answer
         return None
 
@@ -123,7 +145,17 @@ def health_of(facts: Facts, settings: ApiSettings) -> dict[str, Any]:
         "queueState": facts.queue_state,
         "workers": [process_view(seen) for seen in facts.processes],
         "redis": {"evictionPolicy": facts.eviction_policy, "ok": facts.redis_ok},
+        "room": [_room_view(room) for room in facts.room],
         "warnings": warnings,
+    }
+
+
+def _room_view(room: Room) -> dict[str, Any]:
+    return {
+        "store": room.store.value,
+        "usedBytes": room.used_bytes,
+        "totalBytes": room.total_bytes,
+        "nearlyFull": room.nearly_full,
     }
 
 
@@ -170,6 +202,7 @@ def _warnings(facts: Facts) -> list[str]:
         found.append(
             f"Redis evicts keys ({facts.eviction_policy}): set maxmemory-policy to {GOOD_POLICY}"
         )
+    found += [room.advice() for room in facts.room if room.nearly_full]
     if facts.run is not None and facts.run.phase is Phase.GENERATING:
         found += _absent(facts, GENERATION_QUEUE, "generator")
     if facts.active or facts.outstanding:

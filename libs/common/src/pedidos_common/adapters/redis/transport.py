@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import replace
 
 import structlog
 from redis.asyncio import Redis
@@ -60,6 +61,10 @@ class ArqTransport:
             for place, bell in enumerate(bells, start)
         }
         pipe.zadd(self._names.queue(queue), scores, nx=True)
+        # one whose definition has expired is missed and rung again, while it still has its place
+        if former := [arq_id(replace(bell, ring=bell.ring - 1)) for bell in bells if bell.again]:
+            pipe.zrem(self._names.queue(queue), *former)
+            pipe.delete(*map(job_key, former))
 
     async def missing(self, bells: Sequence[Bell]) -> Sequence[Bell]:
         """Those bells that are not in their queue, or whose definition has expired."""
