@@ -36,6 +36,7 @@ from pedidos_orchestrator.engine.abort import abort_run
 from pedidos_orchestrator.engine.recount import read_final_view, read_view
 from pedidos_orchestrator.engine.run_progress import Progress, final_figures, live_figures
 from pedidos_orchestrator.engine.stall import StallWatch
+from pedidos_orchestrator.job_states import kinds
 
 log = structlog.get_logger(__name__)
 LOOK_AT_ONCE = 1_000
@@ -216,7 +217,7 @@ class RunEngine:
         started = await self._started(view)
         if await self._stall.is_stalled(view, started, now):
             silent = self._stall.silent_seconds(now)
-            reason = f"no progress for {silent:.0f} s: are workers and generators alive?"
+            reason = f"no progress for {silent:.0f} s: {_cause_of_stall(started)}"
             await self._move(run, view, Step(trigger=RunTrigger.FAIL, reason=reason), epoch)
             return
         live = self._live(run, view, started)
@@ -251,3 +252,10 @@ class RunEngine:
             normal=live["normal"]["processed"],
             failed=live["vip"]["failed"] + live["normal"]["failed"],
         )
+
+
+def _cause_of_stall(started: Sequence[Job]) -> str:
+    refused = [job for job in started if job.refused_since is not None]
+    if not refused:
+        return "are workers and generators alive?"
+    return f"no live worker understands {', '.join(kinds(refused))}: start one of a newer release"

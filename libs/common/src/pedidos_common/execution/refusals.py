@@ -1,0 +1,48 @@
+"""Jobs that this process does not understand: handed back at once, and told of once in a while."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import structlog
+
+from pedidos_common.domain.jobs import Job, Outcome, Retry, RetryPolicy
+from pedidos_common.execution.registry import JobFunction
+
+log = structlog.get_logger(__name__)
+# soon elsewhere, and no more than a claim in a few seconds where nobody understands it
+PACE = RetryPolicy(max_attempts=1_000_000, base_seconds=1.0, cap_seconds=5.0)
+TELL_EVERY_SECONDS = 60.0
+
+
+class Refusals:
+    """Hands back what is of another release, or none of this process' work.
+
+    One line a minute tells of each kind, however many jobs of it come.
+    """
+
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._monotonic = monotonic
+        self._told_at: dict[tuple[str, int], float] = {}
+
+    def hand_back(self, job: Job, function: JobFunction | None) -> Outcome:
+        """The outcome of a job that `function`, if there is any, does not understand."""
+        known = "does not know it" if function is None else "is of an earlier release"
+        what = f"{job.function} (payload version {job.payload_version})"
+        self._tell(job, f"this process {known}: handed back for one that does")
+        delay = PACE.delay(min(job.deliveries, 8)) or PACE.cap_seconds
+        return Retry(f"{job.worker} {known}: {what} waits for another worker", delay, refused=True)
+
+    def _tell(self, job: Job, why: str) -> None:
+        now, kind = self._monotonic(), (job.function, job.payload_version)
+        if now - self._told_at.get(kind, float("-inf")) < TELL_EVERY_SECONDS:
+            return
+        self._told_at[kind] = now
+        log.warning(
+            "job_not_understood",
+            function=job.function,
+            payload_version=job.payload_version,
+            reason=why,
+            action="roll this process on to the release that created the job, or start one of it",
+        )
