@@ -44,6 +44,7 @@ class Shop:
     mode: Path
     handed_back: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     recovered: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    jobs: int = 0
 
     @property
     def stack(self) -> Stack:
@@ -56,6 +57,7 @@ class Shop:
         leases = self._leases(wound.jobs) if event in (GENERATOR, *WORKERS) else []
         until(lambda: not self._held(leases), 60)
         self.handed_back[event.role].append(time.monotonic() - wound.struck_at)
+        self.jobs += len(wound.jobs)
         self.recovered[event.role].append(await_healed(self.stack, wound) - wound.over_at)
         self.stack.await_ready()
         self.hurt.twin.await_ready()
@@ -116,10 +118,11 @@ def roll(shop: Shop, events: Sequence[Event], quantity: int) -> str:
 
 def _judged(shop: Shop, api: WatchedApi, restarts: int) -> str:
     seen = (
-        f"rolling restart, {restarts} in one run; worst s: handed back {_worst(shop.handed_back)}; "
+        f"rolling restart, {restarts} in one run, {shop.jobs} jobs held; worst s: handed back {_worst(shop.handed_back)}; "
         f"jobs settled {_worst(shop.recovered)}; API: {api.statuses()}, slowest answer "
         f"{api.slowest():.1f}, longest silence {api.longest_silence():.1f}"
     )
+    assert shop.jobs, seen
     late = {role: max(shop.handed_back[role]) for role in ("generator", "worker")}
     assert max(late.values()) <= HANDED_BACK_SECONDS, seen
     assert max(max(found) for found in shop.recovered.values()) <= RECOVERY_SECONDS, seen

@@ -9,8 +9,14 @@ import pytest
 from structlog.testing import capture_logs
 
 from pedidos_common.domain.jobs import Job, JobStatus, Outcome, Succeeded
-from pedidos_common.execution.refusals import TELL_EVERY_SECONDS, Refusals
+from pedidos_common.execution.refusals import (
+    LONGEST_PAUSE_SECONDS,
+    SHORTEST_PAUSE_SECONDS,
+    TELL_EVERY_SECONDS,
+    Refusals,
+)
 from pedidos_common.execution.registry import JobContext
+from pedidos_common.testing.eventually import eventually
 from tests.unit.execution.test_executor import Bench, well
 
 
@@ -89,3 +95,32 @@ async def test_one_line_a_minute_says_what_to_do() -> None:
     assert [line["event"] for line in lines] == ["job_not_understood"] * 2
     assert (lines[0]["function"], lines[0]["payload_version"]) == ("work", 2)
     assert "roll this process on" in lines[0]["action"]
+
+
+async def test_who_hands_back_lets_others_go_first_then_takes_one_to_see() -> None:
+    bench, now = Bench(well), [0.0]
+    await bench.create(payload_version=2)
+    job = await bench.job()
+    refusals = Refusals(lambda: now[0])
+    assert refusals.room(25) == 25
+    refusals.hand_back(job, None)
+    assert refusals.room(25) == 0
+    now[0] += SHORTEST_PAUSE_SECONDS
+    assert (refusals.room(25), refusals.room(0)) == (1, 0)
+    for _ in range(50):
+        refusals.hand_back(job, None)
+    now[0] += LONGEST_PAUSE_SECONDS / 2
+    assert refusals.room(25) == 0
+    now[0] += LONGEST_PAUSE_SECONDS / 2
+    assert refusals.room(25) == 1
+    refusals.understood()
+    assert refusals.room(25) == 25
+
+
+async def test_an_executor_that_hands_back_offers_no_slot_for_a_moment() -> None:
+    bench = Bench(well)
+    await bench.create(payload_version=2)
+    assert bench.executor.free_slots() == 2
+    await bench.run_once()
+    assert bench.executor.free_slots() == 0
+    await eventually(lambda: bench.executor.free_slots() == 1)

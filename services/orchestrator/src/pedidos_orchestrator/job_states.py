@@ -14,6 +14,7 @@ STATUS_OF: Mapping[str, JobStatus] = {
     "failed": JobStatus.FAILED,
     "cancelled": JobStatus.CANCELLED,
 }
+WAITING = (JobStatus.QUEUED, JobStatus.RETRYING)
 
 
 def kinds(jobs: Sequence[Job]) -> list[str]:

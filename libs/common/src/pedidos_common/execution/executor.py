@@ -62,7 +62,7 @@ class Executor:
         """How many more jobs may be taken now."""
         if self.stopping or self._isolation.wanted:
             return 0
-        return max(0, self.slots - self.busy)
+        return self._refusals.room(max(0, self.slots - self.busy))
 
     async def deliver(self, job_id: str) -> None:
         """Claim the job and start it; returns as soon as the ledger has the claim.
@@ -120,6 +120,7 @@ class Executor:
         function = self._functions.get(job.function)
         if function is None or not function.understands(job):
             return self._refusals.hand_back(job, function)
+        self._refusals.understood()
         job = function.in_its_form(job)
         if not is_suspect(job) or must_give_up(job, function):
             async with self._isolation.shared():

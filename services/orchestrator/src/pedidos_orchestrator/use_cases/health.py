@@ -14,11 +14,11 @@ from pedidos_common.domain.run_jobs import GENERATION_QUEUE, ORDERS_QUEUE
 from pedidos_common.domain.runs import Phase, Run
 from pedidos_common.ports import JobFilter, OrderFilter, ProcessSeen
 from pedidos_orchestrator.deps import ApiSettings, Check, Deps
-from pedidos_orchestrator.job_states import kinds
+from pedidos_orchestrator.job_states import WAITING, kinds
 from pedidos_orchestrator.views import phase_of, process_view
 
 GOOD_POLICY = "noeviction"
-REFUSED = JobFilter(statuses=(JobStatus.QUEUED, JobStatus.RETRYING), refused=True)
+REFUSED = JobFilter(statuses=WAITING, refused=True)
 REFUSED_AT_MOST = 100
 ENQUEUEING = frozenset({Phase.ENQUEUE_VIP, Phase.ENQUEUE_NORMAL})
 
