@@ -118,8 +118,8 @@ def roll(shop: Shop, events: Sequence[Event], quantity: int) -> str:
 
 def _judged(shop: Shop, api: WatchedApi, restarts: int) -> str:
     seen = (
-        f"rolling restart, {restarts} in one run, {shop.jobs} jobs held; worst s: handed back {_worst(shop.handed_back)}; "
-        f"jobs settled {_worst(shop.recovered)}; API: {api.statuses()}, slowest answer "
+        f"rolling restart, {restarts} in one run, {shop.jobs} jobs held; "
+        f"worst s: handed back {_worst(shop.handed_back)}; jobs settled {_worst(shop.recovered)}; API: {api.statuses()}, slowest answer "
         f"{api.slowest():.1f}, longest silence {api.longest_silence():.1f}"
     )
     assert shop.jobs, seen

@@ -46,7 +46,7 @@ async def test_what_is_not_understood_is_handed_back_and_counts_nothing(
     assert (job.status, job.attempts, job.lost, job.lease) == (JobStatus.RETRYING, 0, 0, None)
     assert job.refused_since == bench.clock()
     assert job.due_at is not None
-    assert 0.5 <= (job.due_at - bench.clock()).total_seconds() <= 1.0
+    assert 0.25 <= (job.due_at - bench.clock()).total_seconds() <= 0.5
     assert f"{function} (payload version {version})" in str(job.error)
 
 
@@ -60,7 +60,7 @@ async def test_it_does_not_spin_and_is_never_given_up() -> None:
         assert job.due_at is not None
         bench.clock.advance((job.due_at - bench.clock()).total_seconds())
         await bench.ledger.release_due(10)
-    assert (bench.clock() - refused_at).total_seconds() > 50 * 2
+    assert (bench.clock() - refused_at).total_seconds() > 48 * 0.5
     assert (await bench.job()).refused_since == refused_at
 
 

@@ -11,8 +11,8 @@ from pedidos_common.domain.jobs import Job, Outcome, Retry, RetryPolicy
 from pedidos_common.execution.registry import JobFunction
 
 log = structlog.get_logger(__name__)
-# soon elsewhere, and no more than a claim in a few seconds where nobody understands it
-PACE = RetryPolicy(max_attempts=1_000_000, base_seconds=1.0, cap_seconds=5.0)
+# soon elsewhere; where nobody understands it, `Refusals.room` bounds what it costs
+PACE = RetryPolicy(max_attempts=1_000_000, base_seconds=0.5, cap_seconds=1.0)
 TELL_EVERY_SECONDS = 60.0
 SHORTEST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 1.0
