@@ -117,10 +117,14 @@ def roll(shop: Shop, events: Sequence[Event], quantity: int) -> str:
 
 
 def _judged(shop: Shop, api: WatchedApi, restarts: int) -> str:
-    seen = (
-        f"rolling restart, {restarts} in one run, {shop.jobs} jobs held; "
-        f"worst s: handed back {_worst(shop.handed_back)}; jobs settled {_worst(shop.recovered)}; API: {api.statuses()}, slowest answer "
-        f"{api.slowest():.1f}, longest silence {api.longest_silence():.1f}"
+    seen = "\n  ".join(
+        (
+            f"rolling restart, {restarts} in one run, {shop.jobs} jobs held",
+            f"worst s until handed back: {_worst(shop.handed_back)}",
+            f"worst s until settled: {_worst(shop.recovered)}",
+            f"API: {api.statuses()}, worst s for an answer {api.slowest():.1f}, "
+            f"without any {api.longest_silence():.1f}",
+        )
     )
     assert shop.jobs, seen
     late = {role: max(shop.handed_back[role]) for role in ("generator", "worker")}
