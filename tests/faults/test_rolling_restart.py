@@ -122,8 +122,10 @@ def _judged(shop: Shop, api: WatchedApi, restarts: int) -> str:
             f"rolling restart, {restarts} in one run, {shop.jobs} jobs held",
             f"worst s until handed back: {_worst(shop.handed_back)}",
             f"worst s until settled: {_worst(shop.recovered)}",
-            f"API: {api.statuses()}, worst s for an answer {api.slowest():.1f}, "
-            f"without any {api.longest_silence():.1f}",
+            (
+                f"API: {api.statuses()}, worst s for an answer {api.slowest():.1f}, "
+                f"without any {api.longest_silence():.1f}"
+            ),
         )
     )
     assert shop.jobs, seen
