@@ -26,6 +26,7 @@ from tests.e2e.stack import until
 
 PREFIX = "pedidos:"
 NAMES = Names(PREFIX)
+BROKEN = "broken:"
 QUEUES = ("generation", "orders", "notifications")
 
 
@@ -63,7 +64,7 @@ def broken(queue: str, job_id: str) -> Iterator[Ring]:
             good.definition.replace(f'"{job_id}"'.encode(), b"{}"),
         )
     ):
-        yield Ring(good.queue_key, f"broken:{number}", good.score, wrong)
+        yield Ring(good.queue_key, f"{BROKEN}{number}", good.score, wrong)
 
 
 def put(server: redis.Redis, rings: Sequence[Ring]) -> None:
@@ -84,7 +85,7 @@ def await_taken(server: redis.Redis, seconds: float = 30.0) -> None:
 
 @dataclass
 class Recorder:
-    """Keeps every ring that reaches Redis while it listens."""
+    """Keeps every ring that reaches Redis while it listens, but for `broken` ones."""
 
     rings: list[Ring] = field(default_factory=list)
     _definitions: dict[str, bytes] = field(default_factory=dict)
@@ -110,14 +111,15 @@ class Recorder:
     def _note(self, told: Mapping[str, Any]) -> None:
         name, *arguments = str(told["command"]).split(" ")
         if name == "PSETEX" and "arq:job:" in arguments[0]:
-            key, _, value = arguments
-            self._definitions[key] = value.encode()
+            key, _, *value = arguments
+            self._definitions[key] = " ".join(value).encode()
         if name == "ZADD" and "rings:" in arguments[0]:
             queue_key, *rest = arguments
             pairs = [part for part in rest if part != "NX"]
             for at, member in zip(pairs[::2], pairs[1::2], strict=True):
-                found = self._definitions[PREFIX + job_key(member)]
-                self.rings.append(Ring(queue_key, member, float(at), found))
+                if not member.startswith(BROKEN):
+                    found = self._definitions[PREFIX + job_key(member)]
+                    self.rings.append(Ring(queue_key, member, float(at), found))
 
 
 def _monitor(server: redis.Redis) -> Any:

@@ -24,6 +24,7 @@ from tests.servers import free_port
 QUANTITY = 4_000
 RECOVERY_SECONDS = 15.0
 PREVIOUS = "worker-of-the-previous-release"
+PREVIOUS_LOG = "previous.log"
 ENVIRON = {
     "ORDERS_BATCH_SIZE": "20",
     "GENERATION_CHUNK_SIZE": "500",
@@ -55,14 +56,22 @@ def previous_worker(stack: Stack, log: Path) -> Iterator[None]:
         assert process.wait(STOP_SECONDS) == 0
 
 
-@pytest.fixture
-def stack(tmp_path: Path) -> Iterator[Stack]:
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     environ = hooked(next_release, environ=ENVIRON)
+    folder = tmp_path_factory.mktemp("releases")
     with (
-        running_stack(tmp_path / "stack", environ, workers=1) as stack,
-        previous_worker(stack, tmp_path / "previous.log"),
+        running_stack(folder, environ, workers=1) as stack,
+        previous_worker(stack, folder / PREVIOUS_LOG),
     ):
         yield stack
+
+
+@pytest.fixture
+def stack(running: Stack) -> Stack:
+    """One worker of the next release and one of the previous; idle and empty."""
+    running.reset()
+    return running
 
 
 def batches(stack: Stack, run_id: str) -> list[dict[str, Any]]:
@@ -89,16 +98,15 @@ def handed_back(log: Path) -> int:
 
 
 @pytest.mark.timeout(120)
-def test_a_run_ends_well_beside_a_worker_of_the_previous_release(
-    stack: Stack, tmp_path: Path
-) -> None:
+def test_a_run_ends_well_beside_a_worker_of_the_previous_release(stack: Stack) -> None:
     run_id = stack.start(QUANTITY, seed=51)
     stack.await_phase("DONE", seconds=60)
     stack.assert_audited(run_id)
     done = by_version(batches(stack, run_id), PREVIOUS)
     assert done[1] > 0, "the worker of the previous release did nothing"
     assert done[2] == 0
-    assert handed_back(tmp_path / "previous.log") == 1
+    # once a minute, however many jobs it handed back
+    assert handed_back(stack.folder / PREVIOUS_LOG) in {1, 2}
     assert stack.get("/pedidos/health/queue")["warnings"] == []
 
 
