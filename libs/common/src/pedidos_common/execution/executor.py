@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+import uuid
 from collections.abc import Awaitable, Callable, Mapping
 
 import structlog
@@ -20,6 +21,7 @@ from pedidos_common.execution.scope_gate import ScopeGate
 from pedidos_common.ports import JobLedger
 
 log = structlog.get_logger(__name__)
+CLAIM_PAUSE_SECONDS = 0.5
 SETTLE_PAUSE_SECONDS = 0.5
 Observe = Callable[[Job, Outcome, float], Awaitable[None]]
 
@@ -70,16 +72,30 @@ class Executor:
         A job that is not there to be taken ends here, quietly.
 
         Raises:
-            Unavailable: when the ledger can't be reached; the job is rung again later.
+            Unavailable: when the ledger can't be reached for a whole lease; the job is rung again.
         """
         self._claiming += 1
         try:
-            claimed_at = time.monotonic()
-            job = await self._ledger.claim(job_id, self._worker)
-            if job is not None:
-                self._start(job, claimed_at)
+            await self._claim(job_id)
         finally:
             self._claiming -= 1
+
+    async def _claim(self, job_id: str) -> None:
+        """Claim it; where the reply was lost, ask again under the same lease id until it is old."""
+        lease_id, again = uuid.uuid4().hex, False
+        give_up_at = time.monotonic() + self._held.lease_seconds
+        while True:
+            claimed_at = time.monotonic()
+            try:
+                job = await self._ledger.claim(job_id, self._worker, lease_id, again=again)
+                break
+            except Unavailable:
+                if self.stopping or time.monotonic() > give_up_at:
+                    raise
+            again = True
+            await asyncio.sleep(CLAIM_PAUSE_SECONDS)
+        if job is not None:
+            self._start(job, claimed_at)
 
     def _start(self, job: Job, claimed_at: float) -> None:
         held = self._held.add(job, claimed_at, lambda: self.stopping)
@@ -140,16 +156,18 @@ class Executor:
         return await perform(job, held, function)
 
     async def _settle(self, job: Job, outcome: Outcome, held: HeldLease) -> None:
-        held.settling = True
+        held.settling, again = True, False
         while True:
             held.ensure_held()
             try:
-                if not await self._ledger.settle(job, outcome, exonerated=held.probing):
-                    raise LeaseLost(f"job {job.id} was settled by another")
-                return
+                done = await self._ledger.settle(job, outcome, exonerated=held.probing, again=again)
+                break
             except Unavailable as error:
                 log.warning("job_settle_delayed", error=str(error)[:300])
-                await asyncio.sleep(SETTLE_PAUSE_SECONDS)
+            again = True
+            await asyncio.sleep(SETTLE_PAUSE_SECONDS)
+        if not done:
+            raise LeaseLost(f"job {job.id} was settled by another")
 
     async def _note(self, job: Job, outcome: Outcome, seconds: float) -> None:
         await self._observe(job, outcome, seconds)

@@ -34,19 +34,28 @@ class JobLedger(Protocol):
         """Insert the jobs that are absent; return a bell for each of these jobs that is queued."""
         ...
 
-    async def claim(self, job_id: str, worker: str) -> Job | None:
-        """Take a queued job under a new lease; None when it is not there to be taken."""
+    async def claim(
+        self, job_id: str, worker: str, lease_id: str | None = None, *, again: bool = False
+    ) -> Job | None:
+        """Take a queued job under a new lease; None when it is not there to be taken.
+
+        `lease_id` is random where none is given. Whoever does not know whether its claim was
+        carried out asks `again` with the same one: a job that it has by then is its own, from now.
+        """
         ...
 
     async def note_probe(self, job: Job) -> bool:
         """Note that the job now runs alone in its process; False when its lease is gone."""
         ...
 
-    async def settle(self, job: Job, outcome: Outcome, *, exonerated: bool = False) -> bool:
+    async def settle(
+        self, job: Job, outcome: Outcome, *, exonerated: bool = False, again: bool = False
+    ) -> bool:
         """Record the outcome if the job's lease still holds; False for a stale worker.
 
         `exonerated` says that the job ran alone and its worker lives: where it is to run again,
-        the workers that were lost with it before, and its probes, count no more.
+        the workers that were lost with it before, and its probes, count no more. Whoever does not
+        know whether its settle was carried out asks `again`: True too where it was.
         """
         ...
 
@@ -96,6 +105,14 @@ class JobLedger(Protocol):
 
     async def expire_leases(self, scope_is_open: Callable[[str], Awaitable[bool]]) -> int:
         """Queue again (or cancel, where the scope is closed) every job whose lease ran out."""
+        ...
+
+    async def take_back(self, worker: str, scope_is_open: Callable[[str], Awaitable[bool]]) -> int:
+        """Queue again (or cancel, where the scope is closed) all that `worker` holds; how many.
+
+        A process asks for its own name before it takes its first job: what is held under it was
+        taken by an earlier process in its place, which is gone.
+        """
         ...
 
     async def release_due(self, limit: int) -> Sequence[Bell]:

@@ -28,9 +28,12 @@ from pedidos_common.ports import Bell
 ERROR_LIMIT = 2_000
 
 
-def claim(worker: str) -> list[Document]:
+def claim(worker: str, lease_id: str | None) -> list[Document]:
     """A worker takes a queued job, under a lease of its own."""
-    lease = {"id": {"$literal": uuid.uuid4().hex}, "worker": {"$literal": worker}}
+    lease = {
+        "id": {"$literal": lease_id or uuid.uuid4().hex},
+        "worker": {"$literal": worker},
+    }
     return [
         {
             "$set": {
@@ -43,6 +46,11 @@ def claim(worker: str) -> list[Document]:
             }
         }
     ]
+
+
+def renewal() -> Document:
+    """The lease counts from now."""
+    return {"$currentDate": {"lease.renewedAt": True}}
 
 
 def held_by(job: Job) -> Document:
@@ -68,7 +76,7 @@ def settlement(
     A retry needs the server's time plus its delay, hence a pipeline: there every text from
     outside stands under `$literal`, as a text that begins with `$` would be evaluated.
     """
-    fields: Document = {"status": status, "lease": None, **_outcome_fields(outcome)}
+    fields: Document = {"status": status, **_ended(job), **_outcome_fields(outcome)}
     if exonerated and status not in FINAL:
         fields |= {"lost": 0, "probes": 0}
     if job.refused_since is not None:
@@ -88,6 +96,16 @@ def settlement(
     if isinstance(outcome, Released) and outcome.lost:
         change["$inc"] = {"lost": 1}
     return change
+
+
+def _ended(job: Job) -> Document:
+    """Nobody holds it any more, and it says who did."""
+    return {"lease": None, "settledLease": job.lease and job.lease.id}
+
+
+def settled_by(job: Job) -> Document:
+    """The job as it is once this worker has settled it."""
+    return {"_id": job.id, "settledLease": job.lease and job.lease.id}
 
 
 def _settled_now() -> Document:
@@ -116,6 +134,11 @@ def expired(lease_ms: int) -> Document:
         "status": {"$in": sources(JobTrigger.EXPIRE)},
         "$expr": {"$lt": ["$lease.renewedAt", deadline]},
     }
+
+
+def held_under(worker: str) -> Document:
+    """Jobs that a process of this name took and has not settled."""
+    return {"status": {"$in": sources(JobTrigger.EXPIRE)}, "lease.worker": worker}
 
 
 def expiry(*, scope_is_open: bool) -> Document:
