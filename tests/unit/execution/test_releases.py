@@ -60,7 +60,7 @@ async def test_it_does_not_spin_and_is_never_given_up() -> None:
         assert job.due_at is not None
         bench.clock.advance((job.due_at - bench.clock()).total_seconds())
         await bench.ledger.release_due(10)
-    assert (bench.clock() - refused_at).total_seconds() > 48 * 0.5
+    assert (bench.clock() - refused_at).total_seconds() > 60
     assert (await bench.job()).refused_since == refused_at
 
 

@@ -11,8 +11,9 @@ from pedidos_common.domain.jobs import Job, Outcome, Retry, RetryPolicy
 from pedidos_common.execution.registry import JobFunction
 
 log = structlog.get_logger(__name__)
-# soon elsewhere; where nobody understands it, `Refusals.room` bounds what it costs
-PACE = RetryPolicy(max_attempts=1_000_000, base_seconds=0.5, cap_seconds=1.0)
+# soon elsewhere, as others may be few, and slowly once it looks as if there were none
+PACE = RetryPolicy(max_attempts=1_000_000, base_seconds=0.5, cap_seconds=5.0)
+DELIVERIES_AT_A_PACE = 8
 TELL_EVERY_SECONDS = 60.0
 SHORTEST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 1.0
@@ -47,7 +48,7 @@ class Refusals:
         known = "does not know it" if function is None else "is of an earlier release"
         what = f"{job.function} (payload version {job.payload_version})"
         self._tell(job, f"this process {known}: handed back for one that does")
-        delay = PACE.delay(min(job.deliveries, 8)) or PACE.cap_seconds
+        delay = PACE.delay(1 + job.deliveries // DELIVERIES_AT_A_PACE) or PACE.cap_seconds
         return Retry(f"{job.worker} {known}: {what} waits for another worker", delay, refused=True)
 
     def _step_back(self) -> None:
@@ -65,5 +66,6 @@ class Refusals:
             function=job.function,
             payload_version=job.payload_version,
             reason=why,
-            action="roll this process on to the release that created the job, or start one of it",
+            action="roll this process on to the release that created the job, or give it the "
+            "settings that this kind of job needs",
         )

@@ -208,7 +208,7 @@ def _not_understood(facts: Facts) -> list[str]:
     seconds = facts.refused_ms / 1000
     return [
         f"{kind} is handed back by workers that don't understand it, since {seconds:.0f} s: "
-        "roll the others on to the release that created it"
+        "start some of the release, and with the settings, of the process that created it"
         for kind in kinds(facts.refused)
     ]
 
