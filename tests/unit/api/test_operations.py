@@ -149,6 +149,28 @@ async def test_work_outside_a_run_is_stuck_when_nobody_takes_it(
     assert (await _health(client))["isStuck"] is False
 
 
+async def test_work_that_no_live_worker_understands_is_told_and_at_last_stuck(
+    world: World, client: Client
+) -> None:
+    """As in a deploy that stopped half-way: workers take it again and again, and hand it back."""
+    await world.ledger.create(
+        [NewJob("webhook:1", "f", "notifications", Band.LOW, {}, payload_version=2)]
+    )
+    for _ in range(12):
+        await world.ledger.settle(
+            await world.claimed("webhook:1"), Retry("of a newer release", 5, refused=True)
+        )
+        _alive(world)
+        found = await _health(client)
+        assert (found["status"], found["isStuck"]) == ("degraded", False)
+        assert "f (payload version 2) is handed back" in found["warnings"][0]
+        world.clock.advance(5)
+        await world.ledger.release_due(10)
+    world.clock.advance(1)
+    found = await _health(client)
+    assert (found["status"], found["isStuck"]) == ("error", True)
+
+
 async def test_when_work_counts_as_stuck_is_a_setting(world: World) -> None:
     await world.ledger.create([NewJob("redrive:1", "f", "orders", Band.LOW, {})])
     world.clock.advance(10)

@@ -19,7 +19,7 @@ from datetime import datetime
 import httpx
 
 from pedidos_common.domain.jobs import Job, Outcome, RetryPolicy, Succeeded
-from pedidos_common.domain.run_jobs import NOTIFY_RUN_ENDED
+from pedidos_common.domain.run_jobs import NOTIFY_RUN_ENDED, UPGRADES
 from pedidos_common.execution.registry import JobContext, JobFunction
 
 TIMEOUT_SECONDS = 10.0
@@ -82,4 +82,4 @@ def webhook_function(
             return Succeeded({"status": reply.status_code})
 
     retry = RetryPolicy(max_attempts=10, base_seconds=5.0, cap_seconds=600.0)
-    return JobFunction(NOTIFY_RUN_ENDED, deliver, retry=retry)
+    return JobFunction(NOTIFY_RUN_ENDED, deliver, retry=retry, upgrades=UPGRADES[NOTIFY_RUN_ENDED])

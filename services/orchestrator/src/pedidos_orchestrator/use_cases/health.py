@@ -5,19 +5,23 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, TypeVar
 
-from pedidos_common.domain.jobs import JobStatus
+from pedidos_common.domain.jobs import Job, JobStatus
 from pedidos_common.domain.orders import OrderStatus
 from pedidos_common.domain.room import Room
 from pedidos_common.domain.run_jobs import GENERATION_QUEUE, ORDERS_QUEUE
 from pedidos_common.domain.runs import Phase, Run
-from pedidos_common.ports import OrderFilter, ProcessSeen
+from pedidos_common.ports import JobFilter, OrderFilter, ProcessSeen
 from pedidos_orchestrator.deps import ApiSettings, Check, Deps
+from pedidos_orchestrator.job_states import WAITING, kinds
 from pedidos_orchestrator.views import phase_of, process_view
 
 T = TypeVar("T")
 GOOD_POLICY = "noeviction"
+REFUSED = JobFilter(statuses=WAITING, refused=True)
+REFUSED_AT_MOST = 100
 ENQUEUEING = frozenset({Phase.ENQUEUE_VIP, Phase.ENQUEUE_NORMAL})
 
 
@@ -26,6 +30,7 @@ class Facts:
     """What a verdict is made of.
 
     `quiet_ms` is how long nothing of the active run has moved, or without one, of what waits.
+    `refused` are waiting jobs that workers handed back because they don't understand them.
     """
 
     run: Run | None
@@ -36,6 +41,8 @@ class Facts:
     eviction_policy: str | None
     quiet_ms: float
     has_dead_orders: bool
+    refused: Sequence[Job]
+    now: datetime
     room: Sequence[Room] = ()
 
     @property
@@ -54,6 +61,12 @@ class Facts:
         """Whether a job or an order is a dead letter."""
         return self.counts.get(JobStatus.FAILED, 0) > 0 or self.has_dead_orders
 
+    @property
+    def refused_ms(self) -> float:
+        """For how long nobody has understood the job that waits longest for one who does."""
+        since = [job.refused_since for job in self.refused if job.refused_since is not None]
+        return (self.now - min(since)).total_seconds() * 1000 if since else 0.0
+
     def serves(self, queue: str) -> bool:
         """Whether a live process takes jobs of the queue."""
         return any(queue in seen.report.queues for seen in self.processes)
@@ -69,6 +82,9 @@ async def gather_facts(queue_state: str, deps: Deps, settings: ApiSettings) -> F
         deps.orders.page(OrderFilter(status=OrderStatus.FALHOU), 1, None),
     )
     redis_ok, policy, room = servers
+    quiet_ms, refused = await asyncio.gather(
+        _quiet_ms(run, counts, deps), deps.ledger.page(REFUSED, REFUSED_AT_MOST, None)
+    )
     return Facts(
         run=run,
         counts=counts,
@@ -76,8 +92,10 @@ async def gather_facts(queue_state: str, deps: Deps, settings: ApiSettings) -> F
         processes=processes,
         redis_ok=redis_ok,
         eviction_policy=policy,
-        quiet_ms=await _quiet_ms(run, counts, deps),
+        quiet_ms=quiet_ms,
         has_dead_orders=bool(dead.items),
+        refused=refused.items,
+        now=deps.clock(),
         room=room or (),
     )
 
@@ -162,7 +180,8 @@ def _room_view(room: Room) -> dict[str, Any]:
 def _is_stuck(facts: Facts, settings: ApiSettings) -> bool:
     """Work is there and nothing moves, though it may."""
     waits = facts.active or facts.outstanding > 0
-    return waits and facts.queue_state == "running" and facts.quiet_ms > settings.stuck_after_ms
+    still_ms = max(facts.quiet_ms, facts.refused_ms)
+    return waits and facts.queue_state == "running" and still_ms > settings.stuck_after_ms
 
 
 def _going_on(facts: Facts, live: Mapping[str, Any]) -> dict[str, bool]:
@@ -207,7 +226,16 @@ def _warnings(facts: Facts) -> list[str]:
         found += _absent(facts, GENERATION_QUEUE, "generator")
     if facts.active or facts.outstanding:
         found += _absent(facts, ORDERS_QUEUE, "worker")
-    return found
+    return [*found, *_not_understood(facts)]
+
+
+def _not_understood(facts: Facts) -> list[str]:
+    seconds = facts.refused_ms / 1000
+    return [
+        f"{kind} is handed back by workers that don't understand it, since {seconds:.0f} s: "
+        "start some of the release, and with the settings, of the process that created it"
+        for kind in kinds(facts.refused)
+    ]
 
 
 def _absent(facts: Facts, queue: str, service: str) -> list[str]:

@@ -14,7 +14,7 @@ import structlog
 from pedidos_common.domain.ids import new_run_id
 from pedidos_common.domain.jobs import Band, Job, JobStatus, NewJob
 from pedidos_common.domain.orders import OrderStatus
-from pedidos_common.domain.run_jobs import ORDERS_QUEUE, PROCESS_ORDERS
+from pedidos_common.domain.run_jobs import ORDERS_QUEUE, PROCESS_ORDERS, payload_version
 from pedidos_common.ports import Bell, JobFilter, OrderFilter
 from pedidos_orchestrator.best_effort import ring
 from pedidos_orchestrator.deps import Deps
@@ -134,6 +134,7 @@ class Redrive:
             queue=ORDERS_QUEUE,
             band=Band.NORMAL,
             payload={"orderIds": [str(order_id) for order_id in order_ids]},
+            payload_version=payload_version(PROCESS_ORDERS),
         )
 
     async def _ring(self, bells: Sequence[Bell]) -> None:
