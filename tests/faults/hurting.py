@@ -1,0 +1,131 @@
+"""Runs of a live stack whose processes fail at failpoints, and how soon each failure is mended."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from tests.e2e import handlers
+from tests.e2e.stack import ENDED, Stack, until
+from tests.faults.armed import Armed, Failpoints, Fired
+from tests.faults.hooks.failpoints import FREEZE
+from tests.faults.recovery import settled
+
+RECOVERY_SECONDS = 15.0
+FROZEN_SECONDS = 12.0  # two more than a lease
+REACHED_SECONDS = 60.0
+HEALED_SECONDS = 60.0
+Provoke = Callable[["Hurting"], None]
+
+
+class Hurting:
+    """One run after the other while failpoints fire; each run that is DONE is audited."""
+
+    def __init__(self, stack: Stack, failpoints: Failpoints, mode: Path, quantity: int) -> None:
+        self.stack, self.mode = stack, mode
+        self._failpoints, self._quantity = failpoints, quantity
+        self._last = ""
+        self.recovered: list[tuple[Armed, float]] = []
+        self.audited = 0
+
+    def hurt(self, provoke: Provoke, *those: Armed) -> None:
+        """Arm these, provoke them until each has fired, and wait until each is mended."""
+        left = self._failpoints.arm(*those)
+        deadline = time.monotonic() + REACHED_SECONDS
+        fired: list[Fired] = []
+        while left:
+            assert time.monotonic() < deadline, f"not reached: {[str(one) for one in those]}"
+            until(lambda: self._provoked(provoke))
+            fired += self._newly_fired(left)
+        for one in fired:
+            self.recovered.append((one.armed, self._heal(one)))
+        self.stack.await_ready()
+
+    def _provoked(self, provoke: Provoke) -> bool:
+        self.keep_running()
+        provoke(self)
+        time.sleep(0.02)
+        return True
+
+    def _newly_fired(self, left: dict[str, Armed]) -> list[Fired]:
+        found = [self._failpoints.fired(name, one) for name, one in left.items()]
+        fired = [one for one in found if one is not None]
+        for name in [name for name, one in left.items() if one in {f.armed for f in fired}]:
+            del left[name]
+        return fired
+
+    # --- recovery
+
+    def _heal(self, fired: Fired) -> float:
+        """Wait until others did what the victim had to do; seconds since it failed."""
+        healed = self._led_again if fired.armed.role == "orchestrator" else self._jobs_settled
+        try:
+            until(lambda: healed(fired), HEALED_SECONDS, 0.02)
+        except AssertionError as late:
+            raise AssertionError(f"{fired}: not mended in {HEALED_SECONDS} s") from late
+        seconds = time.monotonic() - fired.at
+        if fired.armed.effect == FREEZE:
+            time.sleep(max(0.0, fired.at + FROZEN_SECONDS - time.monotonic()))
+            os.kill(fired.pid, signal.SIGCONT)
+        return seconds
+
+    def _jobs_settled(self, fired: Fired) -> bool:
+        return settled(self.stack, fired.held)
+
+    def _led_again(self, fired: Fired) -> bool:
+        """Whether another process leads, and has written into the run if there is one."""
+        lease = self.stack.database.leases.find_one({"_id": "engine"})
+        if lease is None or not lease["holder"] or f"-{fired.pid}/" in lease["holder"]:
+            return False
+        old = {"active": True, "epoch": {"$lt": lease["epoch"]}}
+        return self.stack.database.process_runs.find_one(old) is None
+
+    # --- runs
+
+    def keep_running(self) -> None:
+        """Start a run where none is active; the one before is audited."""
+        if self.stack.database.process_runs.find_one({"active": True}) is None:
+            self._audit()
+            self.stack.http.post("/pedidos/generate", params={"quantity": self._quantity})
+            run = self.stack.database.process_runs.find_one({"active": True})
+            self._last = run["_id"] if run else ""
+
+    def end(self) -> None:
+        """Let the last run end, and audit it."""
+        handlers.switch(self.mode)
+        self._failpoints.arm()
+        runs = self.stack.database.process_runs
+        until(lambda: not runs.find_one({"active": True}), 120)
+        self._audit()
+
+    def _audit(self) -> None:
+        run = self.stack.database.process_runs.find_one({"_id": self._last})
+        self._last = ""
+        if run is not None and run["phase"] in ENDED:
+            assert run["phase"] != "ERROR", run
+            if run["phase"] == "DONE":
+                until(lambda: self.stack.get("/pedidos"))
+                self.stack.assert_audited(run["_id"])
+                self.audited += 1
+
+    def assert_recovered(self, title: str) -> str:
+        """That every failure was mended in time; the table."""
+        text = _table(title, self.recovered, self.audited)
+        late = [(str(one), at) for one, at in self.recovered if at > RECOVERY_SECONDS]
+        assert not late, f"{late}\n{text}"
+        return text
+
+
+def _table(title: str, found: Sequence[tuple[Armed, float]], audited: int) -> str:
+    groups: Mapping[str, list[float]] = defaultdict(list)
+    for one, seconds in found:
+        groups[str(one)].append(seconds)
+    lines = [f"{title}; audits passed: {audited} of {audited}"]
+    lines += [f"  {'failpoint':<76}{'times':>6}{'worst s':>9}"]
+    for name, those in [*sorted(groups.items()), ("all", [seconds for _one, seconds in found])]:
+        lines += [f"  {name:<76}{len(those):>6}{max(those):>9.1f}"]
+    return "\n".join(lines)
