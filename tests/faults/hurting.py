@@ -42,7 +42,8 @@ class Hurting:
             until(lambda: self._provoked(provoke))
             fired += self._newly_fired(left)
         for one in fired:
-            self.recovered.append((one.armed, self._heal(one)))
+            healed_at = self._heal(one)
+            self.recovered.append((one.armed, healed_at - _struck_last(one, fired)))
         self.stack.await_ready()
 
     def _provoked(self, provoke: Provoke) -> bool:
@@ -61,17 +62,17 @@ class Hurting:
     # --- recovery
 
     def _heal(self, fired: Fired) -> float:
-        """Wait until others did what the victim had to do; seconds since it failed."""
+        """Wait until others did what the victim had to do; when."""
         healed = self._led_again if fired.armed.role == "orchestrator" else self._jobs_settled
         try:
             until(lambda: healed(fired), HEALED_SECONDS, 0.02)
         except AssertionError as late:
             raise AssertionError(f"{fired}: not mended in {HEALED_SECONDS} s") from late
-        seconds = time.monotonic() - fired.at
+        healed_at = time.monotonic()
         if fired.armed.effect == FREEZE:
             time.sleep(max(0.0, fired.at + FROZEN_SECONDS - time.monotonic()))
             os.kill(fired.pid, signal.SIGCONT)
-        return seconds
+        return healed_at
 
     def _jobs_settled(self, fired: Fired) -> bool:
         return settled(self.stack, fired.held)
@@ -118,6 +119,11 @@ class Hurting:
         late = [(str(one), at) for one, at in self.recovered if at > RECOVERY_SECONDS]
         assert not late, f"{late}\n{text}"
         return text
+
+
+def _struck_last(fired: Fired, those: Sequence[Fired]) -> float:
+    """When the last one failed that held a job of this one: each has its own time to recover."""
+    return max(one.at for one in those if one is fired or set(one.held) & set(fired.held))
 
 
 def _table(title: str, found: Sequence[tuple[Armed, float]], audited: int) -> str:

@@ -79,7 +79,7 @@ def test_each_failpoint_is_a_method_of_its_adapter() -> None:
 
 def worker(method: str, moment: str, outcome: str = "") -> Armed:
     owner = "MongoOrderStore" if method.startswith("mark") else "MongoJobLedger"
-    return Armed(Point(owner, method, outcome), moment, "worker", call=3)
+    return Armed(Point(owner, method, outcome), moment, "worker")
 
 
 def orchestrator(owner: str, method: str, moment: str) -> Armed:
@@ -97,7 +97,7 @@ def test_a_process_killed_at_its_most_dangerous_writes_is_stood_in_for(
             worker("settle", BEFORE, "Succeeded"),
             worker("settle", AFTER, "Succeeded"),
             worker("mark_processed", AFTER),
-            Armed(Point("MongoOrderStore", "insert_chunk"), AFTER, "generator", call=2),
+            Armed(Point("MongoOrderStore", "insert_chunk"), AFTER, "generator"),
         )
         hurt.hurt(a_run, orchestrator("MongoJobLedger", "create", AFTER))
         hurt.hurt(a_run, orchestrator("ArqTransport", "ring", BEFORE))

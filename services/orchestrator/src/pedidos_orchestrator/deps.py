@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
 from prometheus_client import CollectorRegistry
@@ -38,8 +37,8 @@ class Deps:
     """The ports that the API uses.
 
     `checks` says of each server whether it answers; they may raise. `eviction_policy` is what
-    Redis does when its memory is full, or None where it won't say. `clock` is only used to name
-    new things: every time that is kept is the database server's.
+    Redis does when its memory is full, or None where it won't say. There is no clock: every time
+    is the database server's (`RunStore.now`).
     """
 
     runs: RunStore
@@ -52,7 +51,6 @@ class Deps:
     queue_state: QueueState
     processes: Processes
     registry: CollectorRegistry
-    clock: Callable[[], datetime]
     checks: Mapping[str, Check] = field(default_factory=dict)
     eviction_policy: Callable[[], Awaitable[str | None]] = unknown_policy
 

@@ -100,7 +100,7 @@ async def _quiet_ms(run: Run | None, counts: Mapping[JobStatus, int], deps: Deps
     ):  # a job whose lease is renewed is at work, however long its orders take
         stalled = min(stalled, await deps.ledger.quiet_seconds() * 1000)
     written = run.updated_at or run.created_at
-    return max(stalled, (deps.clock() - written).total_seconds() * 1000)
+    return max(stalled, (await deps.runs.now() - written).total_seconds() * 1000)
 
 
 def health_of(facts: Facts, settings: ApiSettings) -> dict[str, Any]:
