@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import time
@@ -9,11 +10,15 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+import httpx
+from pymongo.errors import PyMongoError
+
 from tests.e2e import handlers
 from tests.e2e.stack import ENDED, Stack, until
 from tests.faults.armed import Armed, Failpoints, Fired
-from tests.faults.hooks.failpoints import FREEZE
+from tests.faults.hooks.failpoints import FREEZE, TELL
 from tests.faults.recovery import settled
+from tests.faults.twin import Twin
 
 RECOVERY_SECONDS = 15.0
 FROZEN_SECONDS = 12.0  # two more than a lease
@@ -25,8 +30,15 @@ Provoke = Callable[["Hurting"], None]
 class Hurting:
     """One run after the other while failpoints fire; each run that is DONE is audited."""
 
-    def __init__(self, stack: Stack, failpoints: Failpoints, mode: Path, quantity: int) -> None:
-        self.stack, self.mode = stack, mode
+    def __init__(
+        self,
+        stack: Stack,
+        failpoints: Failpoints,
+        mode: Path,
+        quantity: int,
+        twin: Twin | None = None,
+    ) -> None:
+        self.stack, self.mode, self._twin = stack, mode, twin
         self._failpoints, self._quantity = failpoints, quantity
         self._last = ""
         self.recovered: list[tuple[Armed, float]] = []
@@ -38,19 +50,25 @@ class Hurting:
         deadline = time.monotonic() + REACHED_SECONDS
         fired: list[Fired] = []
         while left:
-            assert time.monotonic() < deadline, f"not reached: {[str(one) for one in those]}"
-            until(lambda: self._provoked(provoke))
+            assert time.monotonic() < deadline, (
+                f"not reached: {[str(one) for one in left.values()]}"
+            )
+            with contextlib.suppress(httpx.TransportError, PyMongoError, IndexError, OSError):
+                provoke(self)
+            time.sleep(0.02)
             fired += self._newly_fired(left)
         for one in fired:
             healed_at = self._heal(one)
             self.recovered.append((one.armed, healed_at - _struck_last(one, fired)))
-        self.stack.await_ready()
+        self._tidy()
 
-    def _provoked(self, provoke: Provoke) -> bool:
-        self.keep_running()
-        provoke(self)
-        time.sleep(0.02)
-        return True
+    def _tidy(self) -> None:
+        """All processes are there again, and the queue is open."""
+        self.stack.await_ready()
+        if self._twin is not None:
+            self._twin.end(signal.SIGKILL)  # one that came to itself too late has ended
+            self._twin.await_ready()
+        until(lambda: self.stack.http.post("/pedidos/queue/resume").is_success)
 
     def _newly_fired(self, left: dict[str, Armed]) -> list[Fired]:
         found = [self._failpoints.fired(name, one) for name, one in left.items()]
@@ -63,7 +81,8 @@ class Hurting:
 
     def _heal(self, fired: Fired) -> float:
         """Wait until others did what the victim had to do; when."""
-        healed = self._led_again if fired.armed.role == "orchestrator" else self._jobs_settled
+        leads = fired.armed.role == "orchestrator" and fired.armed.effect != TELL
+        healed = self._led_again if leads else self._jobs_settled
         try:
             until(lambda: healed(fired), HEALED_SECONDS, 0.02)
         except AssertionError as late:
@@ -95,13 +114,17 @@ class Hurting:
             run = self.stack.database.process_runs.find_one({"active": True})
             self._last = run["_id"] if run else ""
 
-    def end(self) -> None:
-        """Let the last run end, and audit it."""
-        handlers.switch(self.mode)
-        self._failpoints.arm()
+    def end_of_run(self) -> None:
+        """Wait until no run is active, and audit the last one."""
         runs = self.stack.database.process_runs
         until(lambda: not runs.find_one({"active": True}), 120)
         self._audit()
+
+    def end(self) -> None:
+        """Let the last run end, with no failpoint any more."""
+        handlers.switch(self.mode)
+        self._failpoints.arm()
+        self.end_of_run()
 
     def _audit(self) -> None:
         run = self.stack.database.process_runs.find_one({"_id": self._last})

@@ -5,7 +5,9 @@ from __future__ import annotations
 import ast
 import contextlib
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,10 +16,11 @@ from tests.counted import COUNTED
 from tests.e2e import handlers
 from tests.e2e.stack import assert_stops_cleanly, running_stack
 from tests.faults.armed import Armed, Failpoints
-from tests.faults.hooks.failpoints import AFTER, BEFORE
-from tests.faults.hooks.points import ADAPTERS, READING, WRITING, Point
+from tests.faults.hooks.failpoints import AFTER, BEFORE, FREEZE, KILL, TELL
+from tests.faults.hooks.points import ADAPTERS, READING, WRITING, Point, all_points
 from tests.faults.hurting import Hurting
-from tests.faults.provoking import a_run, a_slow_run
+from tests.faults.provoking import CASES, Case, a_run, a_slow_run
+from tests.faults.twin import Twin
 
 WRITES = frozenset(
     {
@@ -26,6 +29,8 @@ WRITES = frozenset(
         *("xadd", "delete", "unlink"),
     }
 )
+log = logging.getLogger(__name__)
+RETENTION = {"ORDERS_RETENTION_DAYS": "1"}
 ENVIRON = {
     "ORDER_HANDLER": handlers.SPEC,
     "ORDER_HANDLER_TIMEOUT_MS": "10000",
@@ -38,14 +43,20 @@ ENVIRON = {
 
 
 @contextlib.contextmanager
-def hurting(folder: Path, quantity: int, more: Mapping[str, str] = {}) -> Iterator[Hurting]:
-    """A stack whose services have failpoints; it stops cleanly at the end."""
+def hurting(
+    folder: Path, quantity: int, more: Mapping[str, str] = {}, *, with_twin: bool = False
+) -> Iterator[Hurting]:
+    """A stack whose services have failpoints; it stops cleanly at the end.
+
+    With a twin there is a second orchestrator, to lead while the other one is frozen.
+    """
     mode = folder / "mode.json"
     handlers.switch(mode)
     failpoints = Failpoints(folder / "failpoints")
     environ = failpoints.environ({**ENVIRON, **more, handlers.VARIABLE: str(mode)})
     with running_stack(folder / "stack", environ, generators=1, workers=3) as stack:
-        yield Hurting(stack, failpoints, mode, quantity)
+        with Twin(stack, environ) if with_twin else contextlib.nullcontext() as twin:
+            yield Hurting(stack, failpoints, mode, quantity, twin)
         assert_stops_cleanly(stack)
 
 
@@ -67,6 +78,10 @@ def test_what_is_said_to_read_only_calls_no_write(adapter: type) -> None:
             calls = {n.attr for n in ast.walk(method) if isinstance(n, ast.Attribute)}
             names = {n.id for n in ast.walk(method) if isinstance(n, ast.Name)}
             assert not WRITES & (calls | names), f"{adapter.__name__}.{method.name}"
+
+
+def test_each_failpoint_is_provoked() -> None:
+    assert {point for case in CASES for point in case.points} == set(all_points())
 
 
 def test_each_failpoint_is_a_method_of_its_adapter() -> None:
@@ -104,3 +119,64 @@ def test_a_process_killed_at_its_most_dangerous_writes_is_stood_in_for(
         hurt.hurt(a_run, orchestrator("MongoRunStore", "move", AFTER))
         hurt.end()
         record_property(COUNTED, hurt.assert_recovered("failpoints, short form"))
+
+
+AT_ONCE = 3
+KEEPERS_OF_WORK = frozenset({"MongoJobLedger", "MongoOrderStore"})
+
+
+def play(hurt: Hurting, cases: Sequence[Case], effect: str = KILL) -> None:
+    """Each failpoint of the cases, before and after the call; some of them at once."""
+    for case in cases:
+        size = AT_ONCE if case.together else 1
+        for moment in (BEFORE, AFTER):
+            for start in range(0, len(case.points), size):
+                points = case.points[start : start + size]
+                log.warning("%s %s %s", effect, moment, ", ".join(map(str, points)))
+                those = [Armed(point, moment, case.role, effect) for point in points]
+                hurt.hurt(case.provoke, *those)
+    hurt.end()
+
+
+def of_roles(*roles: str) -> list[Case]:
+    return [case for case in CASES if case.role in roles]
+
+
+def of_kept_work() -> list[Case]:
+    """Only the points of the ledger and of the order store."""
+    kept = [(case, [p for p in case.points if p.owner in KEEPERS_OF_WORK]) for case in CASES]
+    return [replace(case, points=tuple(points)) for case, points in kept if points]
+
+
+@pytest.mark.faults
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("roles", [("generator", "worker"), ("orchestrator",)], ids="-".join)
+def test_kill_at_every_failpoint(
+    roles: tuple[str, ...], tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
+    with hurting(tmp_path, 2_000, RETENTION) as hurt:
+        play(hurt, of_roles(*roles))
+        record_property(COUNTED, hurt.assert_recovered(f"failpoints of {', '.join(roles)}"))
+
+
+@pytest.mark.faults
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_each_write_that_is_told_to_have_failed(
+    tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
+    with hurting(tmp_path, 2_000, RETENTION) as hurt:
+        play(hurt, of_kept_work(), TELL)
+        record_property(COUNTED, hurt.assert_recovered("failpoints, told it failed"))
+
+
+@pytest.mark.faults
+@pytest.mark.slow
+@pytest.mark.timeout(1_800)
+def test_a_process_that_freezes_past_its_lease_in_the_middle_of_a_write(
+    tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
+    with hurting(tmp_path, 2_000, RETENTION, with_twin=True) as hurt:
+        play(hurt, of_kept_work(), FREEZE)
+        record_property(COUNTED, hurt.assert_recovered("failpoints, frozen for 12 s"))
