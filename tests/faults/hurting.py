@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import httpx
+import psutil
 from pymongo.errors import PyMongoError
 
 from tests.e2e import handlers
@@ -66,9 +67,14 @@ class Hurting:
         """All processes are there again, and the queue is open."""
         self.stack.await_ready()
         if self._twin is not None:
-            self._twin.end(signal.SIGKILL)  # one that came to itself too late has ended
-            self._twin.await_ready()
+            self._revive(self._twin)
         until(lambda: self.stack.http.post("/pedidos/queue/resume").is_success)
+
+    def _revive(self, twin: Twin) -> None:
+        """One that came to itself too late has ended, and nobody else starts another."""
+        if not psutil.pid_exists(twin.pid) or psutil.Process(twin.pid).status() == "zombie":
+            twin.end(signal.SIGKILL)
+        twin.await_ready()
 
     def _newly_fired(self, left: dict[str, Armed]) -> list[Fired]:
         found = [self._failpoints.fired(name, one) for name, one in left.items()]

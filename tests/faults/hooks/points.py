@@ -78,7 +78,7 @@ READING: Mapping[type, tuple[str, ...]] = {
         *("quiet_seconds", "silent"),
     ),
     MongoOrderStore: ("read_pending", "read_pending_among", "count", "get", "page", "export"),
-    MongoRunStore: ("get", "active", "current", "page", "importing", "is_open"),
+    MongoRunStore: ("now", "get", "active", "current", "page", "importing", "is_open"),
     MongoImportStore: ("chunk", "report", "holding"),
     MongoProcesses: ("live",),
     MongoQueueState: ("read",),
