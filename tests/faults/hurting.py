@@ -23,7 +23,7 @@ from tests.faults.twin import Twin
 
 RECOVERY_SECONDS = 15.0
 FROZEN_SECONDS = 12.0  # two more than a lease
-REACHED_SECONDS = 60.0
+REACHED_SECONDS = 40.0
 HEALED_SECONDS = 60.0
 Provoke = Callable[["Hurting"], None]
 
@@ -61,9 +61,9 @@ class Hurting:
         for one in fired:
             healed_at = self._heal(one)
             self.recovered.append((one.armed, healed_at - _struck_last(one, fired)))
-        self._tidy()
+        self.tidy()
 
-    def _tidy(self) -> None:
+    def tidy(self) -> None:
         """All processes are there again, and the queue is open."""
         self.stack.await_ready()
         if self._twin is not None:
@@ -91,13 +91,11 @@ class Hurting:
         healed = self._led_again if leads else self._jobs_settled
         try:
             until(lambda: healed(fired), HEALED_SECONDS, 0.02)
+            return time.monotonic()
         except AssertionError as late:
             raise AssertionError(f"{fired}: not mended in {HEALED_SECONDS} s") from late
-        healed_at = time.monotonic()
-        if fired.armed.effect == FREEZE:
-            time.sleep(max(0.0, fired.at + FROZEN_SECONDS - time.monotonic()))
-            os.kill(fired.pid, signal.SIGCONT)
-        return healed_at
+        finally:
+            _thaw(fired)
 
     def _jobs_settled(self, fired: Fired) -> bool:
         return settled(self.stack, fired.held)
@@ -148,6 +146,14 @@ class Hurting:
         late = [(str(one), at) for one, at in self.recovered if at > RECOVERY_SECONDS]
         assert not late, f"{late}\n{text}"
         return text
+
+
+def _thaw(fired: Fired) -> None:
+    """Let one that is frozen go on, once its leases are over."""
+    if fired.armed.effect == FREEZE:
+        time.sleep(max(0.0, fired.at + FROZEN_SECONDS - time.monotonic()))
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(fired.pid, signal.SIGCONT)
 
 
 def _struck_last(fired: Fired, those: Sequence[Fired]) -> float:

@@ -126,7 +126,11 @@ KEEPERS_OF_WORK = frozenset({"MongoJobLedger", "MongoOrderStore"})
 
 
 def play(hurt: Hurting, cases: Sequence[Case], effect: str = KILL) -> None:
-    """Each failpoint of the cases, before and after the call; some of them at once."""
+    """Each failpoint of the cases, before and after the call; some of them at once.
+
+    What goes wrong at one does not keep the others from being looked at.
+    """
+    wrong: list[str] = []
     for case in cases:
         size = AT_ONCE if case.together else 1
         for moment in (BEFORE, AFTER):
@@ -134,8 +138,14 @@ def play(hurt: Hurting, cases: Sequence[Case], effect: str = KILL) -> None:
                 points = case.points[start : start + size]
                 log.warning("%s %s %s", effect, moment, ", ".join(map(str, points)))
                 those = [Armed(point, moment, case.role, effect) for point in points]
-                hurt.hurt(case.provoke, *those)
+                try:
+                    hurt.hurt(case.provoke, *those)
+                except AssertionError as failed:
+                    log.exception("%s %s", effect, moment)
+                    wrong.append(str(failed)[:500])
+                    hurt.tidy()
     hurt.end()
+    assert not wrong, "\n".join(wrong)
 
 
 def of_roles(*roles: str) -> list[Case]:
