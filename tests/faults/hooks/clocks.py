@@ -33,7 +33,7 @@ def install(role: str) -> None:
     """The hook: this process's clock is one of its role's from now on."""
     number, lock = _take(Path(os.environ[VARIABLE]), role)
     offsets = CLOCKS[role][number % len(CLOCKS[role])]
-    traveller = time_machine.travel(_right() + offsets[0], tick=True).start()
+    traveller = time_machine.travel(datetime.now(UTC) + offsets[0], tick=True).start()
     threading.Thread(target=_jump, args=(traveller, offsets, lock), daemon=True).start()
 
 
