@@ -25,6 +25,7 @@ RECOVERY_SECONDS = 15.0
 FROZEN_SECONDS = 12.0  # two more than a lease
 REACHED_SECONDS = 40.0
 HEALED_SECONDS = 60.0
+DEAD = psutil.STATUS_ZOMBIE
 Provoke = Callable[["Hurting"], None]
 
 
@@ -41,7 +42,7 @@ class Hurting:
     ) -> None:
         self.stack, self.mode, self._twin = stack, mode, twin
         self._failpoints, self._quantity = failpoints, quantity
-        self._last = ""
+        self._looked_at: set[str] = set()
         self.recovered: list[tuple[Armed, float]] = []
         self.audited = 0
 
@@ -66,15 +67,27 @@ class Hurting:
     def tidy(self) -> None:
         """All processes are there again, and the queue is open."""
         self.stack.await_ready()
-        if self._twin is not None:
-            self._revive(self._twin)
+        self.revive_twin()
         until(lambda: self.stack.http.post("/pedidos/queue/resume").is_success)
 
-    def _revive(self, twin: Twin) -> None:
-        """One that came to itself too late has ended, and nobody else starts another."""
-        if not psutil.pid_exists(twin.pid) or psutil.Process(twin.pid).status() == "zombie":
-            twin.end(signal.SIGKILL)
-        twin.await_ready()
+    def revive_twin(self) -> None:
+        """Start the second orchestrator again where it has ended; nobody else does."""
+        if self._twin is None:
+            return
+        if not psutil.pid_exists(self._twin.pid) or psutil.Process(self._twin.pid).status() == DEAD:
+            self._twin.end(signal.SIGKILL)
+        self._twin.await_ready()
+
+    def orchestrators(self) -> list[int]:
+        """Their process ids."""
+        twin = [] if self._twin is None else [self._twin.pid]
+        return [*(one["pid"] for one in self.stack.processes("orchestrator")), *twin]
+
+    def leader(self) -> int | None:
+        """The process id of the orchestrator that leads."""
+        lease = self.stack.database.leases.find_one({"_id": "engine"})
+        holder = str(lease and lease["holder"])
+        return next((pid for pid in self.orchestrators() if f"-{pid}/" in holder), None)
 
     def _newly_fired(self, left: dict[str, Armed]) -> list[Fired]:
         found = [self._failpoints.fired(name, one) for name, one in left.items()]
@@ -115,8 +128,6 @@ class Hurting:
         if self.stack.database.process_runs.find_one({"active": True}) is None:
             self._audit()
             self.stack.http.post("/pedidos/generate", params={"quantity": self._quantity})
-            run = self.stack.database.process_runs.find_one({"active": True})
-            self._last = run["_id"] if run else ""
 
     def end_of_run(self) -> None:
         """Wait until no run is active, and audit the last one."""
@@ -131,14 +142,16 @@ class Hurting:
         self.end_of_run()
 
     def _audit(self) -> None:
-        run = self.stack.database.process_runs.find_one({"_id": self._last})
-        self._last = ""
-        if run is not None and run["phase"] in ENDED:
-            assert run["phase"] != "ERROR", run
-            if run["phase"] == "DONE":
-                until(lambda: self.stack.get("/pedidos"))
-                self.stack.assert_audited(run["_id"])
-                self.audited += 1
+        """Audit the run that ended last, if it is DONE and was not looked at."""
+        run = self.stack.database.process_runs.find_one(sort=[("activatedAt", -1)])
+        if run is None or run["_id"] in self._looked_at or run["phase"] not in ENDED:
+            return
+        assert run["phase"] != "ERROR", run
+        self._looked_at.add(run["_id"])
+        if run["phase"] == "DONE" and not run.get("hidden"):
+            until(lambda: self.stack.get("/pedidos"))
+            self.stack.assert_audited(run["_id"])
+            self.audited += 1
 
     def assert_recovered(self, title: str) -> str:
         """That every failure was mended in time; the table."""
