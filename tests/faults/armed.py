@@ -30,12 +30,16 @@ class Armed:
 
 @dataclass(frozen=True, slots=True)
 class Fired:
-    """It has fired: in which process, when (monotonic), and the jobs that this process held."""
+    """It has fired: in which process, when (monotonic), and what this process held.
+
+    `holder` is the name under which an orchestrator leads, or would.
+    """
 
     armed: Armed
     pid: int
     at: float
     held: Sequence[str]
+    holder: str
 
 
 class Failpoints:
@@ -68,7 +72,7 @@ class Failpoints:
         """What it left, once it has fired."""
         with contextlib.suppress(FileNotFoundError):
             found = json.loads((self._folder / f"{name}.fired").read_text("utf-8"))
-            return Fired(armed, found["pid"], found["at"], found["held"])
+            return Fired(armed, found["pid"], found["at"], found["held"], found["holder"])
         return None
 
     def await_fired(self, name: str, armed: Armed, seconds: float = 30.0) -> Fired:

@@ -83,12 +83,6 @@ class Hurting:
         twin = [] if self._twin is None else [self._twin.pid]
         return [*(one["pid"] for one in self.stack.processes("orchestrator")), *twin]
 
-    def leader(self) -> int | None:
-        """The process id of the orchestrator that leads."""
-        lease = self.stack.database.leases.find_one({"_id": "engine"})
-        holder = str(lease and lease["holder"])
-        return next((pid for pid in self.orchestrators() if f"-{pid}/" in holder), None)
-
     def _newly_fired(self, left: dict[str, Armed]) -> list[Fired]:
         found = [self._failpoints.fired(name, one) for name, one in left.items()]
         fired = [one for one in found if one is not None]
@@ -116,7 +110,7 @@ class Hurting:
     def _led_again(self, fired: Fired) -> bool:
         """Whether another process leads, and has written into the run if there is one."""
         lease = self.stack.database.leases.find_one({"_id": "engine"})
-        if lease is None or not lease["holder"] or f"-{fired.pid}/" in lease["holder"]:
+        if lease is None or lease["holder"] in {None, fired.holder}:
             return False
         old = {"active": True, "epoch": {"$lt": lease["epoch"]}}
         return self.stack.database.process_runs.find_one(old) is None
@@ -159,6 +153,14 @@ class Hurting:
         late = [(str(one), at) for one, at in self.recovered if at > RECOVERY_SECONDS]
         assert not late, f"{late}\n{text}"
         return text
+
+
+def leader(stack: Stack) -> tuple[str, int] | None:
+    """Who leads, by the name of its lease and by its process id; None while nobody does."""
+    lease = stack.database.leases.find_one({"_id": "engine"})
+    holder = str(lease["holder"] or "") if lease else ""
+    process = stack.database.processes.find_one({"_id": holder.rpartition("/")[0]})
+    return (holder, int(process["pid"])) if process else None
 
 
 def _thaw(fired: Fired) -> None:

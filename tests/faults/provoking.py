@@ -18,7 +18,7 @@ import httpx
 from pedidos_common.domain.orders import ERASED
 from tests.e2e import handlers
 from tests.faults.hooks.points import Point
-from tests.faults.hurting import Hurting, Provoke
+from tests.faults.hurting import Hurting, Provoke, leader
 
 SLOW = 0.1
 ASKED_SECONDS = 4.0
@@ -90,10 +90,10 @@ def a_stopped_worker(hurt: Hurting) -> None:
 def a_stopped_leader(hurt: Hurting) -> None:
     """SIGTERM of the orchestrator that leads; the next leader begins with all of its chores."""
     a_slow_run(hurt)
-    leader = hurt.leader()
-    if leader and hurt.stack.document()["ready"]:
+    leads = leader(hurt.stack)
+    if leads and hurt.stack.document()["ready"]:
         hurt.revive_twin()
-        os.kill(leader, signal.SIGTERM)
+        os.kill(leads[1], signal.SIGTERM)
         time.sleep(1.0)
 
 

@@ -22,7 +22,7 @@ from tests.e2e import handlers
 from tests.e2e.stack import ENDED, Stack, assert_stops_cleanly, running_stack, until
 from tests.faults.hooks import clocks
 from tests.faults.hooks.wrapping import hooked
-from tests.faults.strikes import _leader
+from tests.faults.hurting import leader
 from tests.faults.twin import Twin
 
 QUANTITY = 3_000
@@ -136,9 +136,9 @@ def offsets_by_role(stack: Stack) -> Mapping[str, set[int]]:
 
 def assert_nothing_expires(stack: Stack, run_id: str) -> None:
     """A new leader's retention, which is a day by a clock that is a day ahead, removes nothing."""
-    holder = until(lambda: _leader(stack))
+    holder, _pid = until(lambda: leader(stack))
     stack.kill("orchestrator")
-    until(lambda: _leader(stack) not in {None, holder})
+    until(lambda: _another_leads(stack, holder))
     stack.await_ready()
     later = stack.start(100)
     # a leader looks for receipts in each round of its chores, for what is old in its first
@@ -146,6 +146,11 @@ def assert_nothing_expires(stack: Stack, run_id: str) -> None:
     run = stack.get(f"/pedidos/runs/{run_id}")
     assert (run["jobsExpired"], run["ordersExpired"]) == (None, None)
     stack.assert_audited(run_id)
+
+
+def _another_leads(stack: Stack, holder: str) -> bool:
+    found = leader(stack)
+    return found is not None and found[0] != holder
 
 
 @pytest.mark.timeout(180)
@@ -186,12 +191,11 @@ def test_leaders_whose_clocks_differ_by_a_day_take_over_from_each_other(tmp_path
 
 def end_leader(stack: Stack, twin: Twin) -> None:
     """`kill -9` of the orchestrator that leads; returns once both are there again."""
-    holder = until(lambda: _leader(stack))
-    pid = int(holder.rpartition("/")[0].rpartition("-")[2])
+    holder, pid = until(lambda: leader(stack))
     if pid == twin.pid:
         twin.end(signal.SIGKILL)
     else:
         os.kill(pid, signal.SIGKILL)
-    until(lambda: _leader(stack) not in {None, holder})
+    until(lambda: _another_leads(stack, holder))
     stack.await_ready()
     twin.await_ready()

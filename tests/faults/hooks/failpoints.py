@@ -44,6 +44,7 @@ class Points:
         self._read_at, self._armed = (0, 0), list[dict[str, Any]]()
         self._calls: Counter[str] = Counter()
         self._held: set[str] = set()
+        self._holder = ""
 
     def due(self, name: str, arguments: tuple[Any, ...]) -> dict[str, Any] | None:
         """The armed failpoint that this call is to meet, taken for this process alone."""
@@ -69,6 +70,11 @@ class Points:
             return False
         return True
 
+    def note_holder(self, name: str, arguments: tuple[Any, ...]) -> None:
+        """As whom this process leads, or would."""
+        if name == "MongoLeaderLease.acquire":
+            self._holder = str(arguments[0])
+
     def note(self, name: str, arguments: tuple[Any, ...], result: Any) -> None:
         """A call has ended: a claim and a settlement change what is held."""
         if name == "MongoJobLedger.claim" and result is not None:
@@ -78,7 +84,8 @@ class Points:
 
     def fail(self, one: dict[str, Any]) -> None:
         """Do to this process what is to be done, and say so first."""
-        fired = {"pid": os.getpid(), "at": time.monotonic(), "held": sorted(self._held)}
+        held = {"held": sorted(self._held), "holder": self._holder}
+        fired = {"pid": os.getpid(), "at": time.monotonic(), **held}
         draft = self._folder / f"{one['id']}.new"
         draft.write_text(json.dumps(fired), "utf-8")
         draft.replace(self._folder / f"{one['id']}.fired")
@@ -93,6 +100,7 @@ def _fits(one: dict[str, Any], arguments: tuple[Any, ...]) -> bool:
 
 def _about_awaited(points: Points, name: str) -> Around:
     async def about(call: Around, *args: Any, **kwargs: Any) -> Any:
+        points.note_holder(name, args)
         due = points.due(name, args)
         if due and due["moment"] == BEFORE:
             points.fail(due)
