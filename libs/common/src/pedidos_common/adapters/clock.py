@@ -6,5 +6,5 @@ from datetime import UTC, datetime
 
 
 def now() -> datetime:
-    """The present time in UTC. No service asks: what it keeps or decides by is the server's time."""
+    """The present time in UTC. No service asks: what it keeps and decides by is the server's."""
     return datetime.now(UTC)
