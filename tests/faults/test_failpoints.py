@@ -16,10 +16,11 @@ from tests.counted import COUNTED
 from tests.e2e import handlers
 from tests.e2e.stack import assert_stops_cleanly, running_stack
 from tests.faults.armed import Armed, Failpoints
+from tests.faults.cases import CASES, Case
 from tests.faults.hooks.failpoints import AFTER, BEFORE, FREEZE, KILL, TELL
 from tests.faults.hooks.points import ADAPTERS, READING, WRITING, Point, all_points
 from tests.faults.hurting import Hurting
-from tests.faults.provoking import CASES, Case, a_run, a_slow_run
+from tests.faults.provoking import a_run, a_slow_run
 from tests.faults.twin import Twin
 
 WRITES = frozenset(
