@@ -43,26 +43,32 @@ class Hurting:
         self.stack, self.mode, self._twin = stack, mode, twin
         self._failpoints, self._quantity = failpoints, quantity
         self._looked_at: set[str] = set()
+        self._mended: set[Armed] = set()
         self.recovered: list[tuple[Armed, float]] = []
         self.audited = 0
 
     def hurt(self, provoke: Provoke, *those: Armed) -> None:
         """Arm these, provoke them until each has fired, and wait until each is mended."""
-        left = self._failpoints.arm(*those)
-        deadline = time.monotonic() + REACHED_SECONDS
+        self._mended.clear()
         fired: list[Fired] = []
+        try:
+            self._await_fired(provoke, self._failpoints.arm(*those), fired)
+            until(lambda: self._all_healed(fired), HEALED_SECONDS, 0.02)
+        except AssertionError as late:
+            raise AssertionError(f"{those}: fired and not mended: {fired}") from late
+        finally:
+            _thaw(fired)
+        self.tidy()
+
+    def _await_fired(self, provoke: Provoke, left: dict[str, Armed], fired: list[Fired]) -> None:
+        deadline = time.monotonic() + REACHED_SECONDS
         while left:
-            assert time.monotonic() < deadline, (
-                f"not reached: {[str(one) for one in left.values()]}"
-            )
+            assert time.monotonic() < deadline, f"not reached: {list(map(str, left.values()))}"
             with contextlib.suppress(httpx.TransportError, PyMongoError, IndexError, OSError):
                 provoke(self)
+                fired += self._newly_fired(left)
+                self._all_healed(fired)
             time.sleep(0.02)
-            fired += self._newly_fired(left)
-        for one in fired:
-            healed_at = self._heal(one)
-            self.recovered.append((one.armed, healed_at - _struck_last(one, fired)))
-        self.tidy()
 
     def tidy(self) -> None:
         """All processes are there again, and the queue is open."""
@@ -92,17 +98,19 @@ class Hurting:
 
     # --- recovery
 
-    def _heal(self, fired: Fired) -> float:
-        """Wait until others did what the victim had to do; when."""
+    def _all_healed(self, fired: list[Fired]) -> bool:
+        """Whether others did what each victim had to do; those that are mended are noted."""
+        for one in [one for one in fired if self._healed(one)]:
+            seconds = time.monotonic() - _struck_last(one, fired)
+            self.recovered.append((one.armed, seconds))
+            self._mended.add(one.armed)
+        return all(one.armed in self._mended for one in fired)
+
+    def _healed(self, fired: Fired) -> bool:
+        if fired.armed in self._mended:
+            return False
         leads = fired.armed.role == "orchestrator" and fired.armed.effect != TELL
-        healed = self._led_again if leads else self._jobs_settled
-        try:
-            until(lambda: healed(fired), HEALED_SECONDS, 0.02)
-            return time.monotonic()
-        except AssertionError as late:
-            raise AssertionError(f"{fired}: not mended in {HEALED_SECONDS} s") from late
-        finally:
-            _thaw(fired)
+        return self._led_again(fired) if leads else self._jobs_settled(fired)
 
     def _jobs_settled(self, fired: Fired) -> bool:
         return settled(self.stack, fired.held)
@@ -163,12 +171,13 @@ def leader(stack: Stack) -> tuple[str, int] | None:
     return (holder, int(process["pid"])) if process else None
 
 
-def _thaw(fired: Fired) -> None:
-    """Let one that is frozen go on, once its leases are over."""
-    if fired.armed.effect == FREEZE:
-        time.sleep(max(0.0, fired.at + FROZEN_SECONDS - time.monotonic()))
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(fired.pid, signal.SIGCONT)
+def _thaw(fired: Sequence[Fired]) -> None:
+    """Let those that are frozen go on, once their leases are over."""
+    for one in fired:
+        if one.armed.effect == FREEZE:
+            time.sleep(max(0.0, one.at + FROZEN_SECONDS - time.monotonic()))
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(one.pid, signal.SIGCONT)
 
 
 def _struck_last(fired: Fired, those: Sequence[Fired]) -> float:
