@@ -55,7 +55,7 @@ class Hurting:
             self._await_fired(provoke, self._failpoints.arm(*those), fired)
             until(lambda: self._all_healed(fired), HEALED_SECONDS, 0.02)
         except AssertionError as late:
-            raise AssertionError(f"{those}: fired and not mended: {fired}") from late
+            raise AssertionError(f"{late}; fired: {fired}; mended: {self._mended}") from late
         finally:
             _thaw(fired)
         self.tidy()
