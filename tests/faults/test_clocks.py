@@ -25,7 +25,7 @@ from tests.faults.hooks.wrapping import hooked
 from tests.faults.hurting import leader
 from tests.faults.twin import Twin
 
-QUANTITY = 3_000
+QUANTITY = 2_000
 SLACK = timedelta(seconds=5)
 LATE_SECONDS = 60.0
 FURTHEST_OFF_MS = 26 * 3_600_000
@@ -43,7 +43,7 @@ def wrong_clocks(folder: Path) -> Iterator[tuple[Stack, Path, dict[str, str]]]:
     """A stack in which no process of a service has the right time."""
     mode, locks = folder / "mode.json", folder / "clocks"
     locks.mkdir()
-    handlers.switch(mode, "failing", 0.1)
+    handlers.switch(mode, "failing", 0.05)
     more = {handlers.VARIABLE: str(mode), clocks.VARIABLE: str(locks)}
     environ = hooked(clocks.install, environ={**ENVIRON, **more})
     with running_stack(folder / "stack", environ, generators=2, workers=3) as stack:
