@@ -16,6 +16,7 @@ from tests.e2e import handlers
 from tests.faults.hurting import Hurting, leader
 
 SLOW = 0.1
+RESTART_SECONDS = 8.0
 ASKED_SECONDS = 4.0
 ROWS = 300
 FILE = "customer_id,ordered_at,quantity,amount\n" + "".join(
@@ -77,19 +78,17 @@ def a_stopped_worker(hurt: Hurting) -> None:
     """SIGTERM of a worker in the middle of slow batches."""
     a_slow_run(hurt)
     busy = {"status": "running", "queue": "orders"}
-    if hurt.stack.database.jobs.count_documents(busy) and hurt.stack.document()["ready"]:
+    if hurt.stack.database.jobs.count_documents(busy) and hurt.may_again(RESTART_SECONDS):
         os.kill(hurt.stack.processes("worker")[0]["pid"], signal.SIGTERM)
-        time.sleep(1.0)
 
 
 def a_stopped_leader(hurt: Hurting) -> None:
     """SIGTERM of the orchestrator that leads; the next leader begins with all of its chores."""
     a_slow_run(hurt)
     leads = leader(hurt.stack)
-    if leads and hurt.stack.document()["ready"]:
+    if leads and hurt.may_again(RESTART_SECONDS):
         hurt.revive_twin()
         os.kill(leads[1], signal.SIGTERM)
-        time.sleep(1.0)
 
 
 def a_cancel(hurt: Hurting) -> None:
