@@ -123,6 +123,7 @@ def test_a_process_killed_at_its_most_dangerous_writes_is_stood_in_for(
 
 
 AT_ONCE = 3
+ROLES = [("generator", "worker"), ("orchestrator",)]
 KEEPERS_OF_WORK = frozenset({"MongoJobLedger", "MongoOrderStore"})
 
 
@@ -153,16 +154,17 @@ def of_roles(*roles: str) -> list[Case]:
     return [case for case in CASES if case.role in roles]
 
 
-def of_kept_work() -> list[Case]:
+def of_kept_work(*roles: str) -> list[Case]:
     """Only the points of the ledger and of the order store."""
-    kept = [(case, [p for p in case.points if p.owner in KEEPERS_OF_WORK]) for case in CASES]
+    cases = of_roles(*roles)
+    kept = [(case, [p for p in case.points if p.owner in KEEPERS_OF_WORK]) for case in cases]
     return [replace(case, points=tuple(points)) for case, points in kept if points]
 
 
 @pytest.mark.faults
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("roles", [("generator", "worker"), ("orchestrator",)], ids="-".join)
+@pytest.mark.parametrize("roles", ROLES, ids="-".join)
 def test_kill_at_every_failpoint(
     roles: tuple[str, ...], tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
@@ -178,16 +180,18 @@ def test_each_write_that_is_told_to_have_failed(
     tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
     with hurting(tmp_path, 2_000, RETENTION) as hurt:
-        play(hurt, of_kept_work(), TELL)
+        play(hurt, of_kept_work("generator", "worker", "orchestrator"), TELL)
         record_property(COUNTED, hurt.assert_recovered("failpoints, told it failed"))
 
 
 @pytest.mark.faults
 @pytest.mark.slow
-@pytest.mark.timeout(1_800)
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("roles", ROLES, ids="-".join)
 def test_a_process_that_freezes_past_its_lease_in_the_middle_of_a_write(
-    tmp_path: Path, record_property: Callable[[str, object], None]
+    roles: tuple[str, ...], tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
     with hurting(tmp_path, 2_000, RETENTION, with_twin=True) as hurt:
-        play(hurt, of_kept_work(), FREEZE)
-        record_property(COUNTED, hurt.assert_recovered("failpoints, frozen for 12 s"))
+        play(hurt, of_kept_work(*roles), FREEZE)
+        title = f"failpoints of {', '.join(roles)}, frozen for 12 s"
+        record_property(COUNTED, hurt.assert_recovered(title))
