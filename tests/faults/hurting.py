@@ -45,7 +45,8 @@ class Hurting:
         self._failpoints, self._quantity = failpoints, quantity
         self._looked_at: set[str] = set()
         self._mended: set[Armed] = set()
-        self._did_at = float("-inf")
+        self._did_at = self._led_since = float("-inf")
+        self._leader = ""
         self.recovered: list[tuple[Armed, float]] = []
         self.audited = 0
 
@@ -91,6 +92,14 @@ class Hurting:
         due = time.monotonic() - self._did_at >= every_seconds
         self._did_at = time.monotonic() if due else self._did_at
         return due
+
+    def settled_leader(self, seconds: float) -> int | None:
+        """The process id of the orchestrator that leads, once it was seen to for so long."""
+        found, now = leader(self.stack), time.monotonic()
+        if found is None or found[0] != self._leader:
+            self._leader, self._led_since = found[0] if found else "", now
+            return None
+        return found[1] if now - self._led_since >= seconds else None
 
     def orchestrators(self) -> list[int]:
         """Their process ids."""

@@ -13,10 +13,11 @@ import httpx
 
 from pedidos_common.domain.orders import ERASED
 from tests.e2e import handlers
-from tests.faults.hurting import Hurting, leader
+from tests.faults.hurting import Hurting
 
 SLOW = 0.1
 RESTART_SECONDS = 8.0
+CHORES_SECONDS = 4.0
 ASKED_SECONDS = 4.0
 ROWS = 300
 FILE = "customer_id,ordered_at,quantity,amount\n" + "".join(
@@ -85,10 +86,10 @@ def a_stopped_worker(hurt: Hurting) -> None:
 def a_stopped_leader(hurt: Hurting) -> None:
     """SIGTERM of the orchestrator that leads; the next leader begins with all of its chores."""
     a_slow_run(hurt)
-    leads = leader(hurt.stack)
+    leads = hurt.settled_leader(CHORES_SECONDS)
     if leads and hurt.may_again(RESTART_SECONDS):
         hurt.revive_twin()
-        os.kill(leads[1], signal.SIGTERM)
+        os.kill(leads, signal.SIGTERM)
 
 
 def a_cancel(hurt: Hurting) -> None:
