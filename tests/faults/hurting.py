@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import signal
 import time
-from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx
@@ -18,12 +16,12 @@ from pedidos_cli.audit import audit_run
 from tests.e2e import handlers
 from tests.e2e.stack import ENDED, Stack, until
 from tests.faults.armed import Armed, Failpoints, Fired
-from tests.faults.hooks.failpoints import FREEZE, TELL
+from tests.faults.hooks.failpoints import TELL
+from tests.faults.mending import leader, struck_last, table, thaw
 from tests.faults.recovery import settled
 from tests.faults.twin import Twin
 
 RECOVERY_SECONDS = 15.0
-FROZEN_SECONDS = 12.0  # two more than a lease
 REACHED_SECONDS = 40.0
 HEALED_SECONDS = 60.0
 DEAD = psutil.STATUS_ZOMBIE
@@ -60,7 +58,7 @@ class Hurting:
         except AssertionError as late:
             raise AssertionError(f"{late}; fired: {fired}; mended: {self._mended}") from late
         finally:
-            _thaw(fired)
+            thaw(fired)
         self.tidy()
 
     def _await_fired(self, provoke: Provoke, left: dict[str, Armed], fired: list[Fired]) -> None:
@@ -118,7 +116,7 @@ class Hurting:
     def _all_healed(self, fired: list[Fired]) -> bool:
         """Whether others did what each victim had to do; those that are mended are noted."""
         for one in [one for one in fired if self._healed(one)]:
-            seconds = time.monotonic() - _struck_last(one, fired)
+            seconds = time.monotonic() - struck_last(one, fired)
             self.recovered.append((one.armed, seconds))
             self._mended.add(one.armed)
         return all(one.armed in self._mended for one in fired)
@@ -178,40 +176,7 @@ class Hurting:
 
     def assert_recovered(self, title: str) -> str:
         """That every failure was mended in time; the table."""
-        text = _table(title, self.recovered, self.audited)
+        text = table(title, self.recovered, self.audited)
         late = [(str(one), at) for one, at in self.recovered if at > RECOVERY_SECONDS]
         assert not late, f"{late}\n{text}"
         return text
-
-
-def leader(stack: Stack) -> tuple[str, int] | None:
-    """Who leads, by the name of its lease and by its process id; None while nobody does."""
-    lease = stack.database.leases.find_one({"_id": "engine"})
-    holder = str(lease["holder"] or "") if lease else ""
-    process = stack.database.processes.find_one({"_id": holder.rpartition("/")[0]})
-    return (holder, int(process["pid"])) if process else None
-
-
-def _thaw(fired: Sequence[Fired]) -> None:
-    """Let those that are frozen go on, once their leases are over."""
-    for one in fired:
-        if one.armed.effect == FREEZE:
-            time.sleep(max(0.0, one.at + FROZEN_SECONDS - time.monotonic()))
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(one.pid, signal.SIGCONT)
-
-
-def _struck_last(fired: Fired, those: Sequence[Fired]) -> float:
-    """When the last one failed that held a job of this one: each has its own time to recover."""
-    return max(one.at for one in those if one is fired or set(one.held) & set(fired.held))
-
-
-def _table(title: str, found: Sequence[tuple[Armed, float]], audited: int) -> str:
-    groups: Mapping[str, list[float]] = defaultdict(list)
-    for one, seconds in found:
-        groups[str(one)].append(seconds)
-    lines = [f"{title}; audits passed: {audited} of {audited}"]
-    lines += [f"  {'failpoint':<76}{'times':>6}{'worst s':>9}"]
-    for name, those in [*sorted(groups.items()), ("all", [seconds for _one, seconds in found])]:
-        lines += [f"  {name:<76}{len(those):>6}{max(those):>9.1f}"]
-    return "\n".join(lines)

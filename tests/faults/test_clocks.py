@@ -22,7 +22,7 @@ from tests.e2e import handlers
 from tests.e2e.stack import ENDED, Stack, assert_stops_cleanly, running_stack, until
 from tests.faults.hooks import clocks
 from tests.faults.hooks.wrapping import hooked
-from tests.faults.hurting import leader
+from tests.faults.mending import leader
 from tests.faults.twin import Twin
 
 QUANTITY = 2_000
