@@ -142,6 +142,8 @@ def play(hurt: Hurting, cases: Sequence[Case], effect: str = KILL) -> None:
                 those = [Armed(point, moment, case.role, effect) for point in points]
                 try:
                     hurt.hurt(case.provoke, *those)
+                    seconds = [round(took, 1) for _one, took in hurt.recovered[-len(those) :]]
+                    log.warning("  mended after %s s", seconds)
                 except AssertionError as failed:
                     log.exception("%s %s", effect, moment)
                     wrong.append(str(failed)[:500])
