@@ -35,6 +35,9 @@ ENVIRON = {
     "NORMAL_ENQUEUE_BATCH_SIZE": "500",
     "ORDERS_RETENTION_DAYS": "1",
     "JOBS_RETENTION_DAYS": "1",
+    # each process says again and again what time it thinks it is
+    "LOG_MEMORY": "true",
+    "LOG_PROGRESS_EVERY_MS": "300",
 }
 
 
