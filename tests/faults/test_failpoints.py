@@ -49,13 +49,14 @@ def hurting(
 ) -> Iterator[Hurting]:
     """A stack whose services have failpoints; it stops cleanly at the end.
 
-    With a twin there is a second orchestrator, to lead while the other one is frozen.
+    With a twin there is a second orchestrator, to lead while the other one is frozen, and a second
+    generator.
     """
     mode = folder / "mode.json"
     handlers.switch(mode)
     failpoints = Failpoints(folder / "failpoints")
     environ = failpoints.environ({**ENVIRON, **more, handlers.VARIABLE: str(mode)})
-    with running_stack(folder / "stack", environ, generators=1, workers=3) as stack:
+    with running_stack(folder / "stack", environ, 1 + with_twin, workers=3) as stack:
         with Twin(stack, environ) if with_twin else contextlib.nullcontext() as twin:
             yield Hurting(stack, failpoints, mode, quantity, twin)
         assert_stops_cleanly(stack)
