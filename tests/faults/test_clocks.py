@@ -32,6 +32,8 @@ FURTHEST_OFF_MS = 26 * 3_600_000
 ENVIRON = {
     "ORDER_HANDLER": handlers.SPEC,
     "ORDER_HANDLER_CONCURRENCY": "10",
+    # fewer than there are batches at a time, so that rings wait in Redis to be looked at
+    "ORDERS_QUEUE_CONCURRENCY": "1",
     "NORMAL_ENQUEUE_BATCH_SIZE": "500",
     "ORDERS_RETENTION_DAYS": "1",
     "JOBS_RETENTION_DAYS": "1",
