@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
 from prometheus_client import CollectorRegistry
@@ -45,8 +44,8 @@ class Deps:
 
     `checks` says of each server whether it takes writes; they may raise. `eviction_policy` is what
     Redis does when its memory is full, or None where it won't say; `room` is how full the servers
-    are. `stuck` names the parts of this process that no longer work. `clock` is only used to name
-    new things: every time that is kept is the database server's.
+    are. `stuck` names the parts of this process that no longer work. There is no clock: every time
+    is the database server's (`RunStore.now`).
     """
 
     runs: RunStore
@@ -59,7 +58,6 @@ class Deps:
     queue_state: QueueState
     processes: Processes
     registry: CollectorRegistry
-    clock: Callable[[], datetime]
     checks: Mapping[str, Check] = field(default_factory=dict)
     eviction_policy: Callable[[], Awaitable[str | None]] = unknown_policy
     room: Callable[[], Awaitable[Sequence[Room]]] = unknown_room

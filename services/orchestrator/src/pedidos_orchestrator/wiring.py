@@ -12,7 +12,6 @@ from uuid import uuid4
 
 from prometheus_client import CollectorRegistry
 
-from pedidos_common.adapters import clock
 from pedidos_common.adapters.mongo.client import connect_blocking
 from pedidos_common.adapters.mongo.controls import MongoQueueState
 from pedidos_common.adapters.mongo.imports import MongoImportStore
@@ -72,7 +71,6 @@ def deps_of(
         queue_state=MongoQueueState(database),
         processes=MongoProcesses(database),
         registry=registry,
-        clock=clock.now,
         checks=checks_of(connections, signs, settings.lease_seconds),
         eviction_policy=connections.eviction_policy,
         room=connections.room,
@@ -187,7 +185,7 @@ def _housekeeping(
     retention = Retention(settings.orders_retention_days, settings.jobs_retention_days)
 
     async def expire() -> None:
-        await remove_expired(deps.runs, deps.orders, deps.ledger, retention, deps.clock)
+        await remove_expired(deps.runs, deps.orders, deps.ledger, retention)
 
     async def is_used(import_id: str) -> bool:
         return await deps.runs.importing(import_id) is not None

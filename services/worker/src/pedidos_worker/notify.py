@@ -13,8 +13,7 @@ import binascii
 import hashlib
 import hmac
 import json
-from collections.abc import Callable, Mapping
-from datetime import datetime
+from collections.abc import Mapping
 
 import httpx
 
@@ -61,10 +60,11 @@ def signed_headers(key: bytes, message_id: str, timestamp: int, body: bytes) -> 
     return headers
 
 
-def webhook_function(
-    client: httpx.AsyncClient, url: str, secret: str, clock: Callable[[], datetime]
-) -> JobFunction:
+def webhook_function(client: httpx.AsyncClient, url: str, secret: str) -> JobFunction:
     """The job function that delivers a run's end to `url`, signed where `secret` is not empty.
+
+    Its timestamp is when this delivery was claimed, on the database server's clock: a receiver
+    refuses what a worker's wrong clock would sign.
 
     Raises:
         ValueError: when the secret is malformed.
@@ -73,7 +73,9 @@ def webhook_function(
 
     async def deliver(job: Job, _context: JobContext) -> Outcome:
         body = json.dumps(dict(job.payload), separators=(",", ":")).encode()
-        headers = signed_headers(key, job.id, int(clock().timestamp()), body)
+        headers = signed_headers(
+            key, job.id, int((job.claimed_at or job.created_at).timestamp()), body
+        )
         sent = client.stream("POST", url, content=body, headers=headers, timeout=TIMEOUT_SECONDS)
         async with asyncio.timeout(LONGEST_DELIVERY_SECONDS), sent as reply:
             # what else it says is not read, however long it is

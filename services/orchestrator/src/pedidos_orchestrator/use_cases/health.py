@@ -82,8 +82,10 @@ async def gather_facts(queue_state: str, deps: Deps, settings: ApiSettings) -> F
         deps.orders.page(OrderFilter(status=OrderStatus.FALHOU), 1, None),
     )
     redis_ok, policy, room = servers
-    quiet_ms, refused = await asyncio.gather(
-        _quiet_ms(run, counts, deps), deps.ledger.page(REFUSED, REFUSED_AT_MOST, None)
+    quiet_ms, refused, now = await asyncio.gather(
+        _quiet_ms(run, counts, deps),
+        deps.ledger.page(REFUSED, REFUSED_AT_MOST, None),
+        deps.runs.now(),
     )
     return Facts(
         run=run,
@@ -95,7 +97,7 @@ async def gather_facts(queue_state: str, deps: Deps, settings: ApiSettings) -> F
         quiet_ms=quiet_ms,
         has_dead_orders=bool(dead.items),
         refused=refused.items,
-        now=deps.clock(),
+        now=now,
         room=room or (),
     )
 
@@ -140,7 +142,7 @@ async def _quiet_ms(run: Run | None, counts: Mapping[JobStatus, int], deps: Deps
     ):  # a job whose lease is renewed is at work, however long its orders take
         stalled = min(stalled, await deps.ledger.quiet_seconds() * 1000)
     written = run.updated_at or run.created_at
-    return max(stalled, (deps.clock() - written).total_seconds() * 1000)
+    return max(stalled, (await deps.runs.now() - written).total_seconds() * 1000)
 
 
 def health_of(facts: Facts, settings: ApiSettings) -> dict[str, Any]:
