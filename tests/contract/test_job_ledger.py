@@ -240,6 +240,51 @@ async def test_a_lost_lease_is_expired_once_and_counts_as_lost(ledger: JobLedger
     assert [bell.job_id for bell in await ledger.silent(LEASE_SECONDS / 2, 10)] == [job.id]
 
 
+async def test_a_claim_that_is_asked_again_is_one_claim(ledger: JobLedger) -> None:
+    await ledger.create([new("a")])
+    job_id = f"{RUN}:a"
+    first = await ledger.claim(job_id, "w", "lease-1")
+    again = await ledger.claim(job_id, "w", "lease-1", again=True)
+    assert first is not None and again is not None  # noqa: PT018
+    assert first.lease is not None and again.lease is not None  # noqa: PT018
+    assert (again.lease.id, again.deliveries) == (first.lease.id, 1) == ("lease-1", 1)
+    assert again.lease.until >= first.lease.until
+    assert await ledger.claim(job_id, "w", "lease-2", again=True) is None
+    assert await ledger.claim(job_id, "w", "lease-1") is None, "only who asks again is told"
+    assert await ledger.settle(again, Succeeded())
+    assert await ledger.claim(job_id, "w", "lease-1", again=True) is None
+
+
+async def test_a_claim_that_never_arrived_is_made_when_it_is_asked_again(ledger: JobLedger) -> None:
+    await ledger.create([new("a")])
+    job = await ledger.claim(f"{RUN}:a", "w", "lease-1", again=True)
+    assert job is not None
+    assert job.deliveries == 1
+
+
+async def test_what_a_process_held_is_taken_back_in_its_name_alone(
+    ledger: JobLedger, lab: Lab
+) -> None:
+    await ledger.create([new("a"), new("b"), new("c")])
+    lost, others = await claimed(ledger, "a", "w"), await claimed(ledger, "b", "w2")
+    await ledger.settle(await claimed(ledger, "c", "w"), Succeeded())
+    assert await ledger.take_back("w", is_open) == 1
+    assert await ledger.take_back("w", is_open) == 0
+    job = await stored(ledger)
+    assert (job.status, job.lease, job.lost, job.deliveries) == (JobStatus.QUEUED, None, 1, 1)
+    assert not await ledger.settle(lost, Succeeded())
+    assert await ledger.settle(others, Succeeded())
+    assert (await stored(ledger, "c")).status is JobStatus.SUCCEEDED
+    await lab.until(lambda: ledger.silent(LEASE_SECONDS / 2, 10))  # so it is rung again
+
+
+async def test_what_is_taken_back_of_a_closed_scope_ends_cancelled(ledger: JobLedger) -> None:
+    await ledger.create([new("a")])
+    await claimed(ledger)
+    assert await ledger.take_back("w", is_closed) == 1
+    assert (await stored(ledger)).status is JobStatus.CANCELLED
+
+
 async def test_a_lost_lease_of_a_closed_scope_ends_cancelled(ledger: JobLedger, lab: Lab) -> None:
     await ledger.create([new("a"), new("alone", scope=None)])
     await claimed(ledger)

@@ -91,7 +91,7 @@ class SmallPipeline:
             self.transport,
             ports.runs.is_open,
             self._leadership,
-            Patience(look_after_seconds=0.5, lease_seconds=LEASE_SECONDS),
+            Patience(look_after_seconds=0.5, trust_after_seconds=LEASE_SECONDS),
         )
         self._executor = self._new_executor()
 

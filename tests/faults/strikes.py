@@ -98,11 +98,13 @@ def _strike_leader(field: Field, event: Event) -> Wound:
     holder = until(lambda: _leader(stack))
     struck_at = time.monotonic()
     await_end = _over
-    pid = int(holder.rpartition("/")[0].rpartition("-")[2])
-    if pid == field.twin.pid and event.act in SIGNALS:
-        field.twin.end(SIGNALS[event.act])
+    if holder.startswith(f"{field.twin.name}/"):
+        if event.act in SIGNALS:
+            field.twin.end(SIGNALS[event.act])
+        else:
+            await_end = _hurt(field.twin.pid, event)
     else:
-        await_end = _hurt(pid, event)
+        await_end = _hurt(stack.processes("orchestrator")[0]["pid"], event)
 
     def led_by_another() -> bool:
         return _leader(stack) not in {None, holder}

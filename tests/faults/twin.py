@@ -19,11 +19,13 @@ class Twin:
 
     def __init__(self, stack: Stack, environ: Mapping[str, str]) -> None:
         port = free_port()
+        self.name = f"orchestrator-twin-{port}"
         self._probe = f"http://127.0.0.1:{port}/readyz"
         addresses = {
             "MONGO_URI": stack.mongo_uri,
             "MONGO_DB": stack.database.name,
             "REDIS_URL": str(stack.document()["redis_url"]),
+            "PROCESS_NAME": self.name,
             "HOST": "127.0.0.1",
             "PORT": str(port),
         }

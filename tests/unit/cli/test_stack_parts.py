@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 import tempfile
 from dataclasses import replace
@@ -20,7 +21,7 @@ from pedidos_cli.errors import CliError, ExitStatus
 from pedidos_cli.former_stack import DYING_SECONDS, POLL_SECONDS, former_gone, former_ports
 from pedidos_cli.free_ports import free_port, is_free
 from pedidos_cli.http_probe import http_status
-from pedidos_cli.services import ServiceSettings, check_installed, pod
+from pedidos_cli.services import ServiceSettings, check_installed, orchestrator, pod
 from pedidos_cli.stack_file import ProcessEntry, StackDocument, read_stack, write_stack
 from pedidos_cli.stack_plan import StackOptions, claim_port, plan_stores
 from tests.unit.cli.fake_api import FakeApi
@@ -217,6 +218,25 @@ def test_services_inherit_settings_but_not_addresses(tmp_path: Path) -> None:
         == (f"http://127.0.0.1:{first.environ['METRICS_PORT']}/metrics")
     )
     assert first.command[1:] == ("-m", "pedidos_worker")
+    assert first.environ["PROCESS_NAME"] == second.environ["PROCESS_NAME"]
+
+
+def test_the_processes_of_all_stacks_have_names_of_their_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = ServiceSettings({"PROCESS_NAME": "mine"}, "mongodb://here", "redis://here", "db")
+
+    def names() -> set[str]:
+        places = [("worker", 0), ("worker", 1), ("generator", 0)]
+        specs = [pod(role, index, settings, tmp_path / "log") for role, index in places]
+        specs.append(orchestrator(settings, 3000, tmp_path / "log"))
+        return {spec.launch().environ["PROCESS_NAME"] for spec in specs}
+
+    monkeypatch.setattr("socket.gethostname", lambda: "a host's name")
+    one = names()
+    monkeypatch.setattr("os.getpid", lambda: 4711)
+    assert len(one | names()) == 8
+    assert all(re.fullmatch(r"[\w.:-]{1,120}", name) for name in one)
 
 
 def test_a_service_whose_metrics_port_was_taken_gets_another(tmp_path: Path) -> None:

@@ -112,6 +112,41 @@ async def test_a_ring_for_a_job_that_is_done_or_unknown_does_nothing() -> None:
     assert (await bench.run_once()).deliveries == 1
 
 
+@pytest.mark.parametrize("applied", [True, False])
+async def test_a_claim_without_a_reply_is_asked_again_and_costs_no_lease(
+    applied: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pedidos_common.execution.executor.CLAIM_PAUSE_SECONDS", 0.01)
+    bench = Bench(well)
+    await bench.create()
+    claim, asked = bench.ledger.claim, []
+
+    async def unheard(*args: Any, **kwargs: Any) -> Job | None:
+        asked.append(args)
+        if len(asked) < 3:
+            if applied:
+                await claim(*args, **kwargs)
+            raise Unavailable("the reply was lost")
+        return await claim(*args, **kwargs)
+
+    bench.ledger.claim = unheard  # type: ignore[method-assign]
+    job = await bench.run_once()
+    assert (job.status, job.deliveries, len(asked)) == (JobStatus.SUCCEEDED, 1, 3)
+
+
+async def test_a_claim_is_not_asked_for_longer_than_a_lease() -> None:
+    bench = Bench(well, lease_seconds=0.0)
+    await bench.create()
+
+    async def away(*_args: Any, **_kwargs: Any) -> Job | None:
+        raise Unavailable("MongoDB did not answer")
+
+    bench.ledger.claim = away  # type: ignore[method-assign]
+    with pytest.raises(Unavailable):
+        await bench.executor.deliver(JOB)
+    assert bench.idle()
+
+
 async def test_an_exception_is_retried_and_at_last_given_up_with_its_reason() -> None:
     given: list[str] = []
 

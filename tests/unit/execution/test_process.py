@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
@@ -113,6 +114,35 @@ async def test_it_takes_no_more_than_it_has_slots() -> None:
         await eventually(bench.is_(3, JobStatus.SUCCEEDED))
 
 
+async def test_what_an_earlier_process_of_this_name_held_goes_to_others_at_once() -> None:
+    bench = Bench()
+    await bench.ledger.create([NewJob(f"j{n}", "work", "orders", Band.NORMAL, {}) for n in (1, 2)])
+    lost = await bench.ledger.claim("j1", "w")
+    others = await bench.ledger.claim("j2", "w2")
+    assert lost is not None
+    async with bench.running():
+        await eventually(bench.is_(1, JobStatus.QUEUED))
+        assert await bench.ledger.get("j2") == others
+        assert not await bench.ledger.settle(lost, Succeeded())
+
+
+async def test_taking_back_waits_for_a_ledger_that_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "RECEIVER_PAUSE_SECONDS", 0.01)
+    bench = Bench()
+    take_back, failures = bench.ledger.take_back, [Unavailable("away"), Unavailable("away")]
+
+    async def failing(*args: Any) -> int:
+        if failures:
+            raise failures.pop()
+        return await take_back(*args)
+
+    bench.ledger.take_back = failing  # type: ignore[method-assign, assignment]
+    await bench.ledger.create([NewJob("j1", "work", "orders", Band.NORMAL, {})])
+    await bench.ledger.claim("j1", "w")
+    async with bench.running():
+        await eventually(bench.is_(1, JobStatus.QUEUED))
+
+
 @pytest.mark.parametrize("state", ["paused", "closed"])
 async def test_nothing_is_taken_while_the_queue_is_not_running(
     state: str, monkeypatch: pytest.MonkeyPatch
@@ -159,10 +189,10 @@ async def test_a_ring_that_was_taken_when_the_stop_came_is_not_left_to_its_lease
     bench = Bench()
     claim, asked, answer = bench.ledger.claim, asyncio.Event(), asyncio.Event()
 
-    async def slow(job_id: str, worker: str) -> Job | None:
+    async def slow(*args: Any, **kwargs: Any) -> Job | None:
         asked.set()
         await answer.wait()
-        return await claim(job_id, worker)
+        return await claim(*args, **kwargs)
 
     bench.ledger.claim = slow  # type: ignore[method-assign]
     async with bench.running():

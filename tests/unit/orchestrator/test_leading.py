@@ -58,25 +58,25 @@ async def test_leadership_lasts_through_a_short_outage_and_no_longer() -> None:
         assert leadership.epoch == epoch
     world.clock.advance(SHORT)
     assert leadership.epoch is None
-    since = leadership.since
+    since = leadership.answered_since
     world.leader_lease.acquire = acquire  # type: ignore[method-assign]
     await leadership._try()
     assert leadership.epoch == epoch
-    assert leadership.since > since
+    assert leadership.answered_since > since
 
 
 async def away(*_args: object) -> int | None:
     raise Unavailable("MongoDB did not answer")
 
 
-async def test_leadership_that_is_kept_is_not_a_new_one() -> None:
+async def test_a_server_that_takes_every_try_is_trusted_since_the_first() -> None:
     world = World()
     await world.seat.lead()
-    since = world.seat.leadership.since
+    since = world.seat.leadership.answered_since
     for _ in range(10):
         world.clock.advance(SHORT)
         await world.seat.lead()
-    assert world.seat.leadership.since == since
+    assert world.seat.leadership.answered_since == since
 
 
 async def test_a_failing_lease_does_not_end_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:

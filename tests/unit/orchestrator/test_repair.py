@@ -11,11 +11,18 @@ from pedidos_common.domain.jobs import Band, JobStatus, NewJob, Retry
 from pedidos_common.ports import Bell
 from pedidos_orchestrator.engine import reconcile
 from pedidos_orchestrator.engine.leader import LEADER_LEASE_SECONDS
+from pedidos_orchestrator.engine.reconcile import Patience
 from tests.unit.orchestrator.world import LEASE_SECONDS, Seat, World
+
+TRUST_AFTER_SECONDS = Patience.for_lease(LEASE_SECONDS).trust_after_seconds
 
 
 def a_job(number: int) -> NewJob:
     return NewJob(f"alone:{number}", "work", "orders", Band.NORMAL, {})
+
+
+async def away(*_args: object) -> int:
+    raise Unavailable("MongoDB did not answer")
 
 
 async def with_lost_job(world: World) -> None:
@@ -49,20 +56,53 @@ async def test_a_lease_that_ran_out_is_taken_away_within_a_moment() -> None:
     assert [bell.job_id for bell in world.transport.heard] == ["alone:1"]
 
 
-async def test_a_new_leader_takes_nothing_away_for_one_lease() -> None:
+async def test_a_leader_that_has_just_started_takes_nothing_away_for_a_while() -> None:
     world = World()
     await rounds(world, 2 * LEASE_SECONDS)
     await with_lost_job(world)
     await world.seat.leadership.resign()
     world.clock.advance(3 * LEASE_SECONDS)
     world.seat = Seat(world, "two")
-    await rounds(world, LEASE_SECONDS)
+    await rounds(world, TRUST_AFTER_SECONDS)
     assert await status(world) is JobStatus.RUNNING
     await rounds(world, 1.5)
     assert await status(world) is JobStatus.QUEUED
 
 
-async def test_after_an_outage_nothing_is_taken_away_for_one_lease() -> None:
+async def test_one_that_waited_to_lead_takes_away_at_once_what_died_with_the_leader() -> None:
+    """It has seen the server answer all the while, so who is silent is gone."""
+    world = World()
+    await rounds(world, LEASE_SECONDS)
+    standby = Seat(world, "two")
+    await rounds(world, TRUST_AFTER_SECONDS + 1)
+    await with_lost_job(world)
+    for _ in range(round(4 * LEASE_SECONDS / LEADER_LEASE_SECONDS)):  # the leader is gone too
+        await standby.lead()
+        world.clock.advance(LEADER_LEASE_SECONDS / 4)
+    await rounds(world, 0.5, standby)
+    assert await status(world) is JobStatus.QUEUED
+
+
+async def test_one_that_waited_while_the_server_was_away_takes_nothing_away_for_a_while() -> None:
+    world = World()
+    await rounds(world, LEASE_SECONDS)
+    standby = Seat(world, "two")
+    await standby.lead()
+    await with_lost_job(world)
+    acquire = world.leader_lease.acquire
+    world.leader_lease.acquire = away  # type: ignore[method-assign, assignment]
+    world.clock.advance(LEADER_LEASE_SECONDS / 4)
+    with pytest.raises(Unavailable):
+        await standby.lead()
+    world.clock.advance(2 * LEASE_SECONDS)
+    world.leader_lease.acquire = acquire  # type: ignore[method-assign]
+    await rounds(world, TRUST_AFTER_SECONDS, standby)
+    assert await status(world) is JobStatus.RUNNING
+    await rounds(world, 1.5, standby)
+    assert await status(world) is JobStatus.QUEUED
+
+
+async def test_after_an_outage_nothing_is_taken_away_for_a_while() -> None:
     world = World()
     await rounds(world, 2 * LEASE_SECONDS)
     await with_lost_job(world)
@@ -73,18 +113,13 @@ async def test_after_an_outage_nothing_is_taken_away_for_one_lease() -> None:
         with pytest.raises(Unavailable):
             await world.seat.repair()
     world.ledger.release_due = release_due  # type: ignore[method-assign]
-    world.clock.advance(LEASE_SECONDS - 4)
-    await rounds(world, 3)
+    await rounds(world, TRUST_AFTER_SECONDS - 0.5)
     assert await status(world) is JobStatus.RUNNING
     await rounds(world, LEASE_SECONDS)
     assert await status(world) is JobStatus.QUEUED
 
 
-async def away(*_args: object) -> int:
-    raise Unavailable("MongoDB did not answer")
-
-
-async def test_after_an_outage_in_which_nobody_led_nothing_is_taken_away_for_one_lease() -> None:
+async def test_after_an_outage_in_which_nobody_led_nothing_is_taken_away_for_a_while() -> None:
     """The leader's own lease runs out meanwhile, and it gets the same epoch back."""
     world = World()
     await rounds(world, 2 * LEASE_SECONDS)
@@ -92,23 +127,22 @@ async def test_after_an_outage_in_which_nobody_led_nothing_is_taken_away_for_one
     await with_lost_job(world)
     world.clock.advance(10 * LEASE_SECONDS)
     assert world.seat.leadership.epoch is None
-    await rounds(world, LEASE_SECONDS)
+    await rounds(world, TRUST_AFTER_SECONDS)
     assert world.seat.leadership.epoch == epoch
     assert await status(world) is JobStatus.RUNNING
     await rounds(world, 1.5)
     assert await status(world) is JobStatus.QUEUED
 
 
-async def test_a_leader_that_hung_takes_nothing_away_for_one_lease() -> None:
+async def test_a_leader_that_hung_takes_nothing_away_for_a_while() -> None:
+    """As one that was frozen together with everyone else."""
     world = World()
     await rounds(world, 2 * LEASE_SECONDS)
     await with_lost_job(world)
-    for _ in range(10):  # its lease is kept, but nobody looks
-        world.clock.advance(LEADER_LEASE_SECONDS / 2)
-        await world.seat.lead()
-    await world.seat.repair()
+    world.clock.advance(2 * LEASE_SECONDS)
+    await rounds(world, TRUST_AFTER_SECONDS)
     assert await status(world) is JobStatus.RUNNING
-    await rounds(world, LEASE_SECONDS + 1)
+    await rounds(world, 1.5)
     assert await status(world) is JobStatus.QUEUED
 
 

@@ -130,7 +130,7 @@ class Seat:
             world.transport,
             world.runs.is_open,
             self.leadership,
-            Patience(lease_seconds=LEASE_SECONDS),
+            Patience.for_lease(LEASE_SECONDS),
             world.monotonic,
         )
         self.aftermath = Aftermath(
@@ -163,8 +163,10 @@ class WatchedLedger(InMemoryJobLedger):
 
     on_claim: Callable[[Job], None] = staticmethod(lambda _job: None)
 
-    async def claim(self, job_id: str, worker: str) -> Job | None:
-        job = await super().claim(job_id, worker)
+    async def claim(
+        self, job_id: str, worker: str, lease_id: str | None = None, *, again: bool = False
+    ) -> Job | None:
+        job = await super().claim(job_id, worker, lease_id, again=again)
         if job is not None:
             self.on_claim(job)
         return job

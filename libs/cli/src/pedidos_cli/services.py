@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import re
+import socket
 import sys
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -35,19 +38,29 @@ class ServiceSettings:
     database: str
     without: frozenset[str] = frozenset()
 
-    def variables(self) -> dict[str, str]:
-        """The environment of a service: the caller's, with the stack's own addresses."""
+    def variables(self, role: str, index: int = 0) -> dict[str, str]:
+        """The environment of a service: the caller's, with the stack's own addresses.
+
+        The name stays the same over restarts, so a process knows what the one before it held;
+        the supervisor's own id in it keeps two stacks on one database apart.
+        """
         passed_on = {
             k: v for k, v in self.environ.items() if k not in _NOT_PASSED_ON | self.without
         }
         own = {
             "HOST": LOOPBACK,
+            "PROCESS_NAME": f"{role}-{index}-{_host()}-{os.getpid()}",
             "MONGO_URI": self.mongo_uri,
             "MONGO_DB": self.database,
             "REDIS_URL": self.redis_url,
             "PYTHONUNBUFFERED": "1",
         }
         return passed_on | own
+
+
+def _host() -> str:
+    """This machine's name as far as it may stand in a process's name."""
+    return re.sub(r"[^\w.-]", "_", socket.gethostname())[:60]
 
 
 def check_installed(names: tuple[str, ...] = ("orchestrator", "generator", "worker")) -> None:
@@ -70,7 +83,7 @@ def orchestrator(settings: ServiceSettings, port: int, log: Path) -> ProcessSpec
     base = f"http://{LOOPBACK}:{port}"
 
     def launch() -> Launch:
-        environ = settings.variables() | {"PORT": str(port)}
+        environ = settings.variables("orchestrator") | {"PORT": str(port)}
         return Launch(_command("orchestrator"), environ, _probe(port), f"{base}/metrics")
 
     return ProcessSpec("orchestrator", 0, log, launch, STOP_SECONDS)
@@ -84,7 +97,7 @@ def pod(role: str, index: int, settings: ServiceSettings, log: Path) -> ProcessS
         if not chosen or not is_free(chosen[-1]):
             chosen.append(free_port(chosen))
         base = f"http://{LOOPBACK}:{chosen[-1]}"
-        environ = settings.variables() | {"METRICS_PORT": str(chosen[-1])}
+        environ = settings.variables(role, index) | {"METRICS_PORT": str(chosen[-1])}
         return Launch(_command(role), environ, _probe(chosen[-1]), f"{base}/metrics")
 
     return ProcessSpec(role, index, log, launch, STOP_SECONDS)

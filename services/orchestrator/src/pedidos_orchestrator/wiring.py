@@ -122,7 +122,7 @@ def background_of(
     holder = f"{name}/{time.time_ns():020d}-{uuid4().hex[:8]}"
     leadership = Leadership(MongoLeaderLease(database.database), holder)
     engine = RunEngine(_engine_ports(deps), _engine_settings(settings))
-    patience = Patience(lease_seconds=settings.lease_seconds)
+    patience = Patience.for_lease(settings.lease_seconds)
     loops = {
         "leadership": leadership.run(),
         "engine": EngineLoop(engine, leadership, deps.events).run(),

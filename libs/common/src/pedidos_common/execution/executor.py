@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+import uuid
 from collections.abc import Awaitable, Callable, Mapping
 
 import structlog
@@ -19,6 +20,7 @@ from pedidos_common.execution.scope_gate import ScopeGate
 from pedidos_common.ports import JobLedger
 
 log = structlog.get_logger(__name__)
+CLAIM_PAUSE_SECONDS = 0.5
 SETTLE_PAUSE_SECONDS = 0.5
 Observe = Callable[[Job, Outcome, float], Awaitable[None]]
 
@@ -69,16 +71,30 @@ class Executor:
         A job that is not there to be taken ends here, quietly.
 
         Raises:
-            Unavailable: when the ledger can't be reached; the job is rung again later.
+            Unavailable: when the ledger can't be reached for a whole lease; the job is rung again.
         """
         self._claiming += 1
         try:
-            claimed_at = time.monotonic()
-            job = await self._ledger.claim(job_id, self._worker)
-            if job is not None:
-                self._start(job, claimed_at)
+            await self._claim(job_id)
         finally:
             self._claiming -= 1
+
+    async def _claim(self, job_id: str) -> None:
+        """Claim it; where the reply was lost, ask again under the same lease id until it is old."""
+        lease_id, again = uuid.uuid4().hex, False
+        give_up_at = time.monotonic() + self._held.lease_seconds
+        while True:
+            claimed_at = time.monotonic()
+            try:
+                job = await self._ledger.claim(job_id, self._worker, lease_id, again=again)
+                break
+            except Unavailable:
+                if self.stopping or time.monotonic() > give_up_at:
+                    raise
+            again = True
+            await asyncio.sleep(CLAIM_PAUSE_SECONDS)
+        if job is not None:
+            self._start(job, claimed_at)
 
     def _start(self, job: Job, claimed_at: float) -> None:
         held = self._held.add(job, claimed_at, lambda: self.stopping)

@@ -130,6 +130,7 @@ async def execute_jobs(
     watch = QueueWatch(around.queue_state)
     heartbeat.start(asyncio.get_running_loop())
     watching = asyncio.create_task(watch.run(), name="queue watch")
+    await _take_back(duties.name, around, stop)
     receiving = [
         asyncio.create_task(_receive(queue, around, executor, watch), name=f"receive {queue}")
         for queue in duties.queues
@@ -145,6 +146,23 @@ async def execute_jobs(
         await _cancel([watching, *receiving])
         await asyncio.to_thread(heartbeat.stop)
     log.info("execution_stopped")
+
+
+async def _take_back(name: str, around: Surroundings, stop: asyncio.Event) -> None:
+    """What an earlier process of this name had goes to others now, instead of after its lease."""
+    while not stop.is_set():
+        try:
+            count = await around.ledger.take_back(name, around.scope_is_open)
+        except Unavailable as error:
+            log.warning("jobs_not_taken_back_yet", error=str(error)[:200])
+            await asyncio.sleep(RECEIVER_PAUSE_SECONDS)
+            continue
+        except Exception:  # they are left to their leases
+            log.exception("taking_back_failed")
+            return
+        if count:
+            log.warning("jobs_taken_back", count=count)
+        return
 
 
 async def _receive(queue: str, around: Surroundings, executor: Executor, watch: QueueWatch) -> None:

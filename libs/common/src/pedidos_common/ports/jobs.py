@@ -30,8 +30,14 @@ class JobLedger(Protocol):
         """Insert the jobs that are absent; return a bell for each of these jobs that is queued."""
         ...
 
-    async def claim(self, job_id: str, worker: str) -> Job | None:
-        """Take a queued job under a new lease; None when it is not there to be taken."""
+    async def claim(
+        self, job_id: str, worker: str, lease_id: str | None = None, *, again: bool = False
+    ) -> Job | None:
+        """Take a queued job under a new lease; None when it is not there to be taken.
+
+        `lease_id` is random where none is given. Whoever does not know whether its claim was
+        carried out asks `again` with the same one: a job that it has by then is its own, from now.
+        """
         ...
 
     async def note_probe(self, job: Job) -> bool:
@@ -92,6 +98,14 @@ class JobLedger(Protocol):
 
     async def expire_leases(self, scope_is_open: Callable[[str], Awaitable[bool]]) -> int:
         """Queue again (or cancel, where the scope is closed) every job whose lease ran out."""
+        ...
+
+    async def take_back(self, worker: str, scope_is_open: Callable[[str], Awaitable[bool]]) -> int:
+        """Queue again (or cancel, where the scope is closed) all that `worker` holds; how many.
+
+        A process asks for its own name before it takes its first job: what is held under it was
+        taken by an earlier process in its place, which is gone.
+        """
         ...
 
     async def release_due(self, limit: int) -> Sequence[Bell]:

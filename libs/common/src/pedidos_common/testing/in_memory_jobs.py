@@ -73,9 +73,14 @@ class InMemoryJobLedger:
             if job.status is JobStatus.QUEUED
         ]
 
-    async def claim(self, job_id: str, worker: str) -> Job | None:
+    async def claim(
+        self, job_id: str, worker: str, lease_id: str | None = None, *, again: bool = False
+    ) -> Job | None:
         """See `ports.JobLedger.claim`."""
         job = self._jobs.get(job_id)
+        if again and lease_id is not None and self._holds(job_id, lease_id):
+            self._jobs[job_id] = self._renewed(self._jobs[job_id])
+            return self._jobs[job_id]
         if job is None or job.status not in sources(JobTrigger.CLAIM):
             return None
         now = self._clock()
@@ -83,7 +88,7 @@ class InMemoryJobLedger:
             job,
             status=advance(job.status, JobTrigger.CLAIM),
             deliveries=job.deliveries + 1,
-            lease=Lease(job_id, uuid.uuid4().hex, worker, now + self._lease),
+            lease=Lease(job_id, lease_id or uuid.uuid4().hex, worker, now + self._lease),
             worker=worker,
             claimed_at=now,
             first_claimed_at=job.first_claimed_at or now,
@@ -121,11 +126,13 @@ class InMemoryJobLedger:
         """Extend the leases {lease id: job id}; those that are gone."""
         lost = frozenset(key for key, job_id in leases.items() if not self._holds(job_id, key))
         for lease_id, job_id in leases.items():
-            held = self._jobs.get(job_id)
-            if lease_id not in lost and held is not None and held.lease is not None:
-                until = self._clock() + self._lease
-                self._jobs[job_id] = replace(held, lease=replace(held.lease, until=until))
+            if lease_id not in lost:
+                self._jobs[job_id] = self._renewed(self._jobs[job_id])
         return lost
+
+    def _renewed(self, held: Job) -> Job:
+        until = self._clock() + self._lease
+        return replace(held, lease=held.lease and replace(held.lease, until=until))
 
     async def get(self, job_id: str) -> Job | None:
         """See `ports.JobLedger.get`."""
@@ -196,12 +203,23 @@ class InMemoryJobLedger:
 
     async def expire_leases(self, scope_is_open: Callable[[str], Awaitable[bool]]) -> int:
         """See `ports.JobLedger.expire_leases`."""
+        return await self._take_away(self._has_run_out, scope_is_open)
+
+    async def take_back(self, worker: str, scope_is_open: Callable[[str], Awaitable[bool]]) -> int:
+        """See `ports.JobLedger.take_back`."""
+        return await self._take_away(
+            lambda job: job.lease is not None and job.lease.worker == worker, scope_is_open
+        )
+
+    async def _take_away(
+        self, is_lost: Callable[[Job], bool], scope_is_open: Callable[[str], Awaitable[bool]]
+    ) -> int:
         count = 0
-        for job in [job for job in self._by_id() if self._has_run_out(job)]:
+        for job in [job for job in self._by_id() if is_lost(job)]:
             is_open = job.scope is None or await scope_is_open(job.scope)
             # meanwhile it may have been renewed, settled or claimed again
             now = self._jobs[job.id]
-            if self._has_run_out(now) and now.lease == job.lease:
+            if is_lost(now) and now.lease == job.lease:
                 self._expire(now, is_open)
                 count += 1
         return count

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Callable
 
@@ -20,9 +21,9 @@ class Leadership:
     """Holds or waits for the leader lease; `epoch` is None while another leads.
 
     The epoch counts from before a renewal is sent, so this process stops acting before the
-    server would let another one begin; and every engine write carries it anyway. `since` is when
-    (`monotonic`) the present leadership began; one that lapsed begins anew, as nobody looked
-    meanwhile.
+    server would let another one begin; and every engine write carries it anyway.
+    `answered_since` is since when (`monotonic`) the server has taken every try, of a process that
+    leads or only waits: what others did not write since then, they could have written.
     """
 
     def __init__(
@@ -32,7 +33,8 @@ class Leadership:
         self._monotonic = monotonic
         self._epoch: int | None = None
         self._valid_until = 0.0
-        self.since = 0.0
+        self._answered_at = -math.inf
+        self.answered_since = math.inf
 
     @property
     def epoch(self) -> int | None:
@@ -52,15 +54,26 @@ class Leadership:
 
     async def _try(self) -> None:
         sent_at = self._monotonic()
-        lapsed = sent_at >= self._valid_until
-        epoch = await self._lease.acquire(self._holder, LEADER_LEASE_SECONDS)
-        if epoch is not None and (lapsed or epoch != self._epoch):
-            self.since = self._monotonic()
+        epoch = await self._acquire()
+        if epoch is not None and (sent_at >= self._valid_until or epoch != self._epoch):
             log.info("leadership_taken", epoch=epoch)
         if epoch is None and self._epoch is not None:
             log.warning("leadership_lost", epoch=self._epoch)
         self._epoch = epoch
         self._valid_until = sent_at + LEADER_LEASE_SECONDS if epoch is not None else 0.0
+
+    async def _acquire(self) -> int | None:
+        """Ask for the lease; a try that fails, or comes late, begins `answered_since` anew."""
+        try:
+            epoch = await self._lease.acquire(self._holder, LEADER_LEASE_SECONDS)
+        except BaseException:
+            self._answered_at = -math.inf
+            raise
+        now = self._monotonic()
+        if now - self._answered_at > LEADER_LEASE_SECONDS:
+            self.answered_since = now
+        self._answered_at = now
+        return epoch
 
     async def resign(self) -> None:
         """Give the lease up, so that another can lead at once."""

@@ -1,12 +1,14 @@
 """The only place that repairs: lost leases, lost rings, retries that are due.
 
-Everyone's lease looks expired after an outage, so nothing is taken away until one full lease
-has passed since writes work again, or since this process became the leader.
+Everyone's lease looks expired after an outage, so nothing is taken away before everyone could
+extend it again: until this process has seen the server take writes for a while, as the leader or
+as one that waits to be it (docs/decisions/0007-who-is-gone.md).
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
@@ -24,11 +26,21 @@ PAGES_A_ROUND = 10
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """Seconds: between rounds; until a silent job's ring is looked for; a job's lease."""
+    """Seconds: between rounds; until a silent job's ring is looked for; of trust in the server.
+
+    In `trust_after_seconds` every process that lives has noticed that the server answers, and
+    extended its leases: a heartbeat (3 of a lease's 10 s), and the 4 s after which a server that
+    hangs is left.
+    """
 
     every_seconds: float = 0.5
     look_after_seconds: float = 1.5
-    lease_seconds: float = 10.0
+    trust_after_seconds: float = 7.5
+
+    @classmethod
+    def for_lease(cls, lease_seconds: float) -> Patience:
+        """What suits leases of this length."""
+        return cls(trust_after_seconds=0.75 * lease_seconds)
 
 
 class Reconciler:
@@ -46,7 +58,7 @@ class Reconciler:
         self._ledger, self._transport = ledger, transport
         self._scope_is_open, self._leadership = scope_is_open, leadership
         self._patience, self._monotonic = patience, monotonic
-        self._trusted_since = self._looked_at = monotonic()
+        self._trusted_since = -math.inf
         self.expired = self.rung = self.due = self.failures = 0
 
     async def run(self) -> None:
@@ -75,19 +87,13 @@ class Reconciler:
         except Unavailable:
             self._trusted_since = self._monotonic()
             raise
-        try:
-            self.due += len(due)
-            await self._transport.ring(due)
-            await self._ring_lost(silent)
-        finally:
-            self._looked_at = self._monotonic()
+        self.due += len(due)
+        await self._transport.ring(due)
+        await self._ring_lost(silent)
 
     async def _expire(self) -> None:
-        now = self._monotonic()
-        if now - self._looked_at > self._patience.lease_seconds:
-            self._trusted_since = now  # nobody looked for so long: workers may have been cut off
-        trusted_for = now - max(self._trusted_since, self._leadership.since)
-        if trusted_for <= self._patience.lease_seconds:
+        trusted_since = max(self._trusted_since, self._leadership.answered_since)
+        if self._monotonic() - trusted_since <= self._patience.trust_after_seconds:
             return
         expired = await self._ledger.expire_leases(self._scope_is_open)
         if expired:

@@ -28,9 +28,12 @@ from pedidos_common.ports import Bell
 ERROR_LIMIT = 2_000
 
 
-def claim(worker: str) -> list[Document]:
+def claim(worker: str, lease_id: str | None) -> list[Document]:
     """A worker takes a queued job, under a lease of its own."""
-    lease = {"id": {"$literal": uuid.uuid4().hex}, "worker": {"$literal": worker}}
+    lease = {
+        "id": {"$literal": lease_id or uuid.uuid4().hex},
+        "worker": {"$literal": worker},
+    }
     return [
         {
             "$set": {
@@ -43,6 +46,11 @@ def claim(worker: str) -> list[Document]:
             }
         }
     ]
+
+
+def renewal() -> Document:
+    """The lease counts from now."""
+    return {"$currentDate": {"lease.renewedAt": True}}
 
 
 def held_by(job: Job) -> Document:
@@ -112,6 +120,11 @@ def expired(lease_ms: int) -> Document:
         "status": {"$in": sources(JobTrigger.EXPIRE)},
         "$expr": {"$lt": ["$lease.renewedAt", deadline]},
     }
+
+
+def held_under(worker: str) -> Document:
+    """Jobs that a process of this name took and has not settled."""
+    return {"status": {"$in": sources(JobTrigger.EXPIRE)}, "lease.worker": worker}
 
 
 def expiry(*, scope_is_open: bool) -> Document:

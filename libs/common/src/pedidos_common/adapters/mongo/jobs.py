@@ -57,13 +57,22 @@ class MongoJobLedger:
         return [bell_of(document) async for document in found]
 
     @guarded
-    async def claim(self, job_id: str, worker: str) -> Job | None:
+    async def claim(
+        self, job_id: str, worker: str, lease_id: str | None = None, *, again: bool = False
+    ) -> Job | None:
         """See `ports.JobLedger.claim`."""
         document = await self._jobs.find_one_and_update(
             {"_id": job_id, "status": {"$in": sources(JobTrigger.CLAIM)}},
-            changes.claim(worker),
+            changes.claim(worker, lease_id),
             return_document=ReturnDocument.AFTER,
         )
+        if document is None and again:
+            # a write, so that a majority has it, and the lease counts from after this question
+            document = await self._jobs.find_one_and_update(
+                {"_id": job_id, "lease.id": lease_id},
+                changes.renewal(),
+                return_document=ReturnDocument.AFTER,
+            )
         return job_of(document, self._lease_ms) if document else None
 
     @guarded
@@ -176,13 +185,22 @@ class MongoJobLedger:
     @guarded
     async def expire_leases(self, scope_is_open: Callable[[str], Awaitable[bool]]) -> int:
         """See `ports.JobLedger.expire_leases`."""
-        expired = changes.expired(self._lease_ms)
-        found = self._jobs.find(expired, {"scope": 1, "lease": 1}).limit(1000)
+        return await self._take_away(changes.expired(self._lease_ms), scope_is_open)
+
+    @guarded
+    async def take_back(self, worker: str, scope_is_open: Callable[[str], Awaitable[bool]]) -> int:
+        """See `ports.JobLedger.take_back`."""
+        return await self._take_away(changes.held_under(worker), scope_is_open)
+
+    async def _take_away(
+        self, lost: Document, scope_is_open: Callable[[str], Awaitable[bool]]
+    ) -> int:
+        found = self._jobs.find(lost, {"scope": 1, "lease": 1}).limit(1000)
         count = 0
         async for document in found:
             scope = document.get("scope")
             is_open = scope is None or await scope_is_open(scope)
-            still = {"_id": document["_id"], "lease.id": document["lease"]["id"], **expired}
+            still = {"_id": document["_id"], "lease.id": document["lease"]["id"], **lost}
             done = await self._jobs.update_one(still, changes.expiry(scope_is_open=is_open))
             count += done.modified_count
         return count
