@@ -1,7 +1,11 @@
-"""mongod killed (`kill -9`) right after it acknowledged a write: the write is there afterwards."""
+"""mongod killed (`kill -9`) right after it acknowledged a write: the write is there afterwards.
+
+On a standalone server once it is back, on a replica set on the node that was elected.
+"""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from uuid import uuid4
 
@@ -19,26 +23,45 @@ from pedidos_common.testing.eventually import eventually
 from tests.contract.test_job_ledger import claimed, new, stored
 from tests.contract.test_order_store import FOREVER, WHOLE, chunk
 from tests.contract.test_run_store import a_run
+from tests.e2e.stack import until
 from tests.faults.mongod import Mongod
+from tests.faults.replica_set import ReplicaSet
 
 LEASE_SECONDS = 60.0
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mongod]:
-    with Mongod(tmp_path_factory.mktemp("server") / "data") as started:
+ELECTION_MS = 1_000
+ALONE, SET = "standalone", "replica set"
+Server = Mongod | ReplicaSet
+
+
+@pytest.fixture(scope="module", params=[ALONE, SET])
+def server(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
+    folder = tmp_path_factory.mktemp("server") / "data"
+    with Mongod(folder) if request.param == ALONE else ReplicaSet(folder, ELECTION_MS) as started:
         yield started
+
+
+def kill_and_restart(server: Server) -> None:
+    """A set has another primary then, and the one that was killed follows it."""
+    if isinstance(server, Mongod):
+        server.kill()
+        server.start()
+        return
+    until(server.is_whole, 60)
+    server.kill_primary().start()
 
 
 class Killed:
     """A database whose server dies at once when told, and comes back on its data."""
 
-    def __init__(self, server: Mongod, database: Database) -> None:
+    def __init__(self, server: Server, database: Database) -> None:
         self._server, self.database = server, database
 
     async def kill_and_restart(self) -> None:
-        self._server.kill()
-        self._server.start()
+        await asyncio.to_thread(kill_and_restart, self._server)
         # the first call meets a connection to the dead process
         await eventually(lambda: ping(self.database))
 
@@ -48,7 +71,7 @@ class Killed:
 
 
 @pytest.fixture
-async def here(server: Mongod) -> AsyncIterator[Killed]:
+async def here(server: Server) -> AsyncIterator[Killed]:
     client = connect(server.uri, "killed")
     try:
         database = durable(client, f"t{uuid4().hex[:16]}")
