@@ -16,12 +16,13 @@ from typing import Any
 
 from pedidos_common.domain.errors import PermanentOrderError
 from pedidos_common.domain.ids import sequence_of
-from pedidos_common.domain.orders import Order
+from pedidos_common.domain.orders import Order, Priority
 from pedidos_worker.handlers import bulk
 
 VARIABLE = "TEST_HANDLER_FILE"
 SPEC = "tests.e2e.handlers:handle"
 BULK_SPEC = "tests.e2e.handlers:handle_many"
+LOOK_SECONDS = 0.25
 
 
 def switch(path: Path, mode: str = "plain", seconds: float = 0.0) -> None:
@@ -110,6 +111,12 @@ def fails_rudely(sequence: int) -> bool:
     return sequence % 50 in {17, 27, 37}
 
 
+async def _held(order: Order, _sequence: int) -> None:
+    """NORMAL orders stay in their handler until the mode is another one."""
+    while order.priority is Priority.NORMAL and _wanted()["mode"] == "held":  # noqa: ASYNC110
+        await asyncio.sleep(LOOK_SECONDS)
+
+
 async def _deadly(_order: Order, sequence: int) -> None:
     if sequence == 77:
         os._exit(1)
@@ -122,4 +129,5 @@ _MODES = {
     "odd": _odd,
     "rude": _rude,
     "deadly": _deadly,
+    "held": _held,
 }

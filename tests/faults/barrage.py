@@ -59,6 +59,7 @@ class Barrage:
         self._stack, self._pace, self._victims = stack, pace, victims(seed)
         self._over = threading.Event()
         self._outages: list[Interval] = []
+        self._away: set[str] = set()
         self._threads = [threading.Thread(target=one) for one in (self._kill, self._flush)]
         self._watching: list[threading.Thread] = []
         self._failed: list[BaseException] = []
@@ -93,10 +94,13 @@ class Barrage:
             self._kill_one()
 
     def _kill_one(self) -> None:
-        """The next in turn; one that is down at this moment is passed over."""
+        """The next in turn; who is down at this moment, or does not answer yet, is passed over.
+
+        A server that is killed again while it reads its journal would never be back.
+        """
         for _ in ROLES:
             role = next(self._victims)
-            process = self._running(role)
+            process = None if role in self._away else self._running(role)
             if process is None:
                 continue
             struck_at = time.monotonic()
@@ -104,6 +108,7 @@ class Barrage:
             self.killed[role] += 1
             log.info("%5.1f s: killed %s (%d)", struck_at - self._started, role, process.pid)
             if role in SERVERS:
+                self._away.add(role)
                 self._watch(self._await_back, role, process, struck_at)
             return
 
@@ -134,6 +139,7 @@ class Barrage:
         until(answers, LONGEST_OUTAGE_SECONDS, 0.02)
         back_at = time.monotonic()
         self._outages.append((struck_at, back_at))
+        self._away.discard(role)
         log.info("        %s answers after %.1f s", role, back_at - struck_at)
 
     def _mongo_answers(self) -> bool:

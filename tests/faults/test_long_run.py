@@ -146,6 +146,8 @@ def hurt(form: Form, folder: Path) -> Outcome:
         undisturbed = timed_run(stack, form, UNDISTURBED_SECONDS)
         log.warning("undisturbed: %.1f s", undisturbed)
         stack.reset()
+        # else a mongod that is killed early reads the first run's journal again
+        stack.database.client.admin.command("fsync")
         flush_at = [undisturbed * (n + 0.5) / form.flushes for n in range(form.flushes)]
         barrage = Barrage(stack, Pace(form.kill_every_seconds, flush_at), SEED)
         disturbed = timed_run(stack, form, HOPELESS * undisturbed + 60.0, barrage)
