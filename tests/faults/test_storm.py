@@ -165,7 +165,7 @@ def test_a_seed_decides_the_plan() -> None:
     assert plan(5, 100) == plan(5, 100) != plan(6, 100)
 
 
-@pytest.mark.parametrize("seed", range(1, 4))
+@pytest.mark.parametrize("seed", range(1, 21))
 def test_plan_has_its_kills_and_hurts_every_role(seed: int) -> None:
     events = [event for one in plan(seed, 100) for event in one.events]
     killed = [event.role for event in events if event.act in KILLS]
@@ -174,3 +174,12 @@ def test_plan_has_its_kills_and_hurts_every_role(seed: int) -> None:
     assert {event.name for event in events} == {
         f"{role} {act}" for role, acts in ACTS.items() for act in acts
     }
+
+
+@pytest.mark.parametrize("seed", range(1, 21))
+def test_plan_leaves_a_worker_and_often_hurts_leader_and_worker_together(seed: int) -> None:
+    rounds = [[event.role for event in one.events] for one in plan(seed, 100)]
+    assert all(roles.count("worker") <= WORKERS - 1 for roles in rounds)
+    assert all(roles.count("orchestrator") <= 1 for roles in rounds)
+    together = sum({"worker", "orchestrator"} <= set(roles) for roles in rounds)
+    assert together >= len(rounds) / 3
