@@ -176,6 +176,20 @@ async def test_a_server_that_is_away_is_no_attempt() -> None:
     assert (job.status, job.attempts) == (JobStatus.RETRYING, 0)
 
 
+async def test_after_an_outage_no_job_waits_long_however_often_it_was_taken() -> None:
+    async def unreachable(_job: Job, _context: JobContext) -> Outcome:
+        raise Unavailable("MongoDB did not answer")
+
+    bench = Bench(unreachable)
+    await bench.create()
+    for _ in range(10):
+        job = await bench.run_once()
+        assert job.status is JobStatus.RETRYING
+        bench.clock.advance(2.0)
+        await bench.ledger.release_due(1)
+        assert (await bench.job()).status is JobStatus.QUEUED
+
+
 async def test_a_job_past_its_deadline_is_stopped() -> None:
     async def slow(_job: Job, _context: JobContext) -> Outcome:
         await asyncio.Event().wait()
