@@ -262,6 +262,27 @@ async def test_a_claim_that_never_arrived_is_made_when_it_is_asked_again(ledger:
     assert job.deliveries == 1
 
 
+@pytest.mark.parametrize("outcome", [Succeeded({"n": 1}), Retry("later", 9.0), Released()])
+async def test_a_settle_that_is_asked_again_is_one_settle(
+    ledger: JobLedger, outcome: Outcome
+) -> None:
+    await ledger.create([new("a")])
+    job = await claimed(ledger)
+    assert await ledger.settle(job, outcome)
+    after = await stored(ledger)
+    assert await ledger.settle(job, outcome, again=True)
+    assert await stored(ledger) == after
+    assert not await ledger.settle(job, outcome), "only who asks again is told"
+
+
+async def test_a_settle_of_another_is_not_one_s_own(ledger: JobLedger) -> None:
+    await ledger.create([new("a")])
+    stale = await claimed(ledger)
+    await ledger.take_back("w", is_open)
+    assert await ledger.settle(await claimed(ledger, worker="w2"), Succeeded())
+    assert not await ledger.settle(stale, Succeeded(), again=True)
+
+
 async def test_what_a_process_held_is_taken_back_in_its_name_alone(
     ledger: JobLedger, lab: Lab
 ) -> None:

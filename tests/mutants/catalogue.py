@@ -223,6 +223,13 @@ MUTANTS = (
         ("tests/unit/execution/test_process.py",),
     ),
     Mutant(
+        "a-settle-is-asked-again-by-who-did-it",
+        f"{COMMON}/adapters/mongo/job_changes.py",
+        '{"_id": job.id, "settledLease": job.lease and job.lease.id}',
+        '{"_id": job.id, "lease": None}',
+        LEDGER,
+    ),
+    Mutant(
         "a-claim-is-asked-again-under-its-lease-id",
         f"{COMMON}/adapters/mongo/jobs.py",
         '{"_id": job_id, "lease.id": lease_id},',

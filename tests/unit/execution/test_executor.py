@@ -415,6 +415,29 @@ async def test_settling_waits_for_a_server_that_is_away(monkeypatch: pytest.Monk
     assert (await bench.run_once()).status is JobStatus.SUCCEEDED
 
 
+async def test_a_settle_without_a_reply_is_told_once_as_it_was(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("pedidos_common.execution.executor.SETTLE_PAUSE_SECONDS", 0.001)
+    bench, told = Bench(well), []
+    await bench.create()
+    settle, failures = bench.ledger.settle, iter([True, True])
+
+    async def unheard(job: Job, outcome: Outcome, **of: bool) -> bool:
+        done = await settle(job, outcome, **of)
+        if next(failures, False):
+            raise Unavailable("the reply was lost")
+        return done
+
+    async def observe(job: Job, _outcome: Outcome, _seconds: float) -> None:
+        told.append(job.id)
+
+    monkeypatch.setattr(bench.ledger, "settle", unheard)
+    bench.executor._observe = observe
+    assert (await bench.run_once()).status is JobStatus.SUCCEEDED
+    assert told == [JOB]
+
+
 async def test_a_drain_lets_jobs_end_and_takes_no_new_ones() -> None:
     entered, go_on = asyncio.Event(), asyncio.Event()
 

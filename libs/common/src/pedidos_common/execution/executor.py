@@ -151,16 +151,18 @@ class Executor:
         return await perform(job, held, self._functions)
 
     async def _settle(self, job: Job, outcome: Outcome, held: HeldLease) -> None:
-        held.settling = True
+        held.settling, again = True, False
         while True:
             held.ensure_held()
             try:
-                if not await self._ledger.settle(job, outcome, exonerated=held.probing):
-                    raise LeaseLost(f"job {job.id} was settled by another")
-                return
+                done = await self._ledger.settle(job, outcome, exonerated=held.probing, again=again)
+                break
             except Unavailable as error:
                 log.warning("job_settle_delayed", error=str(error)[:300])
-                await asyncio.sleep(SETTLE_PAUSE_SECONDS)
+            again = True
+            await asyncio.sleep(SETTLE_PAUSE_SECONDS)
+        if not done:
+            raise LeaseLost(f"job {job.id} was settled by another")
 
     async def _note(self, job: Job, outcome: Outcome, seconds: float) -> None:
         await self._observe(job, outcome, seconds)

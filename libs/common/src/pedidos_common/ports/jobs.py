@@ -44,11 +44,14 @@ class JobLedger(Protocol):
         """Note that the job now runs alone in its process; False when its lease is gone."""
         ...
 
-    async def settle(self, job: Job, outcome: Outcome, *, exonerated: bool = False) -> bool:
+    async def settle(
+        self, job: Job, outcome: Outcome, *, exonerated: bool = False, again: bool = False
+    ) -> bool:
         """Record the outcome if the job's lease still holds; False for a stale worker.
 
         `exonerated` says that the job ran alone and its worker lives: where it is to run again,
-        the workers that were lost with it before, and its probes, count no more.
+        the workers that were lost with it before, and its probes, count no more. Whoever does not
+        know whether its settle was carried out asks `again`: True too where it was.
         """
         ...
 

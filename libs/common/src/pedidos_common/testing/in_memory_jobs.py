@@ -41,6 +41,7 @@ class InMemoryJobLedger:
         self._lease = timedelta(seconds=lease_seconds)
         self._jobs: dict[str, Job] = {}
         self._rung: dict[str, datetime | None] = {}
+        self._settled: dict[str, str] = {}
 
     async def create(self, jobs: Sequence[NewJob]) -> Sequence[Bell]:
         """See `ports.JobLedger.create`."""
@@ -108,10 +109,13 @@ class InMemoryJobLedger:
         self._jobs[job.id] = replace(held, probes=held.probes + 1)
         return True
 
-    async def settle(self, job: Job, outcome: Outcome, *, exonerated: bool = False) -> bool:
+    async def settle(
+        self, job: Job, outcome: Outcome, *, exonerated: bool = False, again: bool = False
+    ) -> bool:
         """See `ports.JobLedger.settle`."""
         if job.lease is None or not self._holds(job.id, job.lease.id):
-            return False
+            return again and job.lease is not None and self._settled.get(job.id) == job.lease.id
+        self._settled[job.id] = job.lease.id
         held = self._jobs[job.id]
         status = advance(held.status, TRIGGER_OF[type(outcome)])
         settled = replace(with_outcome(held, outcome, self._clock()), status=status, lease=None)

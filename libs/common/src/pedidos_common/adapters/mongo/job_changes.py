@@ -76,7 +76,7 @@ def settlement(
     A retry needs the server's time plus its delay, hence a pipeline: there every text from
     outside stands under `$literal`, as a text that begins with `$` would be evaluated.
     """
-    fields: Document = {"status": status, "lease": None, **_outcome_fields(outcome)}
+    fields: Document = {"status": status, **_ended(job), **_outcome_fields(outcome)}
     if exonerated and status not in FINAL:
         fields |= {"lost": 0, "probes": 0}
     if isinstance(outcome, Retry):
@@ -92,6 +92,16 @@ def settlement(
     if isinstance(outcome, Released) and outcome.lost:
         change["$inc"] = {"lost": 1}
     return change
+
+
+def _ended(job: Job) -> Document:
+    """Nobody holds it any more, and it says who did."""
+    return {"lease": None, "settledLease": job.lease and job.lease.id}
+
+
+def settled_by(job: Job) -> Document:
+    """The job as it is once this worker has settled it."""
+    return {"_id": job.id, "settledLease": job.lease and job.lease.id}
 
 
 def _settled_now() -> Document:

@@ -82,7 +82,9 @@ class MongoJobLedger:
         return done.matched_count == 1
 
     @guarded
-    async def settle(self, job: Job, outcome: Outcome, *, exonerated: bool = False) -> bool:
+    async def settle(
+        self, job: Job, outcome: Outcome, *, exonerated: bool = False, again: bool = False
+    ) -> bool:
         """See `ports.JobLedger.settle`."""
         if job.lease is None:
             return False
@@ -91,7 +93,11 @@ class MongoJobLedger:
             changes.held_by(job),
             changes.settlement(status, outcome, job, exonerated=exonerated),
         )
-        return done.matched_count == 1
+        return done.matched_count == 1 or (again and await self._has_settled(job))
+
+    async def _has_settled(self, job: Job) -> bool:
+        query = changes.settled_by(job)
+        return await confirmed(self._jobs).find_one(query, {"_id": 1}) is not None
 
     @guarded
     async def get(self, job_id: str) -> Job | None:
