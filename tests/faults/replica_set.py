@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Self
 
+from pymongo import WriteConcern
 from pymongo.errors import PyMongoError
 
 from tests.e2e.stack import until
@@ -126,6 +127,15 @@ class ReplicaSet:
             for node in paused:
                 if node.paused:
                     node.go_on()
+
+
+def acknowledges(node: Mongod) -> bool:
+    """Whether a majority has what this node writes now; the others may have to find it first."""
+    with node.client() as client:
+        majority = WriteConcern(w="majority", wtimeout=500)
+        probes = client["probe"].get_collection("writes", write_concern=majority)
+        probes.insert_one({})
+    return True
 
 
 def documents(node: Mongod, collection: str, query: dict[str, Any]) -> list[dict[str, Any]]:
