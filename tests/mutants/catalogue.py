@@ -195,7 +195,7 @@ MUTANTS = (
         REPAIR,
     ),
     Mutant(
-        "a-broker-that-was-emptied-is-noticed",
+        "an-emptied-broker-is-noticed",
         f"{ORCHESTRATOR}/engine/reconcile.py",
         "return self._monotonic() if emptied else None",
         "return None",
