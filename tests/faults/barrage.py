@@ -106,7 +106,7 @@ class Barrage:
             struck_at = time.monotonic()
             process.kill()
             self.killed[role] += 1
-            log.info("%5.1f s: killed %s (%d)", struck_at - self._started, role, process.pid)
+            log.warning("%5.1f s: killed %s (%d)", struck_at - self._started, role, process.pid)
             if role in SERVERS:
                 self._away.add(role)
                 self._watch(self._await_back, role, process, struck_at)
@@ -167,7 +167,7 @@ class Barrage:
                 return
             until(self._flushed, LONGEST_OUTAGE_SECONDS)
             self.flushes += 1
-            log.info("%5.1f s: emptied Redis", time.monotonic() - self._started)
+            log.warning("%5.1f s: emptied Redis", time.monotonic() - self._started)
 
     def _flushed(self) -> bool:
         with self._redis() as client, contextlib.suppress(redis.RedisError):
