@@ -233,8 +233,15 @@ MUTANTS = (
     Mutant(
         "lost-rings-are-rung-again",
         f"{ORCHESTRATOR}/engine/reconcile.py",
-        "        await self._ring_lost(silent)\n",
+        "        await self._ring_lost(silent, emptied_at)\n",
         "",
+        REPAIR,
+    ),
+    Mutant(
+        "an-emptied-broker-is-noticed",
+        f"{ORCHESTRATOR}/engine/reconcile.py",
+        "return self._monotonic() if emptied else None",
+        "return None",
         REPAIR,
     ),
     Mutant(

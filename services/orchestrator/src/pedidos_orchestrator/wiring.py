@@ -50,6 +50,9 @@ from pedidos_orchestrator.settings import OrchestratorSettings
 
 SERVICE = "orchestrator"
 ABANDONED_UPLOAD_SECONDS = 86_400.0
+# three seconds of the built-in handler's work
+CHUNKS_AHEAD, BATCHES_AHEAD = 96, 200
+LEAST_GROUPS_AHEAD, MOST_GROUPS_AHEAD = 4, 20
 
 
 def deps_of(
@@ -167,10 +170,20 @@ def _engine_ports(deps: Deps, doorbell: Doorbell) -> EnginePorts:
     )
 
 
+def _limits(group_orders: int, batch_orders: int) -> Limits:
+    """Enough open work that nobody idles for the seconds in which a dead leader is replaced.
+
+    Small batches are so many that fewer groups last as long, and Redis would hold them all.
+    """
+    groups = BATCHES_AHEAD * batch_orders // group_orders
+    groups = min(max(groups, LEAST_GROUPS_AHEAD), MOST_GROUPS_AHEAD)
+    return Limits(CHUNKS_AHEAD, vip_orders=groups * group_orders, normal_groups=groups)
+
+
 def _engine_settings(settings: OrchestratorSettings) -> EngineSettings:
     return EngineSettings(
         stall_seconds=settings.run_stall_timeout_ms / 1000,
-        limits=Limits(vip_orders=4 * settings.normal_enqueue_batch_size),
+        limits=_limits(settings.normal_enqueue_batch_size, settings.orders_batch_size),
         progress_log_seconds=settings.log_progress_every_ms / 1000,
     )
 

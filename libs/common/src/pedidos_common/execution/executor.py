@@ -183,11 +183,18 @@ class Executor:
         )
 
     async def _hand_back(self, job: Job, how: Released, *, exonerated: bool = False) -> None:
-        released = self._ledger.settle(job, how, exonerated=exonerated)
-        try:
-            await asyncio.wait_for(released, 2.0)
-        except (Unavailable, TimeoutError):
-            log.warning("job_release_failed", function=job.function)
+        """Give the job up; a process that goes on tries for as long as its lease could last."""
+        give_up_at = time.monotonic() + self._held.lease_seconds
+        while True:
+            released = self._ledger.settle(job, how, exonerated=exonerated)
+            try:
+                await asyncio.wait_for(released, 2.0)
+                return
+            except (Unavailable, TimeoutError):
+                log.warning("job_release_failed", function=job.function)
+                if self.stopping or time.monotonic() > give_up_at:
+                    return
+            await asyncio.sleep(SETTLE_PAUSE_SECONDS)
 
     async def drain(self, timeout_seconds: float) -> None:
         """Take nothing new, let jobs end (bounded), then hand back what is left."""

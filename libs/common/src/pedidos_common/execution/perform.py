@@ -13,7 +13,8 @@ from pedidos_common.execution.leases import HeldLease
 from pedidos_common.execution.registry import JobFunction
 
 log = structlog.get_logger(__name__)
-SERVER_AWAY = RetryPolicy(max_attempts=1_000_000, base_seconds=1.0, cap_seconds=5.0)
+# short: that a job waits can only be noted once the server is back
+SERVER_AWAY = RetryPolicy(max_attempts=1_000_000, base_seconds=0.5, cap_seconds=2.0)
 PROBES = 2
 LONGEST_REASON = 1_000
 

@@ -42,6 +42,13 @@ class Transport(Protocol):
         """Those bells that the broker does not hold (taken, lost or never rung)."""
         ...
 
+    async def was_emptied(self) -> bool:
+        """Whether the broker lost all that it held since this was last asked, by whomever.
+
+        True too when it is asked for the first time. May miss a loss; says nothing of single rings.
+        """
+        ...
+
     async def receive(
         self,
         queue: str,

@@ -15,7 +15,8 @@ from pedidos_orchestrator.engine.run_engine import Pace, RunEngine
 
 log = structlog.get_logger(__name__)
 PAUSE_SECONDS = 0.06  # a step costs MongoDB as much as a small batch does
-POLL_SECONDS_OF = {Pace.WAITING: 0.2, Pace.IDLE: 0.5}
+# None: another leads; whether that is still so is known without asking anybody
+POLL_SECONDS_OF = {Pace.WAITING: 0.2, Pace.IDLE: 0.5, None: 0.1}
 FAILURE_PAUSE_SECONDS = 0.5
 
 
@@ -64,12 +65,12 @@ class EngineLoop:
         finally:
             listening.cancel()
 
-    async def _guarded_step(self) -> Pace:
+    async def _guarded_step(self) -> Pace | None:
         """One step; a failed one is counted, and the view rebuilt from the ledger."""
         epoch = self._leadership.epoch
         if epoch is None:
             self._engine.forget()
-            return Pace.IDLE
+            return None
         try:
             return await self._engine.step(epoch)
         except Unavailable as error:

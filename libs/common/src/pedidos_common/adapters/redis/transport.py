@@ -28,6 +28,7 @@ log = structlog.get_logger(__name__)
 
 BELLS_PER_CALL = 500
 LONGEST_BACKOFF_SECONDS = 2.0
+MARKER_SECONDS = 2.0
 
 
 class ArqTransport:
@@ -82,6 +83,11 @@ class ArqTransport:
                     if place is None or not exists
                 ]
         return absent
+
+    async def was_emptied(self) -> bool:
+        """See `ports.Transport.was_emptied`."""
+        async with reaching("tell whether it was emptied", MARKER_SECONDS):
+            return bool(await self._redis.set(self._names.marker, b"1", nx=True))
 
     async def receive(
         self,
