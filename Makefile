@@ -83,7 +83,7 @@ test-slow: setup ## the tests that take minutes
 	@$(BIN)/python -m pytest -m 'slow and not faults' $(PYTEST_ARGS)
 
 .PHONY: faults
-faults: setup ## a storm of faults over live runs, a quarter of an hour for each seed (SEED=n)
+faults: setup ## storms of faults, some eight minutes for each seed (SEED=n), and long runs under kills
 	@SEED=$(SEED) KILLS=$(KILLS) $(BIN)/python -m pytest tests/faults -m faults -n 0 \
 	  --log-cli-level=WARNING $(PYTEST_ARGS)
 

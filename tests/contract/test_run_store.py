@@ -79,6 +79,12 @@ async def test_a_started_run_reads_as_it_was_given(runs: RunStore) -> None:
     assert await runs.get(a_run(2).id) is None
 
 
+async def test_it_tells_the_time_that_its_runs_get(runs: RunStore) -> None:
+    before = await runs.now()
+    run = await runs.start(a_run(1))
+    assert before <= run.created_at <= await runs.now()
+
+
 async def test_of_many_starts_one_wins_and_the_others_learn_which(runs: RunStore) -> None:
     starts = (runs.start(a_run(number)) for number in range(1, 9))
     results = await asyncio.gather(*starts, return_exceptions=True)

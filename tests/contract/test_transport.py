@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass, field, replace
 
 import pytest
 
@@ -27,6 +27,23 @@ async def transport(request: pytest.FixtureRequest) -> AsyncIterator[Transport]:
     client = connect(request.getfixturevalue("redis_url"))
     yield ArqTransport(client, request.getfixturevalue("redis_prefix"))
     await client.aclose()
+
+
+@pytest.fixture
+def forget_all(
+    transport: Transport, request: pytest.FixtureRequest
+) -> Callable[[], Awaitable[None]]:
+    """What `FLUSHALL` does, to this test's keys alone."""
+
+    async def forget() -> None:
+        if isinstance(transport, InMemoryTransport):
+            transport.forget_all()
+            return
+        prefix = request.getfixturevalue("redis_prefix")
+        async with aclosing(connect(request.getfixturevalue("redis_url"))) as client:
+            await client.delete(*[key async for key in client.scan_iter(match=f"{prefix}*")])
+
+    return forget
 
 
 def bell(job_id: str, band: Band = Band.NORMAL, ring: int = 1, queue: str = QUEUE) -> Bell:
@@ -166,11 +183,34 @@ async def test_ringing_the_same_bell_twice_is_harmless(transport: Transport) -> 
         await eventually(lambda: receiver.delivered == ["first", "second", "first"])
 
 
+async def test_a_later_ring_of_a_job_takes_the_place_of_the_one_before(
+    transport: Transport,
+) -> None:
+    first = bells(2)
+    await transport.ring(first)
+    for ring in range(2, 6):
+        await transport.ring([replace(bell, ring=ring) for bell in first])
+        assert await transport.depth(QUEUE) == 2
+    assert list(await transport.missing(first)) == first
+    assert not await transport.missing([replace(bell, ring=5) for bell in first])
+
+
 async def test_missing_tells_what_is_not_held(transport: Transport) -> None:
     held, other_ring, never = bell("held"), bell("held", ring=2), bell("never")
     await transport.ring([held])
     assert list(await transport.missing([held, other_ring, never])) == [other_ring, never]
     assert list(await transport.missing([])) == []
+
+
+async def test_that_it_was_emptied_is_told_once(
+    transport: Transport, forget_all: Callable[[], Awaitable[None]]
+) -> None:
+    assert await transport.was_emptied(), "nobody has asked before"
+    await transport.ring(bells(3))
+    assert not await transport.was_emptied()
+    await forget_all()
+    assert await transport.was_emptied()
+    assert not await transport.was_emptied()
 
 
 async def test_what_was_delivered_is_gone(transport: Transport) -> None:

@@ -1,6 +1,7 @@
 """An order handler whose behaviour a test switches while the workers run.
 
-Each call looks at the file that `TEST_HANDLER_FILE` names: `{"mode": …, "seconds": …}`.
+Each call looks at the file that `TEST_HANDLER_FILE` names: `{"mode": …, "seconds": …}`. The bulk
+handler is for runs of a million orders: it takes the same file's `seconds` once for all its orders.
 """
 
 from __future__ import annotations
@@ -9,15 +10,19 @@ import asyncio
 import contextlib
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from pedidos_common.domain.errors import PermanentOrderError
 from pedidos_common.domain.ids import sequence_of
-from pedidos_common.domain.orders import Order
+from pedidos_common.domain.orders import Order, Priority
+from pedidos_worker.handlers import bulk
 
 VARIABLE = "TEST_HANDLER_FILE"
 SPEC = "tests.e2e.handlers:handle"
+BULK_SPEC = "tests.e2e.handlers:handle_many"
+LOOK_SECONDS = 0.25
 
 
 def switch(path: Path, mode: str = "plain", seconds: float = 0.0) -> None:
@@ -43,6 +48,13 @@ async def handle(order: Order) -> Any:
     if wanted["seconds"]:
         await asyncio.sleep(wanted["seconds"])
     return await _MODES[wanted["mode"]](order, sequence_of(order.id))
+
+
+@bulk
+async def handle_many(orders: Sequence[Order]) -> Sequence[None]:
+    """Many orders in one call, all of which succeed."""
+    await asyncio.sleep(_wanted()["seconds"])
+    return [None] * len(orders)
 
 
 def _wanted() -> dict[str, Any]:
@@ -99,6 +111,12 @@ def fails_rudely(sequence: int) -> bool:
     return sequence % 50 in {17, 27, 37}
 
 
+async def _held(order: Order, _sequence: int) -> None:
+    """NORMAL orders stay in their handler until the mode is another one."""
+    while order.priority is Priority.NORMAL and _wanted()["mode"] == "held":  # noqa: ASYNC110
+        await asyncio.sleep(LOOK_SECONDS)
+
+
 async def _deadly(_order: Order, sequence: int) -> None:
     if sequence == 77:
         os._exit(1)
@@ -111,4 +129,5 @@ _MODES = {
     "odd": _odd,
     "rude": _rude,
     "deadly": _deadly,
+    "held": _held,
 }

@@ -211,9 +211,10 @@ def assert_stops_cleanly(stack: Stack) -> None:
 
 def _environ(folder: Path, own: Mapping[str, str]) -> dict[str, str]:
     passed_on = {name: value for name, value in os.environ.items() if name not in OWN}
-    path = os.pathsep.join(filter(None, [str(REPOSITORY), os.environ.get("PYTHONPATH")]))
+    folders = [own.get("PYTHONPATH"), str(REPOSITORY), os.environ.get("PYTHONPATH")]
+    path = os.pathsep.join(filter(None, folders))
     state = str(folder / "state")
-    return {**passed_on, "PYTHONPATH": path, "XDG_STATE_HOME": state, **SMALL, **own}
+    return {**passed_on, "XDG_STATE_HOME": state, **SMALL, **own, "PYTHONPATH": path}
 
 
 def _spawn(command: list[str], folder: Path, environ: Mapping[str, str]) -> subprocess.Popen[bytes]:

@@ -22,11 +22,21 @@ ANSWER_MS = 1_000
 
 
 class Mongod:
-    """One node. Entering the context starts it, leaving it ends it by its process id."""
+    """One node. Entering the context starts it, leaving it ends it by its process id.
 
-    def __init__(self, folder: Path, port: int | None = None, replica_set: str = "") -> None:
+    One that is `fallible` can be told to fail commands (`server_errors.failing`).
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        port: int | None = None,
+        replica_set: str = "",
+        *,
+        fallible: bool = False,
+    ) -> None:
         self.folder, self.port = folder, port or free_port()
-        self._replica_set = replica_set
+        self._replica_set, self._fallible = replica_set, fallible
         self._process: subprocess.Popen[bytes] | None = None
         self.paused = False
 
@@ -72,6 +82,8 @@ class Mongod:
             *("--wiredTigerCacheSizeGB", CACHE_GB),
             *("--setParameter", "diagnosticDataCollectionEnabled=false"),
         ]
+        if self._fallible:
+            command += ["--setParameter", "enableTestCommands=1"]
         if self._replica_set:
             command += ["--replSet", self._replica_set, "--oplogSize", "256"]
         return command

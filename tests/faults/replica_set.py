@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Self
 
+from pymongo import WriteConcern
 from pymongo.errors import PyMongoError
 
 from tests.e2e.stack import until
@@ -23,14 +24,20 @@ ELECTED_SECONDS = 60.0
 class ReplicaSet:
     """Entering the context starts and initiates it; leaving ends every node by its process id.
 
-    `election_ms` is how long a node that hears no majority goes on before there is a vote.
+    `election_ms` is how long a node that hears no majority goes on before there is a vote. Nodes
+    that are `fallible` can be told to fail commands (`server_errors.failing`).
     """
 
-    def __init__(self, folder: Path, election_ms: int = ELECTION_MS) -> None:
+    def __init__(
+        self, folder: Path, election_ms: int = ELECTION_MS, *, fallible: bool = False
+    ) -> None:
         ports: list[int] = []
         for _ in range(NODES):
             ports.append(free_port(ports))
-        self.nodes = [Mongod(folder / f"node{n}", port, NAME) for n, port in enumerate(ports)]
+        self.nodes = [
+            Mongod(folder / f"node{n}", port, NAME, fallible=fallible)
+            for n, port in enumerate(ports)
+        ]
         self._election_ms = election_ms
         self._running = contextlib.ExitStack()
 
@@ -61,6 +68,14 @@ class ReplicaSet:
         with self.nodes[0].client() as client:
             config = {"_id": NAME, "version": 1, "members": members, "settings": settings}
             client.admin.command("replSetInitiate", config)
+
+    def elect_after(self, milliseconds: int) -> None:
+        """From now on a node that hears no majority goes on for so long."""
+        with self.primary().client() as client:
+            config = client.admin.command("replSetGetConfig")["config"]
+            config["version"] += 1
+            config["settings"]["electionTimeoutMillis"] = milliseconds
+            client.admin.command("replSetReconfig", config)
 
     # -- who is what
 
@@ -126,6 +141,15 @@ class ReplicaSet:
             for node in paused:
                 if node.paused:
                     node.go_on()
+
+
+def acknowledges(node: Mongod) -> bool:
+    """Whether a majority has what this node writes now; the others may have to find it first."""
+    with node.client() as client:
+        majority = WriteConcern(w="majority", wtimeout=500)
+        probes = client["probe"].get_collection("writes", write_concern=majority)
+        probes.insert_one({})
+    return True
 
 
 def documents(node: Mongod, collection: str, query: dict[str, Any]) -> list[dict[str, Any]]:

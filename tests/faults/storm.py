@@ -1,6 +1,8 @@
 """What happens to a stack, and when: a plan that a seed alone decides, so that it can be replayed.
 
 A round is a few faults within a second, of victims that differ, once the run has reached a phase.
+Freezes, which last longer than a lease, come together in every fourth round; in every third one a
+worker and the orchestrator that leads are hurt at once. One worker is left, always.
 """
 
 from __future__ import annotations
@@ -18,6 +20,9 @@ PHASES = (
 # in the first one generators have work; ENQUEUE_NORMAL lasts until the last group is enqueued
 OF_A_RUN = ("GENERATING", "ENQUEUE_VIP", *["ENQUEUE_NORMAL"] * 4)
 WORKERS, GENERATORS = 3, 2
+WORKERS_AT_ONCE = 2
+VICTIMS = (3, 4, 4, 5)
+LEADER_AND_WORKER_EVERY, FREEZES_EVERY = 3, 4
 ZOMBIE_SECONDS = 12.0  # two more than a lease
 LONG_AWAY_SECONDS = 60.0
 
@@ -35,15 +40,19 @@ class Act(StrEnum):
 
 KILLS = frozenset({Act.KILL, Act.TERM, Act.AWAY})
 OF_A_PROCESS = (Act.KILL, Act.KILL, Act.TERM, Act.FREEZE)
+OF_REDIS = (Act.FLUSH, Act.AWAY, Act.FULL)
 ACTS = {
     "worker": OF_A_PROCESS,
     "generator": OF_A_PROCESS,
     "orchestrator": OF_A_PROCESS,
     "mongod": OF_A_PROCESS,
-    "redis": (*OF_A_PROCESS, Act.FLUSH, Act.AWAY, Act.FULL),
+    "redis": (*OF_A_PROCESS, *OF_REDIS),
 }
 SERVERS = ("mongod", "redis")
 AT_WORK = ("worker", "generator")
+Victim = tuple[str, int]  # role and index
+# of these a freeze makes a zombie
+FROZEN_LONG = ("worker", "orchestrator")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +82,16 @@ class Round:
 def plan(seed: int, kills: int) -> tuple[Round, ...]:
     """Rounds with at least that many kills; the same for the same seed, on any machine."""
     drawn = Random(seed)
-    dealt = {role: _dealt(drawn, acts) for role, acts in ACTS.items()}
+    dealt = {role: _dealt(drawn, _quick(role)) for role in ACTS}
     rounds = [_long_away(drawn)]
     while sum(event.act in KILLS for one in rounds for event in one.events) < kills:
-        rounds.append(_round(drawn, dealt, OF_A_RUN[len(rounds) % len(OF_A_RUN)]))
+        rounds.append(_round(drawn, dealt, len(rounds)))
     return tuple(rounds)
+
+
+def _quick(role: str) -> list[Act]:
+    """What is done to it in any round."""
+    return [act for act in ACTS[role] if role not in FROZEN_LONG or act is not Act.FREEZE]
 
 
 def short_plan() -> tuple[Round, ...]:
@@ -114,22 +128,34 @@ def _dealt(drawn: Random, acts: Sequence[Act]) -> Iterator[Act]:
         yield from drawn.sample(acts, len(acts))
 
 
-def _round(drawn: Random, dealt: Mapping[str, Iterator[Act]], phase: str) -> Round:
-    victims = list(_victims(drawn, phase))
-    chosen = drawn.sample(victims, drawn.choice((2, 3, 3, 4)))
-    if phase == PHASES[0]:
-        chosen = [("generator", drawn.randrange(GENERATORS)), *chosen]
-    events = (
-        _event(drawn, role, next(dealt[role]), index) for role, index in dict.fromkeys(chosen)
-    )
+def _round(drawn: Random, dealt: Mapping[str, Iterator[Act]], number: int) -> Round:
+    phase = OF_A_RUN[number % len(OF_A_RUN)]
+    chosen = _chosen(drawn, phase, together=number % LEADER_AND_WORKER_EVERY == 0)
+    zombies = _zombies(drawn, chosen) if number % FREEZES_EVERY == 0 else set()
+    events = [
+        _event(drawn, one[0], Act.FREEZE if one in zombies else next(dealt[one[0]]), one[1])
+        for one in chosen
+    ]
     return Round(phase, tuple(events))
 
 
-def _victims(drawn: Random, phase: str) -> Iterator[tuple[str, int]]:
-    yield from (("worker", index) for index in range(WORKERS))
-    yield from ((role, 0) for role in ("orchestrator", *SERVERS))
+def _zombies(drawn: Random, chosen: Sequence[Victim]) -> set[Victim]:
+    """One of these at least is frozen for longer than a lease."""
+    able = [one for one in chosen if one[0] in FROZEN_LONG]
+    return set(drawn.sample(able, drawn.randint(1, len(able)))) if able else set()
+
+
+def _chosen(drawn: Random, phase: str, *, together: bool) -> list[Victim]:
+    """Who is hurt; a worker is left, and an orchestrator."""
+    workers = [("worker", index) for index in drawn.sample(range(WORKERS), WORKERS_AT_ONCE)]
+    leader = ("orchestrator", 0)
+    needed: list[Victim] = [workers.pop(), leader] if together else []
+    others = [*workers, *([] if together else [leader]), *((name, 0) for name in SERVERS)]
     if phase == PHASES[0]:
-        yield "generator", drawn.randrange(GENERATORS)
+        generators = drawn.sample(range(GENERATORS), drawn.randint(1, GENERATORS))
+        needed += [("generator", index) for index in generators]
+    more = max(1, drawn.choice(VICTIMS) - len(needed))
+    return needed + drawn.sample(others, min(more, len(others)))
 
 
 def _event(drawn: Random, role: str, act: Act, index: int) -> Event:
@@ -142,6 +168,6 @@ def _seconds(drawn: Random, role: str, act: Act) -> float:
         case Act.FREEZE if role not in SERVERS:
             return ZOMBIE_SECONDS
         case Act.FREEZE | Act.AWAY | Act.FULL:
-            return drawn.uniform(1.0, 8.0)
+            return drawn.uniform(1.0, 5.0)
         case _:
             return 0.0

@@ -128,6 +128,7 @@ def test_run_survives_the_death_of_each_part(victim: tuple[Stack, Path]) -> None
     assert_stops_cleanly(stack)
 
 
+@pytest.mark.faults
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_run_survives_a_kill_every_few_seconds(victim: tuple[Stack, Path]) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,18 +16,17 @@ from pedidos_common.adapters.mongo.client import connect, durable
 from pedidos_common.adapters.mongo.jobs import MongoJobLedger
 from pedidos_common.domain.errors import Unavailable
 from pedidos_common.domain.jobs import Band, NewJob
+from tests.counted import COUNTED
 from tests.e2e import handlers
 from tests.e2e.stack import Stack, assert_stops_cleanly, running_stack, until
 from tests.faults.recovery import running_jobs
-from tests.faults.replica_set import ReplicaSet, documents
+from tests.faults.replica_set import ReplicaSet, acknowledges, documents
 from tests.faults.test_kill_nine import RECOVERY_SECONDS, settled
 
 SLOW_SECONDS = 0.3
 LOST_SECONDS = 20.0
 PROBE = "probe"
 GOES_ON_SECONDS = 30.0
-# noticing it, one lease from when writes work again, and the work; 13 to 15 s were measured
-HANG_SECONDS = 30.0
 
 
 @dataclass
@@ -51,6 +50,20 @@ class Shop:
         self.stack.assert_audited(run_id)
         assert self.stack.database.orders.count_documents({"status": "processado"}) == quantity
         assert_stops_cleanly(self.stack)
+
+
+Tell = Callable[[str, Sequence[float]], None]
+
+
+@pytest.fixture
+def tell(record_property: Callable[[str, object], None]) -> Tell:
+    """Puts how long recoveries took among what the tests counted."""
+
+    def told(fault: str, seconds: Sequence[float]) -> None:
+        worst = f"{fault:<42}{len(seconds):>4} times, worst recovery {max(seconds):.1f} s"
+        record_property(COUNTED, worst)
+
+    return told
 
 
 @pytest.fixture
@@ -95,36 +108,47 @@ def kill_primaries(shop: Shop, quantity: int, times: int) -> list[float]:
 
 
 @pytest.mark.timeout(180)
-def test_nothing_is_lost_when_the_primary_is_killed_three_times(shop: Shop) -> None:
+def test_nothing_is_lost_when_the_primary_is_killed_three_times(shop: Shop, tell: Tell) -> None:
     recovered = kill_primaries(shop, 8_000, times=3)
+    tell("replica set, primary kill -9", recovered)
     assert max(recovered) <= RECOVERY_SECONDS, recovered
 
 
+@pytest.mark.faults
 @pytest.mark.slow
 @pytest.mark.timeout(240)
-def test_a_primary_that_hangs_is_left_for_the_one_that_is_elected(shop: Shop) -> None:
+def test_a_primary_that_hangs_is_left_for_the_one_that_is_elected(shop: Shop, tell: Tell) -> None:
     run_id = shop.stack.start(8_000, seed=24)
     held = until(lambda: running_jobs(shop.stack, queue="orders"), GOES_ON_SECONDS)
     hung = shop.replica_set.primary()
     hung.pause()
     elected = shop.replica_set.primary()
     elected_at = time.monotonic()
+    until(lambda: acknowledges(elected), 60)
+    back_at = time.monotonic()
     done = {"_id": {"$in": held}, "status": "succeeded"}
     until(lambda: len(documents(elected, "jobs", done)) == len(held), 90)
-    recovered = time.monotonic() - elected_at
+    recovered = time.monotonic() - back_at
     hung.go_on()
     until(shop.replica_set.is_whole, 60)
-    assert recovered <= HANG_SECONDS
+    tell(
+        f"replica set, primary hangs (a majority {back_at - elected_at:.1f} s after the election)",
+        [recovered],
+    )
+    assert recovered <= RECOVERY_SECONDS
     shop.end(run_id, 8_000, 120)
 
 
+@pytest.mark.faults
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_nothing_is_lost_when_the_primary_is_killed_ten_times(shop: Shop) -> None:
+def test_nothing_is_lost_when_the_primary_is_killed_ten_times(shop: Shop, tell: Tell) -> None:
     recovered = kill_primaries(shop, 60_000, times=10)
+    tell("replica set, primary kill -9", recovered)
     assert max(recovered) <= RECOVERY_SECONDS, recovered
 
 
+@pytest.mark.faults
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_a_run_goes_through_a_hand_over_every_few_seconds(shop: Shop) -> None:
@@ -186,11 +210,12 @@ class Acknowledged:
         return self.at.keys() - set(stored)
 
 
+@pytest.mark.faults
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("with_primary", [False, True])
 def test_no_write_is_acknowledged_without_a_majority_and_the_run_goes_on_after(
-    shop: Shop, *, with_primary: bool
+    shop: Shop, tell: Tell, *, with_primary: bool
 ) -> None:
     run_id = shop.stack.start(12_000, seed=23)
     writer = Acknowledged(shop.replica_set.uri)
@@ -205,6 +230,7 @@ def test_no_write_is_acknowledged_without_a_majority_and_the_run_goes_on_after(
             assert writer.between(settled, time.monotonic()) == []
         back_at = time.monotonic()
         shop.await_progress()
+        tell("replica set, majority away for 20 s", [time.monotonic() - back_at])
         until(lambda: writer.between(back_at, time.monotonic()), GOES_ON_SECONDS)
     until(shop.replica_set.is_whole, 60)
     assert writer.failed, "the writer met no fault"

@@ -35,7 +35,7 @@ from tests.own_redis import OwnRedis
 
 log = logging.getLogger(__name__)
 RECOVERY_SECONDS = 15.0
-QUANTITY = 150_000
+QUANTITY = 100_000
 SEEDS = [int(seed) for seed in os.environ.get("SEED", "1,2,3").split(",")]
 LEAST_KILLS = int(os.environ.get("KILLS", "100"))
 SLOW = 0.15
@@ -46,6 +46,8 @@ ENVIRON = {
     "ORDER_HANDLER_CONCURRENCY": "10",
     "ORDERS_QUEUE_CONCURRENCY": "5",
     "GENERATION_CHUNK_SIZE": "250",
+    # all that is rung together is worked off within a few seconds
+    "NORMAL_ENQUEUE_BATCH_SIZE": "200",
     "GENERATION_CONCURRENCY": "1",
 }
 
@@ -150,7 +152,7 @@ def test_each_kind_of_fault_is_mended(
 
 @pytest.mark.faults
 @pytest.mark.slow
-@pytest.mark.timeout(5_400)
+@pytest.mark.timeout(2_400)
 @pytest.mark.parametrize("seed", SEEDS)
 def test_storm(seed: int, tmp_path: Path, record_property: Callable[[str, object], None]) -> None:
     rounds = plan(seed, LEAST_KILLS)
@@ -165,7 +167,7 @@ def test_a_seed_decides_the_plan() -> None:
     assert plan(5, 100) == plan(5, 100) != plan(6, 100)
 
 
-@pytest.mark.parametrize("seed", range(1, 4))
+@pytest.mark.parametrize("seed", range(1, 21))
 def test_plan_has_its_kills_and_hurts_every_role(seed: int) -> None:
     events = [event for one in plan(seed, 100) for event in one.events]
     killed = [event.role for event in events if event.act in KILLS]
@@ -174,3 +176,12 @@ def test_plan_has_its_kills_and_hurts_every_role(seed: int) -> None:
     assert {event.name for event in events} == {
         f"{role} {act}" for role, acts in ACTS.items() for act in acts
     }
+
+
+@pytest.mark.parametrize("seed", range(1, 21))
+def test_plan_leaves_a_worker_and_often_hurts_leader_and_worker_together(seed: int) -> None:
+    rounds = [[event.role for event in one.events] for one in plan(seed, 100)]
+    assert all(roles.count("worker") <= WORKERS - 1 for roles in rounds)
+    assert all(roles.count("orchestrator") <= 1 for roles in rounds)
+    together = sum({"worker", "orchestrator"} <= set(roles) for roles in rounds)
+    assert together >= len(rounds) / 3

@@ -15,10 +15,11 @@ from pedidos_common.adapters.mongo.jobs import MongoJobLedger
 from pedidos_common.adapters.mongo.orders import MongoOrderStore
 from pedidos_common.adapters.mongo.runs import MongoRunStore
 from pedidos_common.domain.jobs import JobStatus, Succeeded
+from pedidos_common.domain.orders import StatusCounts
 from pedidos_common.domain.runs import Phase
 from pedidos_common.testing.eventually import eventually
 from tests.contract.test_job_ledger import RUN, claimed, new
-from tests.contract.test_order_store import WHOLE, chunk
+from tests.contract.test_order_store import FOREVER, WHOLE, at, chunk
 from tests.contract.test_run_store import a_run
 from tests.e2e.stack import until
 from tests.faults.replica_set import ReplicaSet
@@ -107,6 +108,29 @@ async def test_a_chunk_that_a_zombie_wrote_is_not_taken_for_written(
 
 async def _all_there(database: Database) -> bool:
     return await database.orders.count_documents({}) == len(WHOLE)
+
+
+@pytest.mark.timeout(120)
+async def test_orders_that_a_zombie_marked_are_not_counted_as_processed(
+    replica_set: ReplicaSet, database: Database
+) -> None:
+    """Else a job that finds nothing left to do would be settled over orders that come back."""
+    store = MongoOrderStore(database)
+    await store.insert_chunk(chunk(), redelivered=False)
+    with replica_set.majority_lost():
+        zombie = asyncio.ensure_future(store.mark_processed(WHOLE, "sent", FOREVER))
+        on_primary = {"status": "pendente"}
+        await eventually(lambda: _none_is(database, on_primary))
+        assert await store.count(WHOLE) == StatusCounts(pendente=len(WHOLE))
+        record = await store.get(at(1)[0])
+        assert record is not None
+        assert record.status == "pendente"
+        assert not zombie.done(), "acknowledged without a majority"
+        await gone(zombie)
+
+
+async def _none_is(database: Database, query: dict[str, str]) -> bool:
+    return await database.orders.count_documents(query) == 0
 
 
 @pytest.mark.timeout(120)

@@ -14,7 +14,6 @@ import uvicorn
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
-from pedidos_common.adapters import clock
 from pedidos_common.adapters.mongo import client as mongo
 from pedidos_common.adapters.mongo.controls import MongoQueueState
 from pedidos_common.adapters.mongo.imports import MongoImportStore
@@ -52,7 +51,6 @@ def deps_on(connections: Connections) -> Deps:
         queue_state=MongoQueueState(database),
         processes=MongoProcesses(database),
         registry=CollectorRegistry(),
-        clock=clock.now,
         checks=connections.checks(),
         eviction_policy=connections.eviction_policy,
     )

@@ -70,15 +70,21 @@ def each(services: Sequence[ServiceProcess], look: Callable[[ServiceProcess], No
 
 
 class ServiceProcess:
-    """A running service, what it logged, and its probes."""
+    """A running service, what it logged, and its probes.
 
-    def __init__(self, service: str, folder: Path, environ: Mapping[str, str]) -> None:
+    `module` is one of the tests that starts it in another way.
+    """
+
+    def __init__(
+        self, service: str, folder: Path, environ: Mapping[str, str], module: str = ""
+    ) -> None:
         self.service = service
         self._output = folder / f"{service}.log"
         self._port_file = folder / f"{service}.port"
+        called = [module, service] if module else [f"pedidos_{service}"]
         with self._output.open("wb") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", f"pedidos_{service}"],
+                [sys.executable, "-m", *called],
                 env={**environ, "PORT_FILE": str(self._port_file)},
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -133,10 +139,13 @@ class ServiceProcess:
 
 @contextlib.contextmanager
 def started(
-    folder: Path, environ: Mapping[str, str], services: tuple[str, ...] = SERVICES
+    folder: Path,
+    environ: Mapping[str, str],
+    services: tuple[str, ...] = SERVICES,
+    module: str = "",
 ) -> Iterator[list[ServiceProcess]]:
     """These services, side by side; what still runs at the end is killed."""
-    running = [ServiceProcess(service, folder, environ) for service in services]
+    running = [ServiceProcess(service, folder, environ, module) for service in services]
     try:
         yield running
     finally:

@@ -13,6 +13,7 @@ import pymongo
 import pytest
 import redis
 
+from pedidos_common.adapters.mongo.client import connect, disk, durable
 from tests.servers import choose
 
 
@@ -50,3 +51,16 @@ def test_a_stopped_engine_means_embedded_servers_and_leaks_nothing(tmp_path: Pat
         gc.collect()
     assert chosen == "embedded"
     assert not [str(each.message) for each in seen]
+
+
+async def test_mongodb_tells_how_full_its_disk_is(mongo_uri: str, mongo_database: str) -> None:
+    client = connect(mongo_uri, "disk")
+    try:
+        database = durable(client, mongo_database)
+        assert await disk(database) is None, "there is nothing of ours yet, so nothing is told"
+        await database["things"].insert_one({"_id": 1})
+        room = await disk(database)
+    finally:
+        await client.close()
+    assert room is not None
+    assert 0 < room.used_bytes < room.total_bytes

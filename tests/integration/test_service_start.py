@@ -6,6 +6,7 @@ import contextlib
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
@@ -29,6 +30,7 @@ SECRETS = {
     "WEBHOOK_SECRET": f"webhook-{SECRET}",
     "WEBHOOK_URL": f"http://u:{SECRET}@{NOBODY}/hook",
 }
+METRIC = 'pedidos_store_used_ratio{store="redis_memory"}'
 
 
 @pytest.fixture
@@ -41,6 +43,11 @@ def own_redis() -> Iterator[OwnRedis]:
 def administering(server: OwnRedis) -> Iterator[redis.Redis]:
     with contextlib.closing(redis.Redis.from_url(server.url, socket_timeout=10)) as client:
         yield client
+
+
+def memory_used(client: redis.Redis) -> int:
+    info: Any = client.info("memory")
+    return int(info["used_memory"])
 
 
 def assert_says_where_it_looks(one: ServiceProcess, server: str, setting: str, at: str) -> None:
@@ -209,6 +216,35 @@ def test_a_redis_that_may_evict_is_reported_at_start_and_in_health(
         with administering(own_redis) as client:
             client.config_set("maxmemory-policy", "noeviction")
         assert services[0].get("/pedidos/health/queue").json()["status"] == "healthy"
+
+
+def test_a_redis_that_is_nearly_full_is_reported_before_it_is(
+    tmp_path: Path, own_redis: OwnRedis, mongo_uri: str, mongo_database: str
+) -> None:
+    environ = environment(MONGO_URI=mongo_uri, MONGO_DB=mongo_database, REDIS_URL=own_redis.url)
+    with (
+        started(tmp_path, environ, ("orchestrator",)) as (one,),
+        administering(own_redis) as client,
+    ):
+        one.await_status("/readyz", 200)
+        assert one.get("/pedidos/health/queue").json()["status"] == "healthy"
+        for number in range(80):  # in small pieces: a large one is counted twice for a while
+            client.set(f"not ours {number}", b"x" * 50_000)
+        client.config_set("maxmemory", int(memory_used(client) / 0.9))
+        health = patiently(
+            lambda: (said := one.get("/pedidos/health/queue").json())["warnings"] and said
+        )
+        assert health["status"] == "degraded"
+        memory = next(room for room in health["room"] if room["store"] == "redis_memory")
+        assert memory["nearlyFull"]
+        assert "raise its maxmemory" in health["warnings"][0]
+        line = one.await_line("store_nearly_full", store="redis_memory")
+        assert (line["level"], line["message"][:12]) == ("warning", "Redis memory")
+        ratio = next(
+            text for text in one.get("/metrics").text.splitlines() if text.startswith(METRIC)
+        )
+        assert 0.8 < float(ratio.split()[1]) < 1.0
+        one.await_status("/readyz", 200)
 
 
 def test_with_a_full_redis_they_start_and_take_the_rings_that_fill_it(

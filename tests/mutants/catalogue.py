@@ -10,6 +10,7 @@ LEDGER = ("tests/contract/test_job_ledger.py",)
 ORDERS = ("tests/contract/test_order_store.py",)
 RUNS = ("tests/contract/test_run_store.py",)
 EXECUTOR = ("tests/unit/execution/test_executor.py",)
+RELEASES = ("tests/unit/execution/test_releases.py", "tests/unit/orchestrator/test_releases.py")
 REPAIR = ("tests/unit/orchestrator/test_repair.py", "tests/unit/orchestrator/test_leading.py")
 PIPELINE = ("tests/unit/domain/test_pipeline.py", "tests/unit/orchestrator/test_whole_runs.py")
 
@@ -146,6 +147,27 @@ MUTANTS = (
         ("tests/faults/test_unconfirmed.py",),
     ),
     Mutant(
+        "a-zombies-marks-are-confirmed",
+        f"{COMMON}/adapters/mongo/orders.py",
+        "confirmed(self._orders).aggregate(",
+        "self._orders.aggregate(",
+        ("tests/faults/test_unconfirmed.py",),
+    ),
+    Mutant(
+        "a-later-ring-replaces",
+        f"{COMMON}/adapters/redis/transport.py",
+        "pipe.zrem(self._names.queue(queue), *former)",
+        "pass",
+        ("tests/contract/test_transport.py",),
+    ),
+    Mutant(
+        "ready-by-writes",
+        f"{COMMON}/runtime/readiness.py",
+        "if age > limit:",
+        "if age < 0:",
+        ("tests/unit/runtime_parts/test_readiness.py",),
+    ),
+    Mutant(
         "barrier",
         f"{COMMON}/domain/pipeline.py",
         "view.drained(Priority.VIP)",
@@ -176,9 +198,30 @@ MUTANTS = (
     Mutant(
         "a-suspect-is-run-alone",
         f"{COMMON}/execution/executor.py",
-        "if function is None or not is_suspect(job) or must_give_up(job, function):",
+        "if not is_suspect(job) or must_give_up(job, function):",
         "if True:",
         EXECUTOR,
+    ),
+    Mutant(
+        "a-newer-payload-is-handed-back",
+        f"{COMMON}/execution/registry.py",
+        "job.payload_version <= newest_version(self.upgrades)",
+        "bool(job)",
+        RELEASES,
+    ),
+    Mutant(
+        "an-older-payload-is-upgraded",
+        f"{COMMON}/execution/executor.py",
+        "        job = function.in_its_form(job)\n",
+        "",
+        RELEASES,
+    ),
+    Mutant(
+        "what-nobody-understands-is-no-progress",
+        f"{ORCHESTRATOR}/engine/stall.py",
+        " if job.refused_since is None",
+        "",
+        RELEASES,
     ),
     Mutant(
         "a-lease-ends-with-the-deadline",
@@ -190,8 +233,15 @@ MUTANTS = (
     Mutant(
         "lost-rings-are-rung-again",
         f"{ORCHESTRATOR}/engine/reconcile.py",
-        "        await self._ring_lost(silent)\n",
+        "        await self._ring_lost(silent, emptied_at)\n",
         "",
+        REPAIR,
+    ),
+    Mutant(
+        "an-emptied-broker-is-noticed",
+        f"{ORCHESTRATOR}/engine/reconcile.py",
+        "return self._monotonic() if emptied else None",
+        "return None",
         REPAIR,
     ),
     Mutant(

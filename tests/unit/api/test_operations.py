@@ -10,6 +10,7 @@ import pytest
 from pedidos_common.domain.errors import Unavailable
 from pedidos_common.domain.jobs import Band, Failed, NewJob, Retry
 from pedidos_common.domain.orders import Tier
+from pedidos_common.domain.room import Room, Store
 from pedidos_common.domain.runs import Phase
 from pedidos_common.ports import LogLine, ProcessReport
 from tests.unit.api.world import Client, World
@@ -148,6 +149,28 @@ async def test_work_outside_a_run_is_stuck_when_nobody_takes_it(
     assert (await _health(client))["isStuck"] is False
 
 
+async def test_work_that_no_live_worker_understands_is_told_and_at_last_stuck(
+    world: World, client: Client
+) -> None:
+    """As in a deploy that stopped half-way: workers take it again and again, and hand it back."""
+    await world.ledger.create(
+        [NewJob("webhook:1", "f", "notifications", Band.LOW, {}, payload_version=2)]
+    )
+    for _ in range(12):
+        await world.ledger.settle(
+            await world.claimed("webhook:1"), Retry("of a newer release", 5, refused=True)
+        )
+        _alive(world)
+        found = await _health(client)
+        assert (found["status"], found["isStuck"]) == ("degraded", False)
+        assert "f (payload version 2) is handed back" in found["warnings"][0]
+        world.clock.advance(5)
+        await world.ledger.release_due(10)
+    world.clock.advance(1)
+    found = await _health(client)
+    assert (found["status"], found["isStuck"]) == ("error", True)
+
+
 async def test_when_work_counts_as_stuck_is_a_setting(world: World) -> None:
     await world.ledger.create([NewJob("redrive:1", "f", "orders", Band.LOW, {})])
     world.clock.advance(10)
@@ -208,6 +231,27 @@ async def test_a_redis_that_is_gone_or_evicts_is_reported(world: World) -> None:
     assert (problem["type"], problem["status"]) == ("/problems/not-ready", 503)
     assert (problem["mongo"], problem["redis"]) == (True, False)
     assert "redis" in problem["detail"]
+
+
+async def test_a_server_that_is_nearly_full_is_reported(world: World) -> None:
+    async def look() -> list[Room]:
+        return [Room(Store.REDIS_MEMORY, 85, 100), Room(Store.MONGO_DISK, 89, 100)]
+
+    world.deps = replace(world.deps, room=look)
+    async with world.client_of(world.app()) as client:
+        found = await _health(client)
+    assert found["status"] == "degraded"
+    assert [one["nearlyFull"] for one in found["room"]] == [True, False]
+    assert found["warnings"] == [Room(Store.REDIS_MEMORY, 85, 100).advice()]
+
+
+async def test_a_part_that_hangs_makes_the_process_count_as_dead(world: World) -> None:
+    world.deps = replace(world.deps, stuck=lambda: ["engine"])
+    async with world.client_of(world.app()) as client:
+        answer = await client.get("/healthz")
+    problem = answer.json()
+    assert (answer.status_code, problem["stuck"]) == (503, ["engine"])
+    assert "engine" in problem["detail"]
 
 
 async def test_probes(client: Client) -> None:

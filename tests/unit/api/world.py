@@ -69,7 +69,6 @@ class World:
             queue_state=self.queue_state,
             processes=self.processes,
             registry=CollectorRegistry(),
-            clock=self.clock,
             checks=self.checks,
         )
 

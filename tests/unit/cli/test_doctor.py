@@ -166,6 +166,7 @@ def test_a_missing_key_is_the_remedy(api: FakeApi, pedidos: Callable[..., Ended]
 def test_a_stack_that_is_not_ready_says_what_it_misses(
     api: FakeApi, pedidos: Callable[..., Ended]
 ) -> None:
-    api.routes["GET /readyz"] = (503, {"mongo": False, "redis": True})
+    reasons = {"mongo": "it has acknowledged no write"}
+    api.routes["GET /readyz"] = (503, {"mongo": False, "redis": True, "reasons": reasons})
     ended = pedidos("doctor", "--api", api.url)
-    assert f"{api.url} is not ready: no mongo" in ended.out
+    assert f"{api.url} is not ready: no mongo; mongo: it has acknowledged no write" in ended.out

@@ -84,6 +84,21 @@ async def test_deaths_in_a_row_are_counted_and_slow_it_down(
     assert watched.deaths[0].describe() == "ended with status 3"
 
 
+async def test_one_that_was_at_work_is_started_again_at_once_however_often_it_is_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(processes, "AT_WORK_SECONDS", 0.0)
+    watched = Watched(tmp_path, SLEEP)
+    pid = await watched.running()
+    for _ in range(3):
+        assert await watched.process.check()
+        os.kill(pid, signal.SIGKILL)
+        await until(lambda: watched.process.pid not in {None, pid})  # noqa: B023 - awaited here
+        pid = watched.process.pid or 0
+    await watched.process.stop()
+    assert [one.in_a_row for one in watched.deaths] == [1, 1, 1]
+
+
 async def test_what_can_not_be_started_is_told_and_tried_again(tmp_path: Path) -> None:
     deaths: list[Death] = []
     launch = Launch((str(tmp_path / "absent"),), {}, always)

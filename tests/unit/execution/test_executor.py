@@ -104,6 +104,31 @@ async def test_a_job_whose_lease_ran_out_here_alone_is_not_kept_from_others() ->
     assert (job.status, job.lease, job.lost) == (JobStatus.QUEUED, None, 1)
 
 
+async def test_what_a_thawed_process_gives_up_does_not_wait_for_the_lease_that_it_renewed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Right after it was frozen it may take the server for dead, once."""
+    monkeypatch.setattr("pedidos_common.execution.executor.SETTLE_PAUSE_SECONDS", 0.001)
+
+    async def late(_job: Job, context: JobContext) -> Outcome:
+        next(iter(bench.held._held.values())).valid_until = 0.0
+        context.ensure_held()
+        return Succeeded()
+
+    bench = Bench(late)
+    await bench.create()
+    settle, failures = bench.ledger.settle, iter([True, True])
+
+    async def sometimes(job: Job, outcome: Outcome, **of: bool) -> bool:
+        if next(failures, False):
+            raise Unavailable("connection closed")
+        return await settle(job, outcome, **of)
+
+    monkeypatch.setattr(bench.ledger, "settle", sometimes)
+    job = await bench.run_once()
+    assert (job.status, job.lease) == (JobStatus.QUEUED, None)
+
+
 async def test_a_ring_for_a_job_that_is_done_or_unknown_does_nothing() -> None:
     bench = Bench(well)
     await bench.create()
@@ -174,6 +199,20 @@ async def test_a_server_that_is_away_is_no_attempt() -> None:
     await bench.create()
     job = await bench.run_once()
     assert (job.status, job.attempts) == (JobStatus.RETRYING, 0)
+
+
+async def test_after_an_outage_no_job_waits_long_however_often_it_was_taken() -> None:
+    async def unreachable(_job: Job, _context: JobContext) -> Outcome:
+        raise Unavailable("MongoDB did not answer")
+
+    bench = Bench(unreachable)
+    await bench.create()
+    for _ in range(10):
+        job = await bench.run_once()
+        assert job.status is JobStatus.RETRYING
+        bench.clock.advance(2.0)
+        await bench.ledger.release_due(1)
+        assert (await bench.job()).status is JobStatus.QUEUED
 
 
 async def test_a_job_past_its_deadline_is_stopped() -> None:

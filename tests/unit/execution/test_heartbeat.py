@@ -14,6 +14,7 @@ from pedidos_common.domain.errors import LeaseLost
 from pedidos_common.domain.jobs import Band, Job, JobStatus, Lease
 from pedidos_common.execution.heartbeat import Heartbeat, Rhythm
 from pedidos_common.execution.leases import HeldLease, HeldLeases
+from pedidos_common.execution.life_signs import SILENT_SECONDS, LifeSigns
 from pedidos_common.ports import BeatReply, ProcessReport
 from pedidos_common.testing.eventually import eventually
 
@@ -146,3 +147,36 @@ def test_a_lease_that_was_not_renewed_is_not_held() -> None:
     held = HeldLeases(0.0)
     with pytest.raises(LeaseLost):
         hold(held, "a").ensure_held()
+
+
+async def test_a_part_that_no_longer_turns_ends_the_process_after_a_while() -> None:
+    now, noticed = [0.0], threading.Event()
+    signs = LifeSigns(lambda: now[0])
+    signs.part("receive orders")
+    rhythm = Rhythm(0.01, hang_seconds=60.0)
+    heart = Heartbeat(Keeper(), HeldLeases(10.0), report, rhythm, noticed.set, signs)
+    heart.start(asyncio.get_running_loop())
+    now[0] = SILENT_SECONDS + 59.0
+    await asyncio.sleep(0.05)
+    assert "receive orders" in signs.stuck()
+    assert not noticed.is_set(), "it was not given the time in which /healthz tells of it"
+    now[0] = SILENT_SECONDS + 61.0
+    await eventually(noticed.is_set)
+    heart.stop()
+
+
+async def test_a_beat_that_mongodb_acknowledges_is_a_write() -> None:
+    now, keeper = [0.0], Keeper()
+    signs = LifeSigns(lambda: now[0])
+    heart = Heartbeat(keeper, HeldLeases(10.0), report, Rhythm(0.01), signs=signs)
+    heart.start(asyncio.get_running_loop())
+    keeper.broken = True
+    failed = heart.failures
+    await eventually(lambda: heart.failures > failed + 1)
+    now[0] = 30.0
+    failed = heart.failures
+    await eventually(lambda: heart.failures > failed + 1)
+    assert signs.seconds_since_write() == 30.0
+    keeper.broken = False
+    await eventually(lambda: signs.seconds_since_write() == 0.0)
+    heart.stop()

@@ -12,7 +12,8 @@ from structlog.testing import capture_logs
 
 from pedidos_common.domain.errors import Unavailable
 from pedidos_common.domain.jobs import Band, Job, JobStatus, NewJob, Outcome, Succeeded
-from pedidos_common.execution import process
+from pedidos_common.execution import life_signs, process
+from pedidos_common.execution.life_signs import LifeSigns
 from pedidos_common.execution.process import (
     Duties,
     QueueWatch,
@@ -46,6 +47,8 @@ class Bench:
         self.go, self.stop = asyncio.Event(), asyncio.Event()
         self.go.set()
         self.counted: list[tuple[str, str]] = []
+        self.now = 0.0
+        self.signs = LifeSigns(lambda: self.now)
 
     async def _work(self, _job: Job, _context: JobContext) -> Outcome:
         await self.go.wait()
@@ -66,7 +69,9 @@ class Bench:
             self.counted.append((job.id, type(outcome).__name__))
 
         functions = table([JobFunction("work", self._work)])
-        task = asyncio.create_task(execute_jobs(duties, around, functions, self.stop, count))
+        task = asyncio.create_task(
+            execute_jobs(duties, around, functions, self.stop, count, self.signs)
+        )
         try:
             yield task
         finally:
@@ -100,6 +105,17 @@ async def test_a_ring_is_executed_counted_and_told() -> None:
             2,
         )
     assert await bench.processes.live(60) == []  # it took leave
+
+
+async def test_each_part_notes_its_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(life_signs, "SILENT_WITH_MONGODB_SECONDS", life_signs.SILENT_SECONDS)
+    bench = Bench()
+    async with bench.running():
+        await eventually(lambda: len(bench.signs.stuck(beyond=-1e9)) == 3)
+        # nobody has turned since then, for longer than they may
+        bench.now += life_signs.SILENT_SECONDS + 30.0
+        assert set(bench.signs.stuck()) == {"heartbeat", "queue watch", "receive orders"}
+        await eventually(lambda: not bench.signs.stuck(), timeout_seconds=15)
 
 
 async def test_it_takes_no_more_than_it_has_slots() -> None:

@@ -25,8 +25,10 @@ from pedidos_common.adapters.mongo.jobs import MongoJobLedger
 from pedidos_common.domain.errors import Unavailable
 from pedidos_common.domain.jobs import Band, NewJob
 
-# step-down, shutdown, no primary, recovering, and a full disk
-CANT_WRITE_NOW = [91, 189, 11600, 11602, 10107, 13435, 13436, 14031]
+# step-down, shutdown, no primary, recovering, a full disk, no majority to read from
+CANT_WRITE_NOW = [91, 189, 11600, 11602, 10107, 13435, 13436, 14031, 134]
+# killed, out of turn, or another write was in the way
+GAVE_WAY = [11601, 237, 46841, 24, 46, 112, 175, 365]
 
 
 def bulk(codes: list[int], concerns: list[int] | None = None) -> BulkWriteError:
@@ -52,7 +54,7 @@ def of_each_code(code: int) -> list[PyMongoError]:
 
 
 TRANSIENT = [
-    *(error for code in CANT_WRITE_NOW for error in of_each_code(code)),
+    *(error for code in (*CANT_WRITE_NOW, *GAVE_WAY) for error in of_each_code(code)),
     AutoReconnect("gone"),
     NotPrimaryError("gone"),
     WTimeoutError("slow", 64, {"errInfo": {"wtimeout": True}}),

@@ -155,7 +155,7 @@ async def test_retention_removes_old_orders_and_jobs_only() -> None:
     world.clock.advance(10 * DAY)
     young = await done(world)
     retention = Retention(orders_days=5, jobs_days=5)
-    await remove_expired(world.runs, world.orders, world.ledger, retention, world.clock)
+    await remove_expired(world.runs, world.orders, world.ledger, retention)
     assert (await world.counts(old)).total == 0
     assert await world.jobs(old) == []
     assert (await world.counts(young)).processado == 20
@@ -169,7 +169,7 @@ async def test_a_run_says_that_retention_removed_its_orders() -> None:
     young = await done(world)
     retention = Retention(orders_days=5, jobs_days=5)
     for _ in range(2):
-        await remove_expired(world.runs, world.orders, world.ledger, retention, world.clock)
+        await remove_expired(world.runs, world.orders, world.ledger, retention)
         world.clock.advance(1)
     marks = [(await world.run(run)).figures.get("ordersExpired") for run in [*old, young]]
     assert marks[0] == marks[1] is not None
@@ -192,7 +192,7 @@ async def test_retention_spares_a_run_that_is_resumed_while_it_looks() -> None:
 
     world.runs.active = resumed_meanwhile  # type: ignore[method-assign]
     retention = Retention(orders_days=5, jobs_days=0)
-    await remove_expired(world.runs, world.orders, world.ledger, retention, world.clock)
+    await remove_expired(world.runs, world.orders, world.ledger, retention)
     assert await world.counts(run) == before
     assert (await world.run(run)).figures.get("ordersExpired") is None
 
@@ -205,7 +205,7 @@ async def test_a_run_says_what_retention_removed_of_it() -> None:
 
     async def marks(run: Run, **days: int) -> set[str]:
         retention = Retention(**days)
-        await remove_expired(world.runs, world.orders, world.ledger, retention, world.clock)
+        await remove_expired(world.runs, world.orders, world.ledger, retention)
         return {"jobsExpired", "ordersExpired"} & set((await world.run(run)).figures)
 
     assert await marks(old, orders_days=0, jobs_days=5) == {"jobsExpired"}
@@ -221,7 +221,7 @@ async def test_retention_removes_nothing_of_a_run_that_still_goes_on() -> None:
     await world.queue_state.write("paused")
     world.clock.advance(30 * DAY)
     retention = Retention(orders_days=5, jobs_days=5)
-    await remove_expired(world.runs, world.orders, world.ledger, retention, world.clock)
+    await remove_expired(world.runs, world.orders, world.ledger, retention)
     assert (await world.counts(run), await world.jobs(run)) == (before, jobs)
 
 
@@ -229,7 +229,7 @@ async def test_without_retention_everything_stays() -> None:
     world = World()
     run = await done(world)
     world.clock.advance(400 * DAY)
-    await remove_expired(world.runs, world.orders, world.ledger, Retention(0, 0), world.clock)
+    await remove_expired(world.runs, world.orders, world.ledger, Retention(0, 0))
     assert (await world.counts(run)).processado == 20
 
 

@@ -46,6 +46,15 @@ async def test_open_orders_stay_within_the_limit_of_their_priority(
     assert max(seen) == most
 
 
-def test_vip_orders_may_fill_four_groups() -> None:
-    settings = OrchestratorSettings(normal_enqueue_batch_size=2_000)
-    assert wiring._engine_settings(settings).limits.vip_orders == 8_000
+@pytest.mark.parametrize(
+    ("group_orders", "batch_orders", "orders"),
+    [(10_000, 1_000, 200_000), (10_000, 1, 40_000), (1_000, 100, 20_000), (1_000_000, 1_000, 4e6)],
+)
+def test_open_batches_outlast_the_change_of_a_leader_and_small_ones_do_not_fill_redis(
+    group_orders: int, batch_orders: int, orders: int
+) -> None:
+    settings = OrchestratorSettings(
+        normal_enqueue_batch_size=group_orders, orders_batch_size=batch_orders
+    )
+    limits = wiring._engine_settings(settings).limits
+    assert limits.normal_groups * group_orders == limits.vip_orders == orders

@@ -37,7 +37,6 @@ def deps_of(world: World) -> Deps:
         queue_state=world.queue_state,
         processes=InMemoryProcesses(world.clock),
         registry=CollectorRegistry(),
-        clock=world.clock,
         checks={},
     )
 

@@ -194,7 +194,7 @@ async def test_who_does_not_lead_does_nothing() -> None:
     world = World()
     await world.start()
     loop = EngineLoop(world.seat.engine, world.seat.leadership, world.events)
-    assert await loop._guarded_step() is Pace.IDLE
+    assert await loop._guarded_step() is None
     assert world.transport.heard == []
 
 

@@ -182,6 +182,19 @@ async def test_a_ring_that_the_broker_still_holds_is_not_repeated() -> None:
     assert world.seat.reconciler.rung == 0
 
 
+async def test_what_a_broker_forgot_as_a_whole_is_rung_in_the_very_next_round() -> None:
+    world = World()
+    await rounds(world, 1)
+    await world.transport.ring(await world.ledger.create([a_job(n) for n in range(3)]))
+    world.clock.advance(0.1)
+    world.transport.forget_all()
+    await world.seat.repair()
+    assert len(world.transport.heard) == 6
+    assert world.seat.reconciler.rung == 3
+    await rounds(world, 60)
+    assert len(world.transport.heard) == 6
+
+
 async def test_a_large_backlog_that_the_broker_lost_is_rung_in_one_round(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -22,7 +22,7 @@ class State:
     """What the probes are told."""
 
     def __init__(self) -> None:
-        self.alive = True
+        self.stuck: list[str] = []
         self.redis = "ready"
 
     async def check_redis(self) -> bool | None:
@@ -47,7 +47,7 @@ async def served(state: State, port_file: Path | None = None) -> AsyncIterator[h
     metrics.loop_failed("reconcile")
     watch_dropped_logs(registry, lambda: 3)
     checks = {"mongo": state.check_mongo, "redis": state.check_redis}
-    server = StatusServer(registry, checks, lambda: state.alive)
+    server = StatusServer(registry, checks, lambda: state.stuck)
     port = await server.start("127.0.0.1", 0, port_file=port_file)
     async with httpx.AsyncClient(
         base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=10
@@ -61,13 +61,21 @@ async def test_health() -> None:
     async with served(state) as client:
         answer = await client.get("/healthz")
         assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
-        state.alive = False
+        state.stuck = ["engine"]
         answer = await client.get("/healthz")
-        assert (answer.status_code, answer.json()) == (503, {"status": "stuck"})
+        said = {"status": "stuck", "stuck": ["engine"]}
+        assert (answer.status_code, answer.json()) == (503, said)
 
 
-@pytest.mark.parametrize("redis", ["raises", "hangs", "says no"])
-async def test_readiness(redis: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("redis", "reason"),
+    [
+        ("raises", "gone"),
+        ("hangs", "it does not answer within 0.05 s"),
+        ("says no", "it does not answer"),
+    ],
+)
+async def test_readiness(redis: str, reason: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(status_server, "CHECK_SECONDS", 0.05)
     state = State()
     async with served(state) as client:
@@ -75,7 +83,8 @@ async def test_readiness(redis: str, monkeypatch: pytest.MonkeyPatch) -> None:
         assert (answer.status_code, answer.json()) == (200, {"mongo": True, "redis": True})
         state.redis = redis
         answer = await client.get("/readyz")
-        assert (answer.status_code, answer.json()) == (503, {"mongo": True, "redis": False})
+        said = {"mongo": True, "redis": False, "reasons": {"redis": reason}}
+        assert (answer.status_code, answer.json()) == (503, said)
 
 
 async def test_metrics_in_both_formats() -> None:

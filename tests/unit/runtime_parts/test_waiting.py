@@ -78,3 +78,20 @@ async def test_shutdown_ends_the_wait_and_stays_requested() -> None:
     stop.set()
     assert await asyncio.wait_for(task, 5) is False
     assert stop.is_set()
+
+
+async def test_after_a_long_outage_it_is_noticed_within_a_second() -> None:
+    calls = 0
+
+    async def check() -> None:
+        nonlocal calls
+        calls += 1
+        if calls <= 9:
+            raise ConnectionRefusedError("refused")
+
+    with capture_logs() as lines:
+        task = asyncio.create_task(until_reachable("Redis", "redis://h", check, "REDIS_URL"))
+        await eventually(lambda: calls >= 8)
+        task.cancel()
+    said = [float(line["message"].split("again in ")[1].split(" s.")[0]) for line in lines]
+    assert max(said) <= 1.0

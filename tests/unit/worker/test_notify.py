@@ -6,7 +6,7 @@ import base64
 import hashlib
 import hmac
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -28,8 +28,9 @@ JOB = Job(
     Band.LOW,
     PAYLOAD,
     JobStatus.RUNNING,
-    NOW,
+    NOW - timedelta(hours=2),
     deliveries=1,
+    claimed_at=NOW,
 )
 
 
@@ -47,7 +48,7 @@ class Receiver:
 
 
 async def delivered(receiver: Receiver, secret: str = SECRET) -> Any:
-    function = webhook_function(receiver.client, "https://shop.test/hook", secret, lambda: NOW)
+    function = webhook_function(receiver.client, "https://shop.test/hook", secret)
     context: JobContext = None  # type: ignore[assignment]
     return await function.perform(JOB, context)
 
@@ -112,7 +113,7 @@ async def test_anything_but_success_is_tried_again(status: int) -> None:
 
 
 def test_it_is_tried_for_long_with_growing_pauses() -> None:
-    function = webhook_function(Receiver().client, "https://shop.test/hook", SECRET, lambda: NOW)
+    function = webhook_function(Receiver().client, "https://shop.test/hook", SECRET)
     delays = [function.retry.delay(attempt, draw=0.0) for attempt in range(1, 11)]
     assert delays[-1] is None
     known = [delay for delay in delays if delay is not None]

@@ -15,7 +15,9 @@ from pedidos_cli.parent_death import die_with_parent
 from pedidos_cli.stack_file import ProcessEntry
 
 FIRST_BACKOFF_SECONDS = 0.2
-MAX_BACKOFF_SECONDS = 5.0
+MAX_BACKOFF_SECONDS = 2.0
+# whoever was at work, or there, for so long is not one that can't come up: it was killed
+AT_WORK_SECONDS = 1.0
 STABLE_SECONDS = 10.0
 KILL_SECONDS = 5.0
 
@@ -52,7 +54,7 @@ class Death:
 
     Attributes:
         code: its exit status; negative is a signal, None when it could not be started.
-        in_a_row: deaths since it last ran for `STABLE_SECONDS`.
+        in_a_row: deaths since it last was ready for `AT_WORK_SECONDS` or ran for `STABLE_SECONDS`.
         pause_seconds: how long until it is started again.
         reason: why it could not be started, else empty.
     """
@@ -91,6 +93,8 @@ class SupervisedProcess:
         self.pid: int | None = None
         self._on_change = on_change
         self._on_death = on_death
+        self._started_at = time.monotonic()
+        self._ready_since: float | None = None
         self._launch: Launch | None = None
         self._process: asyncio.subprocess.Process | None = None
         self._stopping = asyncio.Event()
@@ -120,6 +124,8 @@ class SupervisedProcess:
         answered = await launch.answers()
         # It may have died, even come back, while it was being asked.
         self.ready = answered and process.returncode is None and self._process is process
+        if self.ready and self._ready_since is None:
+            self._ready_since = time.monotonic()
         return self.ready
 
     async def stop(self) -> None:
@@ -148,17 +154,23 @@ class SupervisedProcess:
     async def _keep_running(self) -> None:
         in_a_row = 0
         while not self._stopping.is_set():
-            started = time.monotonic()
+            self._started_at, self._ready_since = time.monotonic(), None
             code, reason = await self._run_once()
             if self._stopping.is_set():
                 return
-            in_a_row = 1 if time.monotonic() - started > STABLE_SECONDS else in_a_row + 1
+            in_a_row = 1 if self._was_well() else in_a_row + 1
             pause = min(FIRST_BACKOFF_SECONDS * 2 ** min(in_a_row - 1, 10), MAX_BACKOFF_SECONDS)
             self.ready = False
             self._on_death(Death(self, code, in_a_row, pause, reason))
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), pause)
             self.restarts += 1
+
+    def _was_well(self) -> bool:
+        """Whether its last life was no failed start."""
+        now, ready_since = time.monotonic(), self._ready_since
+        at_work = ready_since is not None and now - ready_since > AT_WORK_SECONDS
+        return at_work or now - self._started_at > STABLE_SECONDS
 
     async def _run_once(self) -> tuple[int | None, str]:
         try:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from pedidos_common.domain.generation import DrawnOrders, OrderDraw
 from pedidos_common.domain.jobs import Job, Outcome, RetryPolicy, Succeeded
-from pedidos_common.domain.run_jobs import GENERATE_CHUNK
+from pedidos_common.domain.run_jobs import GENERATE_CHUNK, UPGRADES
 from pedidos_common.execution.registry import JobContext, JobFunction
 from pedidos_common.ports import OrderStore
 from pedidos_generator.chunks import (
@@ -68,4 +68,5 @@ def generate_chunk(store: OrderStore, encoder: OrderEncoder) -> JobFunction:
         perform=GenerateChunk(store, encoder, OrderDraw()).perform,
         retry=RETRY,
         deadline_seconds=lambda _job: DEADLINE_SECONDS,
+        upgrades=UPGRADES[GENERATE_CHUNK],
     )

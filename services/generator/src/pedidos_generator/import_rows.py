@@ -9,7 +9,7 @@ from typing import Any
 from pedidos_common.domain.ids import OrderRange
 from pedidos_common.domain.jobs import Job, Outcome, Succeeded
 from pedidos_common.domain.orders import Priority, Tier, priority_of
-from pedidos_common.domain.run_jobs import IMPORT_CHUNK
+from pedidos_common.domain.run_jobs import IMPORT_CHUNK, UPGRADES
 from pedidos_common.execution.registry import JobContext, JobFunction
 from pedidos_common.ports import ImportRow, ImportStore, OrderStore
 from pedidos_generator.chunks import (
@@ -88,4 +88,5 @@ def import_chunk(store: OrderStore, imports: ImportStore, encoder: OrderEncoder)
         perform=ImportChunk(store, imports, encoder).perform,
         retry=RETRY,
         deadline_seconds=lambda _job: DEADLINE_SECONDS,
+        upgrades=UPGRADES[IMPORT_CHUNK],
     )

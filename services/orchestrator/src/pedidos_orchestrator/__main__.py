@@ -8,8 +8,8 @@ import socket
 import structlog
 import uvicorn
 from fastapi import FastAPI
-from prometheus_client import CollectorRegistry
 
+from pedidos_common.execution.life_signs import LifeSigns
 from pedidos_common.runtime.connections import Connections, connected, wait_for_servers
 from pedidos_common.runtime.listening import listening_socket, port_of, write_port_file
 from pedidos_common.runtime.load_settings import load
@@ -50,13 +50,14 @@ async def _act(
     deps: Deps,
     connections: Connections,
     name: str,
+    signs: LifeSigns,
     stop: asyncio.Event,
 ) -> None:
     """Lead, step, repair and tidy until told to stop, once the servers are there."""
     if not await wait_for_servers(settings, connections, stop):
         return
-    leadership, loops = background_of(settings, deps, connections, name)
-    with heartbeat_of(settings, SERVICE, name) as heartbeat:
+    leadership, loops = background_of(settings, deps, connections, name, signs)
+    with heartbeat_of(settings, SERVICE, name, signs) as heartbeat:
         heartbeat.start(asyncio.get_running_loop())
         async with running(loops):
             await stop.wait()
@@ -69,14 +70,14 @@ async def _serve(
     settings: OrchestratorSettings, listening: socket.socket, logs: Logs, name: str
 ) -> None:
     stop = stop_on_signals()
-    registry: CollectorRegistry = new_registry()
+    registry, signs = new_registry(), LifeSigns()
     watch_dropped_logs(registry, lambda: logs.dropped)
     async with connected(settings, name) as connections:
         write_port_file(settings.port_file, port_of(listening))
-        deps = deps_of(settings, connections, registry)
+        deps = deps_of(settings, connections, registry, signs)
         server = _server(create_app(deps, api_settings_of(settings)))
         acting = {
-            "act": _act(settings, deps, connections, name, stop),
+            "act": _act(settings, deps, connections, name, signs, stop),
             "ship logs": logs.ship(deps.logs),
             "memory": log_memory(settings),
         }

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
 from prometheus_client import CollectorRegistry
 
+from pedidos_common.domain.room import Room
 from pedidos_common.domain.run_jobs import GENERATION_QUEUE, NOTIFICATIONS_QUEUE, ORDERS_QUEUE
 from pedidos_common.ports import (
     Events,
@@ -25,7 +25,12 @@ from pedidos_common.ports import (
 QUEUES = (GENERATION_QUEUE, ORDERS_QUEUE, NOTIFICATIONS_QUEUE)
 MIB = 1024 * 1024
 
-Check = Callable[[], Awaitable[bool]]
+Check = Callable[[], Awaitable[object]]
+
+
+async def unknown_room() -> Sequence[Room]:
+    """How full servers are that nobody asked."""
+    return ()
 
 
 async def unknown_policy() -> str | None:
@@ -37,9 +42,10 @@ async def unknown_policy() -> str | None:
 class Deps:
     """The ports that the API uses.
 
-    `checks` says of each server whether it answers; they may raise. `eviction_policy` is what
-    Redis does when its memory is full, or None where it won't say. `clock` is only used to name
-    new things: every time that is kept is the database server's.
+    `checks` says of each server whether it takes writes; they may raise. `eviction_policy` is what
+    Redis does when its memory is full, or None where it won't say; `room` is how full the servers
+    are. `stuck` names the parts of this process that no longer work. There is no clock: every time
+    is the database server's (`RunStore.now`).
     """
 
     runs: RunStore
@@ -52,9 +58,10 @@ class Deps:
     queue_state: QueueState
     processes: Processes
     registry: CollectorRegistry
-    clock: Callable[[], datetime]
     checks: Mapping[str, Check] = field(default_factory=dict)
     eviction_policy: Callable[[], Awaitable[str | None]] = unknown_policy
+    room: Callable[[], Awaitable[Sequence[Room]]] = unknown_room
+    stuck: Callable[[], Sequence[str]] = tuple
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,10 @@
-"""What clients call the states of jobs."""
+"""What clients call jobs and their states."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from pedidos_common.domain.jobs import JobStatus
+from pedidos_common.domain.jobs import Job, JobStatus
 
 STATUS_OF: Mapping[str, JobStatus] = {
     "waiting": JobStatus.QUEUED,
@@ -14,3 +14,9 @@ STATUS_OF: Mapping[str, JobStatus] = {
     "failed": JobStatus.FAILED,
     "cancelled": JobStatus.CANCELLED,
 }
+WAITING = (JobStatus.QUEUED, JobStatus.RETRYING)
+
+
+def kinds(jobs: Sequence[Job]) -> list[str]:
+    """Each kind among the jobs once, with its payload's version, sorted."""
+    return sorted({f"{job.function} (payload version {job.payload_version})" for job in jobs})

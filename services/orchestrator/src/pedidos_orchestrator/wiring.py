@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 import socket
 import time
-from collections.abc import Awaitable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 from uuid import uuid4
 
 from prometheus_client import CollectorRegistry
 
-from pedidos_common.adapters import clock
 from pedidos_common.adapters.mongo.client import connect_blocking
 from pedidos_common.adapters.mongo.controls import MongoQueueState
 from pedidos_common.adapters.mongo.imports import MongoImportStore
@@ -26,9 +25,12 @@ from pedidos_common.adapters.redis.transport import ArqTransport
 from pedidos_common.domain.pipeline import Limits
 from pedidos_common.execution.heartbeat import Heartbeat, Rhythm
 from pedidos_common.execution.leases import HeldLeases
+from pedidos_common.execution.life_signs import LifeSigns, Turned
 from pedidos_common.ports import ProcessReport
 from pedidos_common.runtime.connections import Connections
 from pedidos_common.runtime.listening import is_loopback
+from pedidos_common.runtime.readiness import checks_of
+from pedidos_common.runtime.supervise import supervised
 from pedidos_orchestrator.deps import ApiSettings, Deps
 from pedidos_orchestrator.engine.aftermath import Aftermath
 from pedidos_orchestrator.engine.giving_way import Doorbell, YieldingLease
@@ -41,16 +43,23 @@ from pedidos_orchestrator.engine.housekeeping import (
 from pedidos_orchestrator.engine.leader import Leadership
 from pedidos_orchestrator.engine.loop import EngineLoop
 from pedidos_orchestrator.engine.reconcile import Patience, Reconciler
+from pedidos_orchestrator.engine.room_watch import LOOK_SECONDS, RoomWatch
 from pedidos_orchestrator.engine.run_engine import EnginePorts, EngineSettings, RunEngine
 from pedidos_orchestrator.engine.zombies import ZombieSweep
 from pedidos_orchestrator.settings import OrchestratorSettings
 
 SERVICE = "orchestrator"
 ABANDONED_UPLOAD_SECONDS = 86_400.0
+# three seconds of the built-in handler's work
+CHUNKS_AHEAD, BATCHES_AHEAD = 96, 200
+LEAST_GROUPS_AHEAD, MOST_GROUPS_AHEAD = 4, 20
 
 
 def deps_of(
-    settings: OrchestratorSettings, connections: Connections, registry: CollectorRegistry
+    settings: OrchestratorSettings,
+    connections: Connections,
+    registry: CollectorRegistry,
+    signs: LifeSigns,
 ) -> Deps:
     """The ports of the API and of the engine, on real servers."""
     database, redis, prefix = connections.database, connections.redis, connections.key_prefix
@@ -65,9 +74,10 @@ def deps_of(
         queue_state=MongoQueueState(database),
         processes=MongoProcesses(database),
         registry=registry,
-        clock=clock.now,
-        checks=connections.checks(),
+        checks=checks_of(connections, signs, settings.lease_seconds),
         eviction_policy=connections.eviction_policy,
+        room=connections.room,
+        stuck=signs.stuck,
     )
 
 
@@ -104,7 +114,9 @@ def frozen_settings(settings: OrchestratorSettings) -> Mapping[str, Any]:
 
 
 @contextmanager
-def heartbeat_of(settings: OrchestratorSettings, service: str, name: str) -> Iterator[Heartbeat]:
+def heartbeat_of(
+    settings: OrchestratorSettings, service: str, name: str, signs: LifeSigns
+) -> Iterator[Heartbeat]:
     """The sign of life of a process that holds no job's lease."""
 
     def report() -> ProcessReport:
@@ -113,11 +125,16 @@ def heartbeat_of(settings: OrchestratorSettings, service: str, name: str) -> Ite
     with connect_blocking(settings.mongo_uri.get_secret_value(), "heartbeat") as client:
         keeper = MongoLeaseKeeper(client, settings.mongo_db, settings.lease_seconds)
         rhythm = Rhythm(every_seconds=settings.heartbeat_seconds)
-        yield Heartbeat(keeper, HeldLeases(settings.lease_seconds), report, rhythm)
+        held = HeldLeases(settings.lease_seconds)
+        yield Heartbeat(keeper, held, report, rhythm, signs=signs)
 
 
 def background_of(
-    settings: OrchestratorSettings, deps: Deps, database: Connections, name: str
+    settings: OrchestratorSettings,
+    deps: Deps,
+    database: Connections,
+    name: str,
+    signs: LifeSigns,
 ) -> tuple[Leadership, Mapping[str, Awaitable[object]]]:
     """Leadership, and the loops that act while this process leads."""
     # incarnations of a name sort by when they began
@@ -128,15 +145,17 @@ def background_of(
     leadership = Leadership(yielding, holder)
     engine = RunEngine(_engine_ports(deps, doorbell), _engine_settings(settings))
     patience = Patience.for_lease(settings.lease_seconds)
-    loops = {
-        "leadership": leadership.run(),
-        "engine": EngineLoop(engine, leadership, deps.events).run(),
-        "reconcile": Reconciler(
-            deps.ledger, doorbell, deps.runs.is_open, leadership, patience
-        ).run(),
-        "housekeeping": _housekeeping(settings, deps, leadership).run(),
+    reconciler = Reconciler(deps.ledger, doorbell, deps.runs.is_open, leadership, patience)
+    loops: Mapping[str, Callable[[Turned], Awaitable[object]]] = {
+        "leadership": leadership.run,
+        "engine": EngineLoop(engine, leadership, deps.events).run,
+        "reconcile": reconciler.run,
+        "housekeeping": _housekeeping(settings, deps, leadership).run,
     }
-    return leadership, loops
+    watching = supervised("room", RoomWatch(deps.room, deps.registry).look, LOOK_SECONDS)
+    return leadership, {
+        name: run(signs.part(name, asks_mongodb=True)) for name, run in loops.items()
+    } | {"room": watching}
 
 
 def _engine_ports(deps: Deps, doorbell: Doorbell) -> EnginePorts:
@@ -151,10 +170,20 @@ def _engine_ports(deps: Deps, doorbell: Doorbell) -> EnginePorts:
     )
 
 
+def _limits(group_orders: int, batch_orders: int) -> Limits:
+    """Enough open work that nobody idles for the seconds in which a dead leader is replaced.
+
+    Small batches are so many that fewer groups last as long, and Redis would hold them all.
+    """
+    groups = BATCHES_AHEAD * batch_orders // group_orders
+    groups = min(max(groups, LEAST_GROUPS_AHEAD), MOST_GROUPS_AHEAD)
+    return Limits(CHUNKS_AHEAD, vip_orders=groups * group_orders, normal_groups=groups)
+
+
 def _engine_settings(settings: OrchestratorSettings) -> EngineSettings:
     return EngineSettings(
         stall_seconds=settings.run_stall_timeout_ms / 1000,
-        limits=Limits(vip_orders=4 * settings.normal_enqueue_batch_size),
+        limits=_limits(settings.normal_enqueue_batch_size, settings.orders_batch_size),
         progress_log_seconds=settings.log_progress_every_ms / 1000,
     )
 
@@ -169,7 +198,7 @@ def _housekeeping(
     retention = Retention(settings.orders_retention_days, settings.jobs_retention_days)
 
     async def expire() -> None:
-        await remove_expired(deps.runs, deps.orders, deps.ledger, retention, deps.clock)
+        await remove_expired(deps.runs, deps.orders, deps.ledger, retention)
 
     async def is_used(import_id: str) -> bool:
         return await deps.runs.importing(import_id) is not None

@@ -13,13 +13,12 @@ import binascii
 import hashlib
 import hmac
 import json
-from collections.abc import Callable, Mapping
-from datetime import datetime
+from collections.abc import Mapping
 
 import httpx
 
 from pedidos_common.domain.jobs import Job, Outcome, RetryPolicy, Succeeded
-from pedidos_common.domain.run_jobs import NOTIFY_RUN_ENDED
+from pedidos_common.domain.run_jobs import NOTIFY_RUN_ENDED, UPGRADES
 from pedidos_common.execution.registry import JobContext, JobFunction
 
 TIMEOUT_SECONDS = 10.0
@@ -61,10 +60,11 @@ def signed_headers(key: bytes, message_id: str, timestamp: int, body: bytes) -> 
     return headers
 
 
-def webhook_function(
-    client: httpx.AsyncClient, url: str, secret: str, clock: Callable[[], datetime]
-) -> JobFunction:
+def webhook_function(client: httpx.AsyncClient, url: str, secret: str) -> JobFunction:
     """The job function that delivers a run's end to `url`, signed where `secret` is not empty.
+
+    Its timestamp is when this delivery was claimed, on the database server's clock: a receiver
+    refuses what a worker's wrong clock would sign.
 
     Raises:
         ValueError: when the secret is malformed.
@@ -73,7 +73,9 @@ def webhook_function(
 
     async def deliver(job: Job, _context: JobContext) -> Outcome:
         body = json.dumps(dict(job.payload), separators=(",", ":")).encode()
-        headers = signed_headers(key, job.id, int(clock().timestamp()), body)
+        headers = signed_headers(
+            key, job.id, int((job.claimed_at or job.created_at).timestamp()), body
+        )
         sent = client.stream("POST", url, content=body, headers=headers, timeout=TIMEOUT_SECONDS)
         async with asyncio.timeout(LONGEST_DELIVERY_SECONDS), sent as reply:
             # what else it says is not read, however long it is
@@ -82,4 +84,4 @@ def webhook_function(
             return Succeeded({"status": reply.status_code})
 
     retry = RetryPolicy(max_attempts=10, base_seconds=5.0, cap_seconds=600.0)
-    return JobFunction(NOTIFY_RUN_ENDED, deliver, retry=retry)
+    return JobFunction(NOTIFY_RUN_ENDED, deliver, retry=retry, upgrades=UPGRADES[NOTIFY_RUN_ENDED])

@@ -20,7 +20,7 @@ from pedidos_common.domain.jobs import (
 )
 from pedidos_common.domain.order_policy import OrderPolicy, policy_of
 from pedidos_common.domain.orders import OBSERVATION, Order, Priority, StatusCounts
-from pedidos_common.domain.run_jobs import PROCESS_BATCH, place_of
+from pedidos_common.domain.run_jobs import PROCESS_BATCH, UPGRADES, place_of
 from pedidos_common.execution.registry import JobContext, JobFunction
 from pedidos_common.ports import OrderStore
 from pedidos_worker.handlers import BuiltInHandler, OrderHandler
@@ -100,6 +100,7 @@ class BatchProcessing:
             self.give_up,
             deadline_seconds=self._deadline,
             probe_first=lambda job: len(range_of(job)) == 1,
+            upgrades=UPGRADES[PROCESS_BATCH],
         )
 
     def _deadline(self, job: Job) -> float:

@@ -9,7 +9,7 @@ from uuid import UUID
 from pedidos_common.domain.jobs import Job, Outcome, Released
 from pedidos_common.domain.order_policy import OrderPolicy
 from pedidos_common.domain.orders import Order, OrderFailure, OrderStatus, StatusCounts
-from pedidos_common.domain.run_jobs import PROCESS_ORDERS
+from pedidos_common.domain.run_jobs import PROCESS_ORDERS, UPGRADES
 from pedidos_common.execution.registry import JobContext, JobFunction
 from pedidos_common.ports import OrderStore
 from pedidos_worker.handlers import OrderHandler
@@ -31,7 +31,11 @@ class OrderProcessing:
     def as_function(self) -> JobFunction:
         """The entry of the registry."""
         return JobFunction(
-            PROCESS_ORDERS, self.perform, self.give_up, deadline_seconds=self._deadline
+            PROCESS_ORDERS,
+            self.perform,
+            self.give_up,
+            deadline_seconds=self._deadline,
+            upgrades=UPGRADES[PROCESS_ORDERS],
         )
 
     def _deadline(self, job: Job) -> float:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import httpx
 
-from pedidos_common.adapters import clock
 from pedidos_common.adapters.mongo.orders import MongoOrderStore
 from pedidos_common.domain.order_policy import OrderPolicy
 from pedidos_common.domain.run_jobs import NOTIFICATIONS_QUEUE, ORDERS_QUEUE
@@ -57,5 +56,5 @@ def functions_of(
     if settings.webhook_url is not None:
         secret = settings.webhook_secret.get_secret_value() if settings.webhook_secret else ""
         url = settings.webhook_url.get_secret_value()
-        functions.append(webhook_function(httpx.AsyncClient(), url, secret, clock.now))
+        functions.append(webhook_function(httpx.AsyncClient(), url, secret))
     return functions

@@ -24,7 +24,8 @@ async def look_at_api(client: ApiClient) -> AsyncIterator[Finding]:
         problem = error.details.get("problem")
         if isinstance(problem, dict) and problem.keys() & {"mongo", "redis"}:
             missing = ", ".join(name for name, there in problem.items() if there is False)
-            yield fail("API", f"{client.api} is not ready: no {missing}", "see the lines below")
+            said = f"{client.api} is not ready: no {missing}{_reasons(problem)}"
+            yield fail("API", said, "see the lines below")
             return
         yield fail("API", error.message, "start the stack, or correct --api")
         return
@@ -35,6 +36,13 @@ async def look_at_api(client: ApiClient) -> AsyncIterator[Finding]:
         return
     for finding in (*judge_processes(health.get("workers") or []), *judge_health(health)):
         yield finding
+
+
+def _reasons(problem: Json) -> str:
+    reasons = problem.get("reasons")
+    if not isinstance(reasons, dict):
+        return ""
+    return "".join(f"; {name}: {reason}" for name, reason in reasons.items())
 
 
 def judge_processes(workers: list[Json]) -> Iterator[Finding]:

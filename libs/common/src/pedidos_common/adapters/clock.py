@@ -6,5 +6,5 @@ from datetime import UTC, datetime
 
 
 def now() -> datetime:
-    """The present time in UTC. Only for names and signatures: kept times are the server's."""
+    """The present time in UTC. No service asks: what it keeps and decides by is the server's."""
     return datetime.now(UTC)

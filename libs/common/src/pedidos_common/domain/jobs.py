@@ -127,7 +127,8 @@ class Job:
     `deliveries` counts claims; `lost` those of them whose worker never settled or handed back;
     `probes` those runs that were made alone in their process, to see whether this job kills it;
     `attempts` counts runs that failed unexpectedly. Times are the database server's,
-    `created_at` to the second.
+    `created_at` to the second. `refused_since` is since when the workers that it was delivered to
+    hand it back because they don't understand it; None once one of them took it on.
     """
 
     id: str
@@ -154,6 +155,7 @@ class Job:
     result: Mapping[str, Any] = field(default_factory=dict)
     error: str | None = None
     trace: str | None = None
+    refused_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,13 +169,15 @@ class Succeeded:
 class Retry:
     """Part of the work is left; run again after `delay_seconds`.
 
-    `counts` says that this was an attempt that failed; a server that was away is none.
+    `counts` says that this was an attempt that failed; a server that was away is none. `refused`
+    says that this worker does not understand the job: one of another release must take it.
     """
 
     reason: str
     delay_seconds: float
     result: Mapping[str, Any] = field(default_factory=dict)
     counts: bool = False
+    refused: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from pedidos_common.domain.ids import OrderRange
 from pedidos_common.domain.jobs import Band, NewJob
 from pedidos_common.domain.order_policy import policy_payload
 from pedidos_common.domain.orders import Priority
+from pedidos_common.domain.payloads import Upgrade, newest_version
 from pedidos_common.domain.runs import Run, Source
 
 GENERATE_CHUNK = "orders.generate_chunk"
@@ -21,9 +23,24 @@ NOTIFICATIONS_QUEUE = "notifications"
 BAND_OF = {Priority.VIP: Band.HIGH, Priority.NORMAL: Band.NORMAL}
 _LANE_OF = {Priority.VIP: "vip", Priority.NORMAL: "normal"}
 _PRIORITY_OF = {lane: priority for priority, lane in _LANE_OF.items()}
+# What makes each version of a kind's payload of the one before, from version 1 on. A release that
+# changes a payload adds its upgrade here, in the same commit. The engine reads `first`, `last` and
+# `priority` of jobs of any release as they are, so these stay in every version.
+UPGRADES: Mapping[str, tuple[Upgrade, ...]] = {
+    GENERATE_CHUNK: (),
+    IMPORT_CHUNK: (),
+    PROCESS_BATCH: (),
+    PROCESS_ORDERS: (),
+    NOTIFY_RUN_ENDED: (),
+}
 CHUNK_MAX_LOST = 5
 BATCH_MAX_LOST = 3
 PART_MAX_LOST = 2
+
+
+def payload_version(function: str) -> int:
+    """The version of the payloads that this release writes for a kind of job."""
+    return newest_version(UPGRADES[function])
 
 
 def chunk_job_id(scope: str, index: int) -> str:
@@ -56,6 +73,7 @@ def chunk_job(run: Run, index: int) -> NewJob:
     """The job that writes chunk `index`."""
     first, last = run.plan.chunk_bounds(index)
     imported = run.plan.source is Source.IMPORTED
+    function = IMPORT_CHUNK if imported else GENERATE_CHUNK
     payload: dict[str, Any] = {
         "runId": run.scope,
         "index": index,
@@ -67,12 +85,13 @@ def chunk_job(run: Run, index: int) -> NewJob:
     }
     return NewJob(
         id=chunk_job_id(run.scope, index),
-        function=IMPORT_CHUNK if imported else GENERATE_CHUNK,
+        function=function,
         queue=GENERATION_QUEUE,
         band=Band.NORMAL,
         payload=payload,
         scope=run.scope,
         max_deliveries=CHUNK_MAX_LOST,
+        payload_version=payload_version(function),
         trace=run.trace,
     )
 
@@ -110,5 +129,6 @@ def _range_job(
         },
         scope=run.scope,
         max_deliveries=max_lost,
+        payload_version=payload_version(PROCESS_BATCH),
         trace=run.trace,
     )

@@ -15,6 +15,7 @@ from pedidos_common.domain.jobs import Cancelled, Job, Outcome, Released, Succee
 from pedidos_common.execution.isolation import Isolation
 from pedidos_common.execution.leases import HeldLease, HeldLeases
 from pedidos_common.execution.perform import is_suspect, must_give_up, perform, wait_for_server
+from pedidos_common.execution.refusals import Refusals
 from pedidos_common.execution.registry import JobFunction
 from pedidos_common.execution.scope_gate import ScopeGate
 from pedidos_common.ports import JobLedger
@@ -50,7 +51,7 @@ class Executor:
         self._observe = observe
         self._tasks: dict[asyncio.Task[None], HeldLease] = {}
         self._claiming = 0
-        self._isolation = Isolation()
+        self._isolation, self._refusals = Isolation(), Refusals()
         self.slots = slots
         self.stopping = False
 
@@ -63,7 +64,7 @@ class Executor:
         """How many more jobs may be taken now."""
         if self.stopping or self._isolation.wanted:
             return 0
-        return max(0, self.slots - self.busy)
+        return self._refusals.room(max(0, self.slots - self.busy))
 
     async def deliver(self, job_id: str) -> None:
         """Claim the job and start it; returns as soon as the ledger has the claim.
@@ -133,7 +134,11 @@ class Executor:
 
     async def _in_turn(self, job: Job, held: HeldLease) -> Outcome:
         function = self._functions.get(job.function)
-        if function is None or not is_suspect(job) or must_give_up(job, function):
+        if function is None or not function.understands(job):
+            return self._refusals.hand_back(job, function)
+        self._refusals.understood()
+        job = function.in_its_form(job)
+        if not is_suspect(job) or must_give_up(job, function):
             async with self._isolation.shared():
                 return await self._perform(job, held, function)
         async with self._isolation.alone():
@@ -144,11 +149,11 @@ class Executor:
             held.probing = True
             return await self._perform(job, held, function)
 
-    async def _perform(self, job: Job, held: HeldLease, function: JobFunction | None) -> Outcome:
-        seconds = function.deadline_seconds(job) if function else self._held.lease_seconds
+    async def _perform(self, job: Job, held: HeldLease, function: JobFunction) -> Outcome:
+        seconds = function.deadline_seconds(job)
         # past its deadline a job has a moment to settle before its lease is let go
         held.deadline = time.monotonic() + seconds + self._held.lease_seconds
-        return await perform(job, held, self._functions)
+        return await perform(job, held, function)
 
     async def _settle(self, job: Job, outcome: Outcome, held: HeldLease) -> None:
         held.settling, again = True, False
@@ -166,7 +171,8 @@ class Executor:
 
     async def _note(self, job: Job, outcome: Outcome, seconds: float) -> None:
         await self._observe(job, outcome, seconds)
-        emit = log.debug if isinstance(outcome, Succeeded | Released) else log.warning
+        quiet = isinstance(outcome, Succeeded | Released) or getattr(outcome, "refused", False)
+        emit = log.debug if quiet else log.warning
         emit(
             "job_settled",
             outcome=type(outcome).__name__.lower(),
@@ -177,11 +183,18 @@ class Executor:
         )
 
     async def _hand_back(self, job: Job, how: Released, *, exonerated: bool = False) -> None:
-        released = self._ledger.settle(job, how, exonerated=exonerated)
-        try:
-            await asyncio.wait_for(released, 2.0)
-        except (Unavailable, TimeoutError):
-            log.warning("job_release_failed", function=job.function)
+        """Give the job up; a process that goes on tries for as long as its lease could last."""
+        give_up_at = time.monotonic() + self._held.lease_seconds
+        while True:
+            released = self._ledger.settle(job, how, exonerated=exonerated)
+            try:
+                await asyncio.wait_for(released, 2.0)
+                return
+            except (Unavailable, TimeoutError):
+                log.warning("job_release_failed", function=job.function)
+                if self.stopping or time.monotonic() > give_up_at:
+                    return
+            await asyncio.sleep(SETTLE_PAUSE_SECONDS)
 
     async def drain(self, timeout_seconds: float) -> None:
         """Take nothing new, let jobs end (bounded), then hand back what is left."""

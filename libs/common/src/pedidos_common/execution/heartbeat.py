@@ -1,7 +1,8 @@
 """The heartbeat: a thread off the event loop that keeps this process's leases alive.
 
-A busy loop can't starve it, and a loop that hangs is noticed by it: a process that no longer
-works ends itself, so that its supervisor starts a new one and its jobs go to others.
+A busy loop can't starve it, and it notices an event loop that hangs, or a part of the process
+that turns no more: a process that no longer works ends itself, so that its supervisor starts a new
+one and its jobs go to others.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from dataclasses import dataclass
 import structlog
 
 from pedidos_common.execution.leases import HeldLeases
+from pedidos_common.execution.life_signs import LifeSigns
 from pedidos_common.ports import LeaseKeeper, ProcessReport
 
 log = structlog.get_logger(__name__)
@@ -26,7 +28,8 @@ HUNG_EXIT_STATUS = 70
 class Rhythm:
     """Seconds from beat to beat, and for how long the event loop may hang before the process ends.
 
-    A beat that takes longer is followed by the next at once.
+    A beat that takes longer is followed by the next at once. A part that is stuck
+    (`LifeSigns.stuck`) has as long, from when `/healthz` says so.
     """
 
     every_seconds: float = 3.0
@@ -39,7 +42,10 @@ def end_process() -> None:
 
 
 class Heartbeat:
-    """Beats until stopped. Failures are logged and counted; the next beat tries again."""
+    """Beats until stopped. Failures are logged and counted; the next beat tries again.
+
+    It notes in `signs` each turn and each beat that MongoDB has acknowledged.
+    """
 
     def __init__(
         self,
@@ -48,6 +54,7 @@ class Heartbeat:
         report: Callable[[], ProcessReport],
         rhythm: Rhythm,
         on_hang: Callable[[], None] = end_process,
+        signs: LifeSigns | None = None,
     ) -> None:
         self._keeper, self._held, self._report = keeper, held, report
         self._rhythm, self._on_hang = rhythm, on_hang
@@ -55,11 +62,13 @@ class Heartbeat:
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._loop_seen = time.monotonic()
+        self._signs = signs or LifeSigns()
         self.failures = 0
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         """Begin to beat, and to watch this loop."""
         self._loop, self._loop_seen = loop, time.monotonic()
+        self._signs.wrote()
         self._thread.start()
 
     def stop(self, timeout_seconds: float = 5.0) -> None:
@@ -72,10 +81,13 @@ class Heartbeat:
             log.warning("farewell_failed", error=str(error)[:300])
 
     def _run(self) -> None:
+        turned = self._signs.part("heartbeat")
         while not self._stop.is_set():
             began = time.monotonic()
+            turned()
             self._beat()
             self._watch_loop()
+            self._watch_parts()
             # over a slow network a beat takes as long as the pause, and leases wait for both
             took = time.monotonic() - began
             self._stop.wait(max(0.0, self._rhythm.every_seconds - took))
@@ -91,6 +103,7 @@ class Heartbeat:
         sent_at = time.monotonic()
         leases = self._held.to_extend(sent_at)
         reply = self._keeper.beat(self._report(), leases)
+        self._signs.wrote()
         self._held.extended(set(leases) - reply.lost, sent_at, reply.until)
         if reply.lost and (lost := self._held.lose(reply.lost)):
             log.warning("leases_lost", count=lost)
@@ -103,6 +116,12 @@ class Heartbeat:
             log.critical("event_loop_hung", silent_seconds=round(silent))
             self._on_hang()
         self._loop.call_soon_threadsafe(self._tick)
+
+    def _watch_parts(self) -> None:
+        stuck = self._signs.stuck(beyond=self._rhythm.hang_seconds)
+        if stuck:
+            log.critical("parts_stuck", parts=list(stuck))
+            self._on_hang()
 
     def _tick(self) -> None:
         self._loop_seen = time.monotonic()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 
 import structlog
 
@@ -14,16 +13,10 @@ from pedidos_common.execution.leases import HeldLease
 from pedidos_common.execution.registry import JobFunction
 
 log = structlog.get_logger(__name__)
-SERVER_AWAY = RetryPolicy(max_attempts=1_000_000, base_seconds=1.0, cap_seconds=10.0)
-UNKNOWN_FUNCTION_DELAY_SECONDS = 10.0
+# short: that a job waits can only be noted once the server is back
+SERVER_AWAY = RetryPolicy(max_attempts=1_000_000, base_seconds=0.5, cap_seconds=2.0)
 PROBES = 2
 LONGEST_REASON = 1_000
-
-
-def _unknown(job: Job) -> Outcome:
-    log.warning("job_function_unknown", jobId=job.id, function=job.function)
-    reason = f"this worker does not know {job.function!r}: a newer or other worker must take it"
-    return Retry(reason, UNKNOWN_FUNCTION_DELAY_SECONDS)
 
 
 def is_suspect(job: Job) -> bool:
@@ -36,15 +29,12 @@ def must_give_up(job: Job, function: JobFunction) -> bool:
     return is_suspect(job) and (job.probes >= PROBES or not function.probe_first(job))
 
 
-async def perform(job: Job, held: HeldLease, functions: Mapping[str, JobFunction]) -> Outcome:
+async def perform(job: Job, held: HeldLease, function: JobFunction) -> Outcome:
     """The outcome of running the job.
 
     Raises:
         LeaseLost: when the job is another worker's by now; there is nothing to settle.
     """
-    function = functions.get(job.function)
-    if function is None:
-        return _unknown(job)
     if must_give_up(job, function):
         reason = f"its worker was lost {job.lost} times"
         return await _guarded_give_up(function, job, held, reason)

@@ -13,6 +13,7 @@ from pedidos_common.domain.jobs import Job, Outcome
 from pedidos_common.execution.executor import Executor
 from pedidos_common.execution.heartbeat import Heartbeat, Rhythm
 from pedidos_common.execution.leases import HeldLeases
+from pedidos_common.execution.life_signs import LifeSigns, Turned, ignore_turn
 from pedidos_common.execution.registry import JobFunction
 from pedidos_common.execution.scope_gate import ScopeGate
 from pedidos_common.ports import (
@@ -69,9 +70,10 @@ class QueueWatch:
         """Whether jobs may be taken; not before the state was read once."""
         return self._known == "running"
 
-    async def run(self) -> None:
+    async def run(self, turned: Turned = ignore_turn) -> None:
         """Read the state again and again; the last one known holds while it can't be read."""
         while True:
+            turned()
             try:
                 self._known = await self._state.read()
             except Unavailable as error:
@@ -99,7 +101,11 @@ def _executor(
 
 
 def _heartbeat(
-    duties: Duties, around: Surroundings, held: HeldLeases, executor: Executor
+    duties: Duties,
+    around: Surroundings,
+    held: HeldLeases,
+    executor: Executor,
+    signs: LifeSigns,
 ) -> Heartbeat:
     def report() -> ProcessReport:
         return ProcessReport(
@@ -113,7 +119,7 @@ def _heartbeat(
         )
 
     rhythm = Rhythm(every_seconds=duties.lease_seconds / BEATS_PER_LEASE)
-    return Heartbeat(around.keeper, held, report, rhythm)
+    return Heartbeat(around.keeper, held, report, rhythm, signs=signs)
 
 
 async def execute_jobs(
@@ -122,17 +128,25 @@ async def execute_jobs(
     functions: Mapping[str, JobFunction],
     stop: asyncio.Event,
     count: Count,
+    signs: LifeSigns | None = None,
 ) -> None:
-    """Execute jobs of the queues until `stop` is set, then drain and leave."""
+    """Execute jobs of the queues until `stop` is set, then drain and leave.
+
+    `signs` tell whoever answers probes whether every part turns.
+    """
+    signs = signs or LifeSigns()
     held = HeldLeases(duties.lease_seconds)
     executor = _executor(duties, around, functions, held, count)
-    heartbeat = _heartbeat(duties, around, held, executor)
+    heartbeat = _heartbeat(duties, around, held, executor, signs)
     watch = QueueWatch(around.queue_state)
     heartbeat.start(asyncio.get_running_loop())
-    watching = asyncio.create_task(watch.run(), name="queue watch")
+    watched = signs.part("queue watch", asks_mongodb=True)
+    watching = asyncio.create_task(watch.run(watched), name="queue watch")
     await _take_back(duties.name, around, stop)
     receiving = [
-        asyncio.create_task(_receive(queue, around, executor, watch), name=f"receive {queue}")
+        asyncio.create_task(
+            _receive(queue, around, executor, watch, signs), name=f"receive {queue}"
+        )
         for queue in duties.queues
     ]
     log.info("execution_started", queues=list(duties.queues), slots=duties.slots)
@@ -165,13 +179,19 @@ async def _take_back(name: str, around: Surroundings, stop: asyncio.Event) -> No
         return
 
 
-async def _receive(queue: str, around: Surroundings, executor: Executor, watch: QueueWatch) -> None:
+async def _receive(
+    queue: str, around: Surroundings, executor: Executor, watch: QueueWatch, signs: LifeSigns
+) -> None:
     """Take rings until cancelled; a receiver that fails or ends is started again."""
+    turned = signs.part(f"receive {queue}")
+
+    def is_open() -> bool:
+        turned()  # it asks with each look at the queue
+        return watch.is_open()
+
     while True:
         try:
-            await around.transport.receive(
-                queue, executor.free_slots, executor.deliver, watch.is_open
-            )
+            await around.transport.receive(queue, executor.free_slots, executor.deliver, is_open)
         except Exception:
             log.exception("receiver_failed", queue=queue)
         await asyncio.sleep(RECEIVER_PAUSE_SECONDS)

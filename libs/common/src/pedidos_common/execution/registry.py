@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol
 
 from pedidos_common.domain.jobs import Failed, Job, Outcome, RetryPolicy
+from pedidos_common.domain.payloads import Upgrade, newest_version, upgraded
 
 
 class JobContext(Protocol):
@@ -61,6 +62,10 @@ class JobFunction:
     A process that dies takes all its jobs with it, and only one of them is to blame. So a job
     whose deliveries are used up is first run alone, twice at the most, unless `probe_first`
     says that giving it up does no harm (a batch that can be split).
+
+    `upgrades` are those of the payload (see `domain.payloads`): the function is written for the
+    version that the last of them makes, is given older payloads in that form, and does not
+    understand newer ones.
     """
 
     name: str
@@ -69,6 +74,16 @@ class JobFunction:
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     deadline_seconds: Callable[[Job], float] = _five_minutes
     probe_first: Callable[[Job], bool] = _always
+    upgrades: Sequence[Upgrade] = ()
+
+    def understands(self, job: Job) -> bool:
+        """Whether the job's payload is of no newer release than this function."""
+        return job.payload_version <= newest_version(self.upgrades)
+
+    def in_its_form(self, job: Job) -> Job:
+        """The job with its payload as this function reads it."""
+        payload = upgraded(job.payload, job.payload_version, self.upgrades)
+        return replace(job, payload=payload, payload_version=newest_version(self.upgrades))
 
 
 def table(functions: Iterable[JobFunction]) -> Mapping[str, JobFunction]:

@@ -33,12 +33,20 @@ class Transport(Protocol):
     async def ring(self, bells: Sequence[Bell]) -> None:
         """Wake a worker for each of these jobs.
 
-        The lowest band goes first; inside it what is rung again, then first come.
+        The lowest band goes first; inside it what is rung again, then first come. A later ring of
+        a job takes the place of the one before it, so that what waits long never piles up.
         """
         ...
 
     async def missing(self, bells: Sequence[Bell]) -> Sequence[Bell]:
         """Those bells that the broker does not hold (taken, lost or never rung)."""
+        ...
+
+    async def was_emptied(self) -> bool:
+        """Whether the broker lost all that it held since this was last asked, by whomever.
+
+        True too when it is asked for the first time. May miss a loss; says nothing of single rings.
+        """
         ...
 
     async def receive(

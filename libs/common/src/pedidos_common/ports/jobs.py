@@ -15,12 +15,16 @@ from pedidos_common.ports.processes import ProcessReport
 
 @dataclass(frozen=True, slots=True)
 class JobFilter:
-    """Which jobs a listing wants; an empty field does not filter."""
+    """Which jobs a listing wants; an empty field does not filter.
+
+    `refused` wants those alone that workers hand back because they don't understand them.
+    """
 
     statuses: Sequence[JobStatus] = ()
     queue: str | None = None
     scope: str | None = None
     function: str | None = None
+    refused: bool = False
 
 
 class JobLedger(Protocol):

@@ -16,6 +16,10 @@ Expired = Literal["jobsExpired", "ordersExpired"]
 class RunStore(Protocol):
     """Runs. At most one is active; engine writes are fenced by the leader's epoch."""
 
+    async def now(self) -> datetime:
+        """The server's time: what is named, kept or deleted by time goes by it alone."""
+        ...
+
     async def start(self, run: Run) -> Run:
         """Insert the run, which is IDLE, as the active one and start it; the run as stored.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -13,6 +13,7 @@ from pedidos_common.adapters.mongo import client as mongo
 from pedidos_common.adapters.mongo.indexes import ensure_indexes
 from pedidos_common.adapters.redis import client as redis_client
 from pedidos_common.domain.errors import Unavailable
+from pedidos_common.domain.room import Room
 from pedidos_common.runtime.settings import MongoSettings, RedisSettings
 from pedidos_common.runtime.waiting import until_reachable
 
@@ -37,16 +38,39 @@ class Connections:
         return {"mongo": self.mongo_writable, "redis": self.redis_writable}
 
     async def mongo_writable(self) -> bool:
-        """Whether MongoDB answers as a primary."""
-        return await mongo.ping(self.database)
+        """Whether MongoDB answers as a primary.
+
+        Raises:
+            Unavailable: when it does not; says so in words that anyone may read.
+        """
+        if not await mongo.ping(self.database):
+            raise Unavailable("it does not answer, or has no primary")
+        return True
 
     async def redis_writable(self) -> bool:
-        """Whether Redis takes a write."""
+        """Whether Redis takes a write.
+
+        Raises:
+            Unavailable: when it does not; says so in words that anyone may read.
+        """
         try:
             await redis_client.check_writable(self.redis, self.key_prefix)
         except Unavailable:
-            return False
+            raise Unavailable(
+                "it takes no write: is it away, full, loading, or read-only?"
+            ) from None
         return True
+
+    async def room(self) -> Sequence[Room]:
+        """How full the servers are that tell it."""
+        found = await asyncio.gather(self._redis_memory(), mongo.disk(self.database))
+        return [room for room in found if room is not None]
+
+    async def _redis_memory(self) -> Room | None:
+        try:
+            return await redis_client.memory(self.redis)
+        except Unavailable:
+            return None
 
     async def eviction_policy(self) -> str | None:
         """What Redis does when its memory is full; None where it does not answer or tell."""

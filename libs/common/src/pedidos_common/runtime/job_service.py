@@ -17,6 +17,7 @@ from pedidos_common.adapters.redis.events import RedisEvents
 from pedidos_common.adapters.redis.logs import RedisLogGathering
 from pedidos_common.adapters.redis.transport import ArqTransport
 from pedidos_common.domain.jobs import Job, Outcome
+from pedidos_common.execution.life_signs import LifeSigns
 from pedidos_common.execution.process import Count, Duties, Surroundings, execute_jobs
 from pedidos_common.execution.registry import JobFunction, table
 from pedidos_common.runtime.connections import (
@@ -33,6 +34,7 @@ from pedidos_common.runtime.metrics import (
     process_metrics,
     watch_dropped_logs,
 )
+from pedidos_common.runtime.readiness import checks_of
 from pedidos_common.runtime.settings import (
     LeaseSettings,
     LogSettings,
@@ -72,13 +74,16 @@ async def run_job_service(
     logs = configure_logging(settings, service.name, name)
     stop = stop_on_signals()
     registry = new_registry()
-    metrics = process_metrics(registry)
+    metrics, signs = process_metrics(registry), LifeSigns()
     watch_dropped_logs(registry, lambda: logs.dropped)
     try:
         async with connected(settings, name) as connections:
-            status = StatusServer(registry, connections.checks())
+            checks = checks_of(connections, signs, settings.lease_seconds)
+            status = StatusServer(registry, checks, signs.stuck)
             await status.start(settings.host, settings.metrics_port, port_file=settings.port_file)
-            await _serve(service, settings, name, connections, functions, logs, metrics, stop)
+            await _serve(
+                service, settings, name, connections, functions, logs, metrics, signs, stop
+            )
             await status.close()
         left = await end_other_tasks(STRAGGLERS_SECONDS)
     finally:
@@ -95,6 +100,7 @@ async def _serve(
     functions: Functions,
     logs: Logs,
     metrics: ProcessMetrics,
+    signs: LifeSigns,
     stop: asyncio.Event,
 ) -> None:
     gathering = RedisLogGathering(connections.redis, connections.key_prefix)
@@ -109,7 +115,7 @@ async def _serve(
             around = _surroundings(connections, keeper, events, settings.lease_seconds)
             duties = _duties(service, settings, name)
             known = table(functions(connections))
-            await execute_jobs(duties, around, known, stop, _counting(metrics))
+            await execute_jobs(duties, around, known, stop, _counting(metrics), signs)
             await events.close()
     await logs.ship_rest(gathering)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from http import HTTPStatus
 from pathlib import Path
@@ -16,10 +16,9 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
 from pedidos_common.runtime.listening import listening_socket, port_of, write_port_file
+from pedidos_common.runtime.readiness import Check, readiness
 
 log = structlog.get_logger(__name__)
-
-Check = Callable[[], Awaitable[object]]
 
 CHECK_SECONDS = 3.0
 REQUEST_SECONDS = 5.0
@@ -35,36 +34,22 @@ class Answer(NamedTuple):
     body: bytes
 
 
-async def readiness(checks: Mapping[str, Check]) -> dict[str, bool]:
-    """Each check's verdict: no when it says False, raises, or takes over `CHECK_SECONDS`."""
-    verdicts = await asyncio.gather(*(_holds(check) for check in checks.values()))
-    return dict(zip(checks, verdicts, strict=True))
-
-
-async def _holds(check: Check) -> bool:
-    try:
-        async with asyncio.timeout(CHECK_SECONDS):
-            return await check() is not False
-    except Exception:  # noqa: BLE001 - whatever is wrong with it, it is not ready
-        return False
-
-
 class StatusServer:
     """Answers probes and scrapes.
 
-    `/healthz` is 200 while `alive()` says so (and the event loop runs), `/readyz` while every
-    check does, `/metrics` is the registry in Prometheus' own formats.
+    `/healthz` is 200 while `stuck()` names nothing (and the event loop runs), `/readyz` while
+    every check holds, `/metrics` is the registry in Prometheus' own formats.
     """
 
     def __init__(
         self,
         registry: CollectorRegistry,
         checks: Mapping[str, Check],
-        alive: Callable[[], bool] = lambda: True,
+        stuck: Callable[[], Sequence[str]] = tuple,
     ) -> None:
         self._registry = registry
         self._checks = checks
-        self._alive = alive
+        self._stuck = stuck
         self._free = asyncio.Semaphore(CONNECTIONS_AT_ONCE)
         self._open: dict[asyncio.StreamWriter, asyncio.Event] = {}
         self._server: asyncio.Server | None = None
@@ -124,11 +109,13 @@ class StatusServer:
             return _text(HTTPStatus.METHOD_NOT_ALLOWED, "only GET and HEAD")
         match path.partition("?")[0]:
             case "/healthz":
-                alive = self._alive()
-                return _json({"status": "ok" if alive else "stuck"}, alive)
+                stuck = list(self._stuck())
+                said = {"status": "stuck", "stuck": stuck} if stuck else {"status": "ok"}
+                return _json(said, not stuck)
             case "/readyz":
-                verdicts = await readiness(self._checks)
-                return _json(verdicts, all(verdicts.values()))
+                found = await readiness(self._checks, CHECK_SECONDS)
+                reasons = {} if found.ready else {"reasons": dict(found.reasons)}
+                return _json({**found.verdicts, **reasons}, found.ready)
             case "/metrics":
                 encode, content_type = choose_encoder(accept)
                 return Answer(HTTPStatus.OK, content_type, encode(self._registry))

@@ -14,7 +14,7 @@ log = structlog.get_logger(__name__)
 
 CHECK_SECONDS = 5.0
 FIRST_PAUSE_SECONDS = 0.5
-LONGEST_PAUSE_SECONDS = 5.0
+LONGEST_PAUSE_SECONDS = 1.0  # a service that starts in an outage is soon there after it
 STOPPED = "told to stop"
 
 

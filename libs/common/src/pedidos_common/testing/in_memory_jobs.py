@@ -191,7 +191,9 @@ class InMemoryJobLedger:
         """See `ports.JobLedger.resume_scope`."""
         found = [job for job in self._by_id(scope) if resumable(job, functions)]
         for job in found:
-            self._queue_again(replace(job, attempts=0, lost=0, probes=0), JobTrigger.RESUME)
+            self._queue_again(
+                replace(job, attempts=0, lost=0, probes=0, refused_since=None), JobTrigger.RESUME
+            )
         return self._bells(job.id for job in found)
 
     def _queue_again(self, job: Job, trigger: JobTrigger) -> None:

@@ -33,6 +33,10 @@ class InMemoryRunStore:
         self._activations: list[UUID] = []
         self._hold: tuple[str, datetime] | None = None  # whose reset's, and until when
 
+    async def now(self) -> datetime:
+        """See `ports.RunStore.now`."""
+        return self._clock()
+
     async def start(self, run: Run) -> Run:
         """See `ports.RunStore.start`."""
         await self._refuse_second()

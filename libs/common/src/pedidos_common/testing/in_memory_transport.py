@@ -37,6 +37,7 @@ class InMemoryTransport:
         self.down: Exception | None = None
         self.heard: list[Bell] = []
         self._places = count()
+        self._is_marked = False
         self._held: dict[tuple[str, int, bool, int], Bell] = {}
 
     async def ring(self, bells: Sequence[Bell]) -> None:
@@ -47,15 +48,28 @@ class InMemoryTransport:
             self.heard.append(bell)
             if self.drops(bell) or bell in held:
                 continue
+            if bell.again:
+                self._drop_former(bell)
             held.add(bell)
             for _time in range(1 + self.repeats(bell)):
                 self._held[(bell.queue, bell.band, not bell.again, next(self._places))] = bell
+
+    def _drop_former(self, bell: Bell) -> None:
+        for place, other in list(self._held.items()):
+            if (other.job_id, other.queue, other.ring) == (bell.job_id, bell.queue, bell.ring - 1):
+                del self._held[place]
 
     async def missing(self, bells: Sequence[Bell]) -> Sequence[Bell]:
         """Those bells that are not held."""
         self._answer()
         held = {(bell.job_id, bell.queue, bell.ring) for bell in self._held.values()}
         return [bell for bell in bells if (bell.job_id, bell.queue, bell.ring) not in held]
+
+    async def was_emptied(self) -> bool:
+        """Whether everything was forgotten since this was last asked, or it never was asked."""
+        self._answer()
+        was_marked, self._is_marked = self._is_marked, True
+        return not was_marked
 
     async def receive(
         self,
@@ -94,6 +108,7 @@ class InMemoryTransport:
     def forget_all(self) -> None:
         """Lose every ring of every queue."""
         self._held.clear()
+        self._is_marked = False
 
     def _answer(self) -> None:
         if self.down is not None:

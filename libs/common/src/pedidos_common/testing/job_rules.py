@@ -31,6 +31,7 @@ def matches(job: Job, wanted: JobFilter) -> bool:
         and (not wanted.statuses or job.status in wanted.statuses)
         and wanted.queue in {None, job.queue}
         and wanted.function in {None, job.function}
+        and (job.refused_since is not None or not wanted.refused)
     )
 
 
@@ -50,6 +51,8 @@ def removable(job: Job, settled_before: datetime | None) -> bool:
 
 def with_outcome(job: Job, outcome: Outcome, now: datetime) -> Job:
     """The job with what its outcome says, but for its status."""
+    refused = isinstance(outcome, Retry) and outcome.refused
+    job = replace(job, refused_since=(job.refused_since or now) if refused else None)
     match outcome:
         case Succeeded(result=result):
             return replace(job, result=dict(result), error=None)

@@ -119,6 +119,15 @@ class RedisHealth(Wire):
     ok: bool = True
 
 
+class StoreRoom(Wire):
+    """How full a server's memory or disk is."""
+
+    store: Literal["redis_memory", "mongo_disk"]
+    usedBytes: int = Field(examples=[52_000_000])
+    totalBytes: int = Field(examples=[268_000_000])
+    nearlyFull: bool = Field(description="over 80 % of the memory, or 90 % of the disk")
+
+
 class QueueHealth(Wire):
     """How the queue is, and what is wrong."""
 
@@ -138,6 +147,7 @@ class QueueHealth(Wire):
     queueState: QueueStateName
     workers: list[Worker]
     redis: RedisHealth
+    room: list[StoreRoom] = Field(description="of the servers that tell it")
     warnings: list[str] = Field(examples=[[]])
 
 

@@ -2,43 +2,46 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 from prometheus_client.exposition import choose_encoder
 
+from pedidos_common.runtime.readiness import readiness
 from pedidos_orchestrator.api.context import Context
 from pedidos_orchestrator.api.models_status import Alive
 from pedidos_orchestrator.problems import ProblemError, problems
-from pedidos_orchestrator.use_cases.health import answers
 
 router = APIRouter(tags=["probes"])
 
 
-@router.get("/healthz", summary="The process is alive", response_model=Alive)
-async def alive() -> Response:
-    """Answers as long as the event loop turns."""
+@router.get(
+    "/healthz", summary="The process is alive", response_model=Alive, responses=problems(503)
+)
+async def alive(api: Context) -> Response:
+    """Every part of the process turns; 503, and which ones (`stuck`), when one no longer does."""
+    stuck = list(api.deps.stuck())
+    if stuck:
+        detail = f"no longer at work: {', '.join(stuck)}: restart the process"
+        raise ProblemError(503, detail, slug="stuck", stuck=stuck)
     return JSONResponse({"status": "ok"})
 
 
 @router.get(
     "/readyz",
-    summary="MongoDB and Redis answer",
+    summary="MongoDB and Redis take writes",
     response_model=dict[str, bool],
     responses=problems(503),
 )
 async def ready(api: Context) -> Response:
-    """Each server by name; 503, and the same members, when one does not answer in time."""
-    names = list(api.deps.checks)
-    limit = api.settings.check_seconds
-    found = await asyncio.gather(*(answers(api.deps.checks[name], limit) for name in names))
-    verdicts: dict[str, Any] = dict(zip(names, found, strict=True))
-    if not all(found):
-        away = ", ".join(name for name, answered in verdicts.items() if not answered)
-        raise ProblemError(503, f"no answer in time from {away}", slug="not-ready", **verdicts)
-    return JSONResponse(verdicts)
+    """Each server by name; 503, the same members and `reasons`, when one can't be written to."""
+    found = await readiness(api.deps.checks, api.settings.check_seconds)
+    if not found.ready:
+        detail = "; ".join(f"{name}: {reason}" for name, reason in found.reasons.items())
+        extras: dict[str, Any] = {**found.verdicts, "reasons": dict(found.reasons)}
+        raise ProblemError(503, detail, slug="not-ready", **extras)
+    return JSONResponse(dict(found.verdicts))
 
 
 @router.get(

@@ -10,7 +10,7 @@ import structlog
 from pedidos_common.domain.ids import whole_run
 from pedidos_common.domain.jobs import Band, NewJob
 from pedidos_common.domain.orders import StatusCounts
-from pedidos_common.domain.run_jobs import NOTIFICATIONS_QUEUE, NOTIFY_RUN_ENDED
+from pedidos_common.domain.run_jobs import NOTIFICATIONS_QUEUE, NOTIFY_RUN_ENDED, payload_version
 from pedidos_common.domain.runs import Phase, Run
 from pedidos_common.ports import ImportStore, JobLedger, OrderStore, RunStore, Transport
 from pedidos_orchestrator.best_effort import ring
@@ -135,5 +135,6 @@ class Aftermath:
             queue=NOTIFICATIONS_QUEUE,
             band=Band.LOW,
             payload=ended_event(run, receipt),
+            payload_version=payload_version(NOTIFY_RUN_ENDED),
         )
         await ring(self._transport, await self._ledger.create([job]))

@@ -74,6 +74,10 @@ class Doorbell:
         async with self._asking(bells):
             return await self._transport.missing(bells)
 
+    async def was_emptied(self) -> bool:
+        """See `ports.Transport.was_emptied`."""
+        return await self._transport.was_emptied()
+
     async def receive(
         self,
         queue: str,

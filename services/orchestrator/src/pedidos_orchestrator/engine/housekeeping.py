@@ -6,13 +6,14 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from uuid import UUID
 
 import structlog
 
 from pedidos_common.domain.errors import Unavailable
 from pedidos_common.domain.ids import new_run_id
+from pedidos_common.execution.life_signs import Turned, ignore_turn
 from pedidos_common.ports import JobLedger, OrderStore, RunStore
 from pedidos_orchestrator.engine.leader import Leadership
 
@@ -20,7 +21,6 @@ log = structlog.get_logger(__name__)
 PAUSE_SECONDS = 0.5
 RUNS_AT_ONCE = 200
 REMOVED = "ordersExpired"
-Clock = Callable[[], datetime]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +53,10 @@ class Housekeeping:
         self._done_at = {chore.name: float("-inf") for chore in chores}
         self.failures = 0
 
-    async def run(self) -> None:
+    async def run(self, turned: Turned = ignore_turn) -> None:
         """Do what is due until cancelled."""
         while True:
+            turned()
             await asyncio.sleep(PAUSE_SECONDS)
             await self.round()
 
@@ -79,23 +80,23 @@ class Housekeeping:
 
 
 async def remove_expired(
-    runs: RunStore, orders: OrderStore, ledger: JobLedger, retention: Retention, clock: Clock
+    runs: RunStore, orders: OrderStore, ledger: JobLedger, retention: Retention
 ) -> None:
     """Remove orders and final jobs that are older than their retention; none of the active run.
 
     Ids begin with their run's start, so old orders are one range of ids. The runs say what was
-    removed of them (`jobsExpired`, `ordersExpired`).
+    removed of them (`jobsExpired`, `ordersExpired`). How old is told by the database server.
     """
-    active = await runs.active()
+    now, active = await runs.now(), await runs.active()
     if retention.orders_days:
-        cutoff = clock() - timedelta(days=retention.orders_days)
+        cutoff = now - timedelta(days=retention.orders_days)
         oldest = new_run_id(int(cutoff.timestamp() * 1000), 0)
         until = min(oldest, active.id) if active else oldest
         removed = await orders.delete_before(await _without_orders(until, runs))
         if removed:
             log.info("old_orders_removed", count=removed, days=retention.orders_days)
     if retention.jobs_days:
-        cutoff = clock() - timedelta(days=retention.jobs_days)
+        cutoff = now - timedelta(days=retention.jobs_days)
         before = min(cutoff, active.created_at) if active else cutoff
         # marked first: a run without its jobs never looks as if it had lost them
         await runs.mark_expired("jobsExpired", new_run_id(int(before.timestamp() * 1000), 0))

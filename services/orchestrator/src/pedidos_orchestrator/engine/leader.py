@@ -10,6 +10,7 @@ from collections.abc import Callable
 import structlog
 
 from pedidos_common.domain.errors import Unavailable
+from pedidos_common.execution.life_signs import Turned, ignore_turn
 from pedidos_common.ports import LeaderLease
 
 log = structlog.get_logger(__name__)
@@ -41,10 +42,11 @@ class Leadership:
         """The epoch under which this process may act now, or None."""
         return self._epoch if self._monotonic() < self._valid_until else None
 
-    async def run(self) -> None:
+    async def run(self, turned: Turned = ignore_turn) -> None:
         """Try to take or keep the lease until cancelled."""
         while True:
             began = self._monotonic()
+            turned()
             try:
                 await self._try()
             except Unavailable as error:

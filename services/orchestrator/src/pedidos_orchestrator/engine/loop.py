@@ -8,13 +8,15 @@ from contextlib import suppress
 import structlog
 
 from pedidos_common.domain.errors import Unavailable
+from pedidos_common.execution.life_signs import Turned, ignore_turn
 from pedidos_common.ports import ENGINE_TOPIC, Events
 from pedidos_orchestrator.engine.leader import Leadership
 from pedidos_orchestrator.engine.run_engine import Pace, RunEngine
 
 log = structlog.get_logger(__name__)
 PAUSE_SECONDS = 0.06  # a step costs MongoDB as much as a small batch does
-POLL_SECONDS_OF = {Pace.WAITING: 0.2, Pace.IDLE: 0.5}
+# None: another leads; whether that is still so is known without asking anybody
+POLL_SECONDS_OF = {Pace.WAITING: 0.2, Pace.IDLE: 0.5, None: 0.1}
 FAILURE_PAUSE_SECONDS = 0.5
 
 
@@ -50,11 +52,12 @@ class EngineLoop:
         self._alarm = Alarm(events, ENGINE_TOPIC)
         self.failures = 0
 
-    async def run(self) -> None:
+    async def run(self, turned: Turned = ignore_turn) -> None:
         """Step until cancelled."""
         listening = asyncio.create_task(self._alarm.listen(), name="engine alarm")
         try:
             while True:
+                turned()
                 pace = await self._guarded_step()
                 if pace is not Pace.AT_ONCE:
                     await self._alarm.wait(POLL_SECONDS_OF[pace])
@@ -62,12 +65,12 @@ class EngineLoop:
         finally:
             listening.cancel()
 
-    async def _guarded_step(self) -> Pace:
+    async def _guarded_step(self) -> Pace | None:
         """One step; a failed one is counted, and the view rebuilt from the ledger."""
         epoch = self._leadership.epoch
         if epoch is None:
             self._engine.forget()
-            return Pace.IDLE
+            return None
         try:
             return await self._engine.step(epoch)
         except Unavailable as error:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 import structlog
 
 from pedidos_common.domain.errors import Unavailable
+from pedidos_common.execution.life_signs import Turned, ignore_turn
 from pedidos_common.ports import Bell, JobLedger, Transport
 from pedidos_orchestrator.engine.leader import Leadership
 
@@ -61,9 +62,10 @@ class Reconciler:
         self._trusted_since = -math.inf
         self.expired = self.rung = self.due = self.failures = 0
 
-    async def run(self) -> None:
+    async def run(self, turned: Turned = ignore_turn) -> None:
         """Reconcile until cancelled."""
         while True:
+            turned()
             if self._leadership.epoch is not None:
                 await self._guarded_round()
             await asyncio.sleep(self._patience.every_seconds)
@@ -83,13 +85,14 @@ class Reconciler:
         try:
             await self._expire()
             due = await self._ledger.release_due(AT_ONCE)
-            silent = await self._silent()
+            emptied_at = await self._emptied_at()
+            silent = await self._silent(emptied_at)
         except Unavailable:
             self._trusted_since = self._monotonic()
             raise
         self.due += len(due)
         await self._transport.ring(due)
-        await self._ring_lost(silent)
+        await self._ring_lost(silent, emptied_at)
 
     async def _expire(self) -> None:
         trusted_since = max(self._trusted_since, self._leadership.answered_since)
@@ -100,16 +103,28 @@ class Reconciler:
             self.expired += expired
             log.warning("leases_expired", count=expired)
 
-    async def _silent(self) -> Sequence[Bell]:
-        return await self._ledger.silent(self._patience.look_after_seconds, AT_ONCE)
+    async def _emptied_at(self) -> float | None:
+        """Now, where the broker lost everything since the last round."""
+        try:
+            emptied = await self._transport.was_emptied()
+        except Unavailable:  # what else is to be repaired does not wait for the broker
+            return None
+        return self._monotonic() if emptied else None
 
-    async def _ring_lost(self, silent: Sequence[Bell]) -> None:
+    async def _silent(self, emptied_at: float | None) -> Sequence[Bell]:
+        """Jobs that were rung long enough ago to be looked for, or before the broker's loss."""
+        older_than = self._patience.look_after_seconds
+        if emptied_at is not None:
+            older_than = min(older_than, self._monotonic() - emptied_at)
+        return await self._ledger.silent(older_than, AT_ONCE)
+
+    async def _ring_lost(self, silent: Sequence[Bell], emptied_at: float | None) -> None:
         """Ring again what the broker lost; go on at once while whole pages of it are lost."""
         for _ in range(PAGES_A_ROUND):
             lost = await self._ring_those_lost(silent) if silent else 0
             if not lost or len(silent) < AT_ONCE:
                 return
-            silent = await self._silent()
+            silent = await self._silent(emptied_at)
 
     async def _ring_those_lost(self, silent: Sequence[Bell]) -> int:
         """Ring again what the broker lost, and note of the others that they were looked for."""

@@ -25,6 +25,7 @@ from pedidos_common.ports import (
     STATUS_TOPIC,
     Bell,
     Events,
+    JobFilter,
     JobLedger,
     LogGathering,
     OrderStore,
@@ -36,6 +37,7 @@ from pedidos_orchestrator.engine.abort import abort_run
 from pedidos_orchestrator.engine.recount import read_final_view, read_view
 from pedidos_orchestrator.engine.run_progress import Progress, final_figures, live_figures
 from pedidos_orchestrator.engine.stall import StallWatch
+from pedidos_orchestrator.job_states import WAITING, kinds
 
 log = structlog.get_logger(__name__)
 LOOK_AT_ONCE = 1_000
@@ -216,7 +218,7 @@ class RunEngine:
         started = await self._started(view)
         if await self._stall.is_stalled(view, started, now):
             silent = self._stall.silent_seconds(now)
-            reason = f"no progress for {silent:.0f} s: are workers and generators alive?"
+            reason = f"no progress for {silent:.0f} s: {await self._cause_of_stall(run)}"
             await self._move(run, view, Step(trigger=RunTrigger.FAIL, reason=reason), epoch)
             return
         live = self._live(run, view, started)
@@ -225,6 +227,14 @@ class RunEngine:
         if now - self._logged_at >= self._settings.progress_log_seconds:
             self._logged_at = now
             self._log_progress(run, live)
+
+    async def _cause_of_stall(self, run: Run) -> str:
+        wanted = JobFilter(statuses=WAITING, scope=run.scope, refused=True)
+        refused = (await self._ports.ledger.page(wanted, LOOK_AT_ONCE, None)).items
+        if not refused:
+            return "are workers and generators alive?"
+        what = ", ".join(kinds(refused))
+        return f"no live worker understands {what}: start one of a newer release"
 
     async def _started(self, view: RunView) -> Sequence[Job]:
         """The oldest jobs that are running or retrying."""

@@ -15,9 +15,10 @@ COUNT_AT_ONCE = 100
 class StallWatch:
     """Notes signs of life of one run; times are one leader's monotonic seconds.
 
-    Jobs that settle, start or are created are such signs. A batch may be slow without being
-    stuck, so half-way to the limit the orders that are left in running batches are counted, and
-    at the limit once more.
+    Jobs that settle, start or are created are such signs, but for those that workers hand back
+    because they don't understand them: they start again and again, and get nowhere. A batch may
+    be slow without being stuck, so half-way to the limit the orders that are left in running
+    batches are counted, and at the limit once more.
     """
 
     def __init__(
@@ -38,7 +39,8 @@ class StallWatch:
 
     async def is_stalled(self, view: RunView, started: Sequence[Job], now: float) -> bool:
         """Whether nothing has happened for longer than the limit; never while paused."""
-        sign = (view.settled, len(view.outstanding), *sorted(job.deliveries for job in started))
+        understood = (job.deliveries for job in started if job.refused_since is None)
+        sign = (view.settled, len(view.outstanding), *sorted(understood))
         if sign != self._sign or await self._queue_state.read() != "running":
             self._sign = sign
             self._note_life(now)

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime
+from typing import Any, TypeVar
 
-from pedidos_common.domain.jobs import JobStatus
+from pedidos_common.domain.jobs import Job, JobStatus
 from pedidos_common.domain.orders import OrderStatus
+from pedidos_common.domain.room import Room
 from pedidos_common.domain.run_jobs import GENERATION_QUEUE, ORDERS_QUEUE
 from pedidos_common.domain.runs import Phase, Run
-from pedidos_common.ports import OrderFilter, ProcessSeen
+from pedidos_common.ports import JobFilter, OrderFilter, ProcessSeen
 from pedidos_orchestrator.deps import ApiSettings, Check, Deps
+from pedidos_orchestrator.job_states import WAITING, kinds
 from pedidos_orchestrator.views import phase_of, process_view
 
+T = TypeVar("T")
 GOOD_POLICY = "noeviction"
+REFUSED = JobFilter(statuses=WAITING, refused=True)
+REFUSED_AT_MOST = 100
 ENQUEUEING = frozenset({Phase.ENQUEUE_VIP, Phase.ENQUEUE_NORMAL})
 
 
@@ -24,6 +30,7 @@ class Facts:
     """What a verdict is made of.
 
     `quiet_ms` is how long nothing of the active run has moved, or without one, of what waits.
+    `refused` are waiting jobs that workers handed back because they don't understand them.
     """
 
     run: Run | None
@@ -34,6 +41,9 @@ class Facts:
     eviction_policy: str | None
     quiet_ms: float
     has_dead_orders: bool
+    refused: Sequence[Job]
+    now: datetime
+    room: Sequence[Room] = ()
 
     @property
     def outstanding(self) -> int:
@@ -51,6 +61,12 @@ class Facts:
         """Whether a job or an order is a dead letter."""
         return self.counts.get(JobStatus.FAILED, 0) > 0 or self.has_dead_orders
 
+    @property
+    def refused_ms(self) -> float:
+        """For how long nobody has understood the job that waits longest for one who does."""
+        since = [job.refused_since for job in self.refused if job.refused_since is not None]
+        return (self.now - min(since)).total_seconds() * 1000 if since else 0.0
+
     def serves(self, queue: str) -> bool:
         """Whether a live process takes jobs of the queue."""
         return any(queue in seen.report.queues for seen in self.processes)
@@ -58,16 +74,42 @@ class Facts:
 
 async def gather_facts(queue_state: str, deps: Deps, settings: ApiSettings) -> Facts:
     """Look at everything once, side by side."""
-    run, counts, processes, redis_ok, policy, dead = await asyncio.gather(
+    run, counts, processes, servers, dead = await asyncio.gather(
         deps.runs.current(),
         deps.ledger.counts(),
         deps.processes.live(settings.live_within_seconds),
-        answers(deps.checks.get("redis"), settings.check_seconds),
-        _policy(deps, settings.check_seconds),
+        _look_at_servers(deps, settings.check_seconds),
         deps.orders.page(OrderFilter(status=OrderStatus.FALHOU), 1, None),
     )
-    quiet_ms = await _quiet_ms(run, counts, deps)
-    return Facts(run, counts, queue_state, processes, redis_ok, policy, quiet_ms, bool(dead.items))
+    redis_ok, policy, room = servers
+    quiet_ms, refused, now = await asyncio.gather(
+        _quiet_ms(run, counts, deps),
+        deps.ledger.page(REFUSED, REFUSED_AT_MOST, None),
+        deps.runs.now(),
+    )
+    return Facts(
+        run=run,
+        counts=counts,
+        queue_state=queue_state,
+        processes=processes,
+        redis_ok=redis_ok,
+        eviction_policy=policy,
+        quiet_ms=quiet_ms,
+        has_dead_orders=bool(dead.items),
+        refused=refused.items,
+        now=now,
+        room=room or (),
+    )
+
+
+async def _look_at_servers(
+    deps: Deps, seconds: float
+) -> tuple[bool, str | None, Sequence[Room] | None]:
+    return await asyncio.gather(
+        answers(deps.checks.get("redis"), seconds),
+        _or_nothing(deps.eviction_policy, seconds),
+        _or_nothing(deps.room, seconds),
+    )
 
 
 async def answers(check: Check | None, seconds: float) -> bool:
@@ -75,14 +117,14 @@ async def answers(check: Check | None, seconds: float) -> bool:
     if check is None:
         return True
     try:
-        return await asyncio.wait_for(check(), seconds)
+        return await asyncio.wait_for(check(), seconds) is not False
     except Exception:  # noqa: BLE001 - a check that fails is an answer
         return False
 
 
-async def _policy(deps: Deps, seconds: float) -> str | None:
+async def _or_nothing(ask: Callable[[], Awaitable[T]], seconds: float) -> T | None:
     try:
-        return await asyncio.wait_for(deps.eviction_policy(), seconds)
+        return await asyncio.wait_for(ask(), seconds)
     except Exception:  # noqa: BLE001 - unknown is an answer
         return None
 
@@ -100,7 +142,7 @@ async def _quiet_ms(run: Run | None, counts: Mapping[JobStatus, int], deps: Deps
     ):  # a job whose lease is renewed is at work, however long its orders take
         stalled = min(stalled, await deps.ledger.quiet_seconds() * 1000)
     written = run.updated_at or run.created_at
-    return max(stalled, (deps.clock() - written).total_seconds() * 1000)
+    return max(stalled, (await deps.runs.now() - written).total_seconds() * 1000)
 
 
 def health_of(facts: Facts, settings: ApiSettings) -> dict[str, Any]:
@@ -123,14 +165,25 @@ def health_of(facts: Facts, settings: ApiSettings) -> dict[str, Any]:
         "queueState": facts.queue_state,
         "workers": [process_view(seen) for seen in facts.processes],
         "redis": {"evictionPolicy": facts.eviction_policy, "ok": facts.redis_ok},
+        "room": [_room_view(room) for room in facts.room],
         "warnings": warnings,
+    }
+
+
+def _room_view(room: Room) -> dict[str, Any]:
+    return {
+        "store": room.store.value,
+        "usedBytes": room.used_bytes,
+        "totalBytes": room.total_bytes,
+        "nearlyFull": room.nearly_full,
     }
 
 
 def _is_stuck(facts: Facts, settings: ApiSettings) -> bool:
     """Work is there and nothing moves, though it may."""
     waits = facts.active or facts.outstanding > 0
-    return waits and facts.queue_state == "running" and facts.quiet_ms > settings.stuck_after_ms
+    still_ms = max(facts.quiet_ms, facts.refused_ms)
+    return waits and facts.queue_state == "running" and still_ms > settings.stuck_after_ms
 
 
 def _going_on(facts: Facts, live: Mapping[str, Any]) -> dict[str, bool]:
@@ -170,11 +223,21 @@ def _warnings(facts: Facts) -> list[str]:
         found.append(
             f"Redis evicts keys ({facts.eviction_policy}): set maxmemory-policy to {GOOD_POLICY}"
         )
+    found += [room.advice() for room in facts.room if room.nearly_full]
     if facts.run is not None and facts.run.phase is Phase.GENERATING:
         found += _absent(facts, GENERATION_QUEUE, "generator")
     if facts.active or facts.outstanding:
         found += _absent(facts, ORDERS_QUEUE, "worker")
-    return found
+    return [*found, *_not_understood(facts)]
+
+
+def _not_understood(facts: Facts) -> list[str]:
+    seconds = facts.refused_ms / 1000
+    return [
+        f"{kind} is handed back by workers that don't understand it, since {seconds:.0f} s: "
+        "start some of the release, and with the settings, of the process that created it"
+        for kind in kinds(facts.refused)
+    ]
 
 
 def _absent(facts: Facts, queue: str, service: str) -> list[str]:

@@ -7,6 +7,7 @@ import secrets
 import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from uuid import NAMESPACE_OID, UUID, uuid5
 
 import structlog
@@ -14,7 +15,7 @@ import structlog
 from pedidos_common.domain.ids import new_run_id
 from pedidos_common.domain.jobs import Band, Job, JobStatus, NewJob
 from pedidos_common.domain.orders import OrderStatus
-from pedidos_common.domain.run_jobs import ORDERS_QUEUE, PROCESS_ORDERS
+from pedidos_common.domain.run_jobs import ORDERS_QUEUE, PROCESS_ORDERS, payload_version
 from pedidos_common.ports import Bell, JobFilter, OrderFilter
 from pedidos_orchestrator.best_effort import ring
 from pedidos_orchestrator.deps import Deps
@@ -112,28 +113,31 @@ class Redrive:
         """
         if not order_ids:
             return
-        started = time.monotonic()
+        started, now = time.monotonic(), await self._deps.runs.now()
         jobs = [
-            self._job(order_ids[start : start + ORDERS_PER_JOB])
+            self._job(now, order_ids[start : start + ORDERS_PER_JOB])
             for start in range(0, len(order_ids), ORDERS_PER_JOB)
         ]
         bells = list(await self._deps.ledger.create(jobs))
         revived = await self._deps.orders.revive(order_ids)
         if revived and time.monotonic() - started > REVIVE_SECONDS:
             # so slow that the reconciler may have rung, and the jobs be over, before the revival
-            bells += await self._deps.ledger.create([self._job([order.id for order in revived])])
+            bells += await self._deps.ledger.create(
+                [self._job(now, [order.id for order in revived])]
+            )
         await self._ring(bells)
         done.orders += len(revived)
         done.name(bells)
 
-    def _job(self, order_ids: Sequence[UUID]) -> NewJob:
-        milliseconds = int(self._deps.clock().timestamp() * 1000)
+    def _job(self, now: datetime, order_ids: Sequence[UUID]) -> NewJob:
+        milliseconds = int(now.timestamp() * 1000)
         return NewJob(
             id=f"{PREFIX}{new_run_id(milliseconds, secrets.randbits(34))}",
             function=PROCESS_ORDERS,
             queue=ORDERS_QUEUE,
             band=Band.NORMAL,
             payload={"orderIds": [str(order_id) for order_id in order_ids]},
+            payload_version=payload_version(PROCESS_ORDERS),
         )
 
     async def _ring(self, bells: Sequence[Bell]) -> None:

@@ -86,7 +86,7 @@ def _plan(quantity: int, seed: int, settings: ApiSettings, import_id: str | None
 
 
 async def _start(plan: Plan, deps: Deps, settings: ApiSettings, traceparent: str) -> Run:
-    now = deps.clock()
+    now = await deps.runs.now()
     started = await deps.runs.start(
         Run(
             id=new_run_id(_milliseconds(now), secrets.randbits(34)),

@@ -27,6 +27,7 @@ from pymongo.read_concern import ReadConcern
 
 from pedidos_common.adapters.mongo.errors import describe, is_transient
 from pedidos_common.domain.errors import Unavailable
+from pedidos_common.domain.room import Room, Store
 
 Document = dict[str, Any]
 Database = AsyncDatabase[Document]
@@ -153,3 +154,14 @@ async def ping(database: Database, timeout_seconds: float = 3.0) -> bool:
     except (PyMongoError, TimeoutError):
         return False
     return bool(reply.get("isWritablePrimary"))
+
+
+async def disk(database: Database, timeout_seconds: float = 2.0) -> Room | None:
+    """How full the disk of the primary's data is, as it sees it; None where it does not tell."""
+    try:
+        stats = await asyncio.wait_for(database.command("dbStats"), timeout_seconds)
+        used, total = int(stats["fsUsedSize"]), int(stats["fsTotalSize"])
+    except (PyMongoError, TimeoutError, KeyError):
+        return None
+    # a database that has no collection yet is told to have no disk
+    return Room(Store.MONGO_DISK, used, total) if total else None

@@ -38,7 +38,12 @@ SHUTTING_DOWN = frozenset({91, 11600})
 NO_PRIMARY = frozenset({189, 10058, 10107, 11602, 13435, 13436})
 TOO_SLOW = frozenset({50})
 DISK_FULL = frozenset({14031})
-PASSING = UNREACHABLE | SHUTTING_DOWN | NO_PRIMARY | TOO_SLOW | DISK_FULL
+# ended or refused for the sake of others: killed, evicted, out of turn, or by a write in the way
+GAVE_WAY = frozenset({24, 46, 112, 117, 175, 237, 365, 11601, 46841})
+NO_MAJORITY_YET = frozenset({133, 134})
+PASSING = (
+    UNREACHABLE | SHUTTING_DOWN | NO_PRIMARY | TOO_SLOW | DISK_FULL | GAVE_WAY | NO_MAJORITY_YET
+)
 
 P = ParamSpec("P")
 R = TypeVar("R")

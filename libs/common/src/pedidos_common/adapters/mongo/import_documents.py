@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from pedidos_common.adapters.mongo.client import Document
+from pedidos_common.adapters.mongo.reading import known_fields
 from pedidos_common.ports import ImportReport, ImportRow, Rejection
 
 
@@ -49,5 +50,5 @@ def report_of(document: Mapping[str, Any]) -> ImportReport:
     """The report of a sealed import."""
     held = dict(document["report"])
     held["columns"] = {each["field"]: each["column"] for each in held["columns"]}
-    held["rejections"] = [Rejection(**each) for each in held["rejections"]]
-    return ImportReport(id=document["_id"], **held)
+    held["rejections"] = [Rejection(**known_fields(Rejection, each)) for each in held["rejections"]]
+    return ImportReport(id=document["_id"], **known_fields(ImportReport, held))

@@ -79,9 +79,13 @@ def settlement(
     fields: Document = {"status": status, **_ended(job), **_outcome_fields(outcome)}
     if exonerated and status not in FINAL:
         fields |= {"lost": 0, "probes": 0}
+    if job.refused_since is not None:
+        fields["refusedSince"] = None
     if isinstance(outcome, Retry):
         due = {"$add": ["$$NOW", int(outcome.delay_seconds * 1000)]}
         literal = {name: {"$literal": value} for name, value in fields.items()}
+        if outcome.refused:
+            literal["refusedSince"] = {"$ifNull": ["$refusedSince", "$$NOW"]}
         return [{"$set": {**literal, "dueAt": due, "attempts": job.attempts + outcome.counts}}]
     change: Document = {"$set": fields}
     if status in FINAL:

@@ -76,6 +76,7 @@ def job_of(document: Document, lease_ms: int) -> Job:
         result=document.get("result") or {},
         error=document.get("error"),
         trace=document.get("trace"),
+        refused_since=document.get("refusedSince"),
     )
 
 
@@ -98,6 +99,8 @@ def listing_filter(wanted: JobFilter) -> Document:
         query["queue"] = wanted.queue
     if wanted.function:
         query["function"] = wanted.function
+    if wanted.refused:
+        query["refusedSince"] = {"$type": "date"}
     return query
 
 

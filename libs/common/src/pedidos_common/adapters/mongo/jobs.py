@@ -174,7 +174,8 @@ class MongoJobLedger:
         query = {**scope_filter(scope), "$or": which}
         ids = [document["_id"] async for document in self._jobs.find(query, {"_id": 1})]
         await self._queue_again(
-            {"_id": {"$in": ids}, "$or": which}, {"attempts": 0, "lost": 0, "probes": 0}
+            {"_id": {"$in": ids}, "$or": which},
+            {"attempts": 0, "lost": 0, "probes": 0, "refusedSince": None},
         )
         return await self._still_queued(ids)
 

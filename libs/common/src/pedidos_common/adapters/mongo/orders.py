@@ -142,13 +142,14 @@ class MongoOrderStore:
         redriven = {"$gt": ["$firstFailedAt", None]}
         first_final = {"$cond": [redriven, OrderStatus.FALHOU, "$status"]}
         group: Document = {"$group": {"_id": first_final, "n": {"$sum": 1}}}
-        groups = await self._orders.aggregate([{"$match": query}, group])
+        # a job is settled by this: a zombie's marks that may be taken back don't count
+        groups = await confirmed(self._orders).aggregate([{"$match": query}, group])
         return StatusCounts(**{str(g["_id"]): int(g["n"]) async for g in groups})
 
     @guarded
     async def get(self, order_id: UUID) -> OrderRecord | None:
         """See `ports.OrderStore.get`."""
-        document = await self._orders.find_one({"_id": order_id})
+        document = await confirmed(self._orders).find_one({"_id": order_id})
         return record_of(document) if document else None
 
     @guarded

@@ -5,6 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from pedidos_common.adapters.mongo.client import Document
+from pedidos_common.adapters.mongo.reading import known_fields
 from pedidos_common.domain.runs import AbortRequest, Phase, PhaseChange, Plan, Run, Source
 
 FLAT_FIELDS = (
@@ -83,7 +84,7 @@ def run_of(document: Document) -> Run:
         history=tuple(PhaseChange(Phase(p["phase"]), p["at"]) for p in document["phases"]),
         settings=document["settings"],
         live=document.get("live") or {},
-        abort=AbortRequest(**abort) if abort else None,
+        abort=AbortRequest(**known_fields(AbortRequest, abort)) if abort else None,
         error=document.get("error"),
         resumes=document.get("resumes", 0),
         receipt=document.get("receipt"),

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from pymongo import ReturnDocument
 
-from pedidos_common.adapters.mongo.client import Collection, Database, Document, confirmed
+from pedidos_common.adapters.mongo.client import CODEC, Collection, Database, Document, confirmed
 from pedidos_common.adapters.mongo.errors import guarded
 from pedidos_common.adapters.mongo.run_documents import document_of, run_of
 from pedidos_common.adapters.mongo.run_slot import RunSlot, runs_only
@@ -48,8 +48,15 @@ class MongoRunStore:
     """`ports.RunStore` on the collection `process_runs`."""
 
     def __init__(self, database: Database) -> None:
+        self._database = database
         self._runs: Collection = database["process_runs"]
         self._slot = RunSlot(self._runs)
+
+    @guarded
+    async def now(self) -> datetime:
+        """See `ports.RunStore.now`."""
+        hello = await self._database.command("hello", codec_options=CODEC)
+        return cast("datetime", hello["localTime"])
 
     @guarded
     async def start(self, run: Run) -> Run:

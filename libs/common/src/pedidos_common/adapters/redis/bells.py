@@ -80,6 +80,11 @@ class Names:
         return f"{self.prefix}events:{topic}"
 
     @property
+    def marker(self) -> str:
+        """A key that is gone once Redis was emptied."""
+        return f"{self.prefix}marker"
+
+    @property
     def logs(self) -> str:
         """The stream of the newest log lines."""
         return f"{self.prefix}logs"

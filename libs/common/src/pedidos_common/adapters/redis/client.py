@@ -16,6 +16,7 @@ from redis.backoff import ExponentialBackoff
 from redis.exceptions import BusyLoadingError, ConnectionError, RedisError, TimeoutError  # noqa: A004
 
 from pedidos_common.domain.errors import Unavailable
+from pedidos_common.domain.room import Room, Store
 
 # `Redis` is named here for those who hold a client and may not import the driver
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "check_writable",
     "connect",
     "eviction_policy",
+    "memory",
     "parse_sentinel",
     "ping",
     "reaching",
@@ -218,3 +220,15 @@ async def eviction_policy(client: Redis) -> str | None:
         memory = await client.info("memory")
     policy = memory.get("maxmemory_policy")
     return str(policy) if policy else None
+
+
+async def memory(client: Redis) -> Room | None:
+    """How full Redis' memory is; None where it has no limit, or does not tell.
+
+    Raises:
+        Unavailable: when Redis does not answer.
+    """
+    async with reaching("tell its memory", 2.0):
+        found = await client.info("memory")
+    limit, used = found.get("maxmemory"), found.get("used_memory")
+    return Room(Store.REDIS_MEMORY, int(used), int(limit)) if limit and used else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import replace
 
 import structlog
 from redis.asyncio import Redis
@@ -27,6 +28,7 @@ log = structlog.get_logger(__name__)
 
 BELLS_PER_CALL = 500
 LONGEST_BACKOFF_SECONDS = 2.0
+MARKER_SECONDS = 2.0
 
 
 class ArqTransport:
@@ -60,6 +62,10 @@ class ArqTransport:
             for place, bell in enumerate(bells, start)
         }
         pipe.zadd(self._names.queue(queue), scores, nx=True)
+        # one whose definition has expired is missed and rung again, while it still has its place
+        if former := [arq_id(replace(bell, ring=bell.ring - 1)) for bell in bells if bell.again]:
+            pipe.zrem(self._names.queue(queue), *former)
+            pipe.delete(*map(job_key, former))
 
     async def missing(self, bells: Sequence[Bell]) -> Sequence[Bell]:
         """Those bells that are not in their queue, or whose definition has expired."""
@@ -77,6 +83,11 @@ class ArqTransport:
                     if place is None or not exists
                 ]
         return absent
+
+    async def was_emptied(self) -> bool:
+        """See `ports.Transport.was_emptied`."""
+        async with reaching("tell whether it was emptied", MARKER_SECONDS):
+            return bool(await self._redis.set(self._names.marker, b"1", nx=True))
 
     async def receive(
         self,
