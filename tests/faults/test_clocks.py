@@ -25,7 +25,7 @@ from tests.faults.hooks.wrapping import hooked
 from tests.faults.mending import leader
 from tests.faults.twin import Twin
 
-QUANTITY = 2_000
+QUANTITY = 1_000
 SLACK = timedelta(seconds=5)
 LATE_SECONDS = 60.0
 FURTHEST_OFF_MS = 26 * 3_600_000

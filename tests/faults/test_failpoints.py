@@ -123,7 +123,8 @@ def test_a_process_killed_at_its_most_dangerous_writes_is_stood_in_for(
         record_property(COUNTED, hurt.assert_recovered("failpoints, short form"))
 
 
-AT_ONCE = 3
+# of three workers one stays to take over from those that are frozen; the killed are restarted
+AT_ONCE = {KILL: 3, TELL: 3, FREEZE: 2}
 ROLES = [("generator", "worker"), ("orchestrator",)]
 KEEPERS_OF_WORK = frozenset({"MongoJobLedger", "MongoOrderStore"})
 
@@ -135,7 +136,7 @@ def play(hurt: Hurting, cases: Sequence[Case], effect: str = KILL) -> None:
     """
     wrong: list[str] = []
     for case in cases:
-        size = AT_ONCE if case.together else 1
+        size = AT_ONCE[effect] if case.together else 1
         for moment in (BEFORE, AFTER):
             for start in range(0, len(case.points), size):
                 points = case.points[start : start + size]
