@@ -6,13 +6,23 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from tests.e2e.stack import Stack, until
-from tests.faults.storm import Event
 
 FINAL = ["succeeded", "failed", "cancelled"]
 OPEN = ["queued", "running", "retrying"]
 LONGEST_SECONDS = 90.0
+
+
+class Fault(Protocol):
+    """What happened: to whom, and how a table calls it."""
+
+    @property
+    def role(self) -> str: ...
+
+    @property
+    def name(self) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +37,7 @@ class Wound:
         await_end: returns once a frozen victim goes on.
     """
 
-    event: Event
+    event: Fault
     jobs: Sequence[str]
     struck_at: float
     over_at: float
@@ -39,7 +49,7 @@ class Wound:
 class Recovery:
     """A fault that is over: seconds since its end, since it struck, and how many jobs waited."""
 
-    event: Event
+    event: Fault
     seconds: float
     since_struck: float
     jobs: int

@@ -243,4 +243,25 @@ MUTANTS = (
         '{"_id": job_id},',
         LEDGER,
     ),
+    Mutant(
+        "who-can-not-ring-gives-way",
+        f"{ORCHESTRATOR}/engine/giving_way.py",
+        "if self._leads and await self._must_give_way():",
+        "if self._leads and not self._leads:",
+        ("tests/unit/orchestrator/test_giving_way.py",),
+    ),
+    Mutant(
+        "who-gives-way-stands-back",
+        f"{ORCHESTRATOR}/engine/giving_way.py",
+        "if self._monotonic() - self._gave_way_at < STAND_BACK_SECONDS:",
+        "if self._monotonic() < self._gave_way_at:",
+        ("tests/unit/orchestrator/test_giving_way.py",),
+    ),
+    Mutant(
+        "who-is-alone-gives-no-way",
+        f"{ORCHESTRATOR}/engine/giving_way.py",
+        "seen.report.service == self._service for seen in live) > 1",
+        "seen.report.service == self._service for seen in live) > 0",
+        ("tests/unit/orchestrator/test_giving_way.py",),
+    ),
 )

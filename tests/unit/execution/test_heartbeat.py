@@ -75,6 +75,30 @@ async def test_a_beat_goes_on_after_failures() -> None:
     heart.stop()
 
 
+class SlowKeeper(Keeper):
+    """Answers over a slow network, and notes when it was asked."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
+        self._seconds = seconds
+        self.asked_at: list[float] = []
+
+    def beat(self, process: ProcessReport, lease_ids: Mapping[str, str]) -> BeatReply:
+        self.asked_at.append(time.monotonic())
+        time.sleep(self._seconds)
+        return super().beat(process, lease_ids)
+
+
+async def test_what_a_beat_took_is_taken_off_the_pause_before_the_next() -> None:
+    keeper = SlowKeeper(1.0)
+    heart = Heartbeat(keeper, HeldLeases(10.0), report, Rhythm(every_seconds=1.2))
+    heart.start(asyncio.get_running_loop())
+    await eventually(lambda: len(keeper.asked_at) == 2)
+    heart.stop()
+    first, second = keeper.asked_at
+    assert second - first < 2.0, "a lease would run out between two beats over a slow network"
+
+
 async def test_a_lost_lease_is_told_to_its_job() -> None:
     held, keeper = HeldLeases(10.0), Keeper()
     lease = hold(held, "a")

@@ -16,7 +16,7 @@ from pedidos_common.ports import ENGINE_TOPIC
 from pedidos_common.testing.eventually import eventually
 from pedidos_common.testing.in_memory_jobs import InMemoryJobLedger
 from pedidos_orchestrator.engine import loop as engine_loop
-from pedidos_orchestrator.engine.leader import LEADER_LEASE_SECONDS
+from pedidos_orchestrator.engine.leader import LEADER_LEASE_SECONDS, Leadership
 from pedidos_orchestrator.engine.loop import Alarm, EngineLoop
 from pedidos_orchestrator.engine.run_engine import LOOK_AT_ONCE, Pace
 from tests.unit.orchestrator.world import Seat, World
@@ -94,6 +94,25 @@ async def test_a_failing_lease_does_not_end_the_loop(monkeypatch: pytest.MonkeyP
     running = asyncio.create_task(world.seat.leadership.run())
     await eventually(lambda: world.seat.leadership.epoch == 7)
     running.cancel()
+
+
+async def test_what_a_try_took_is_taken_off_the_pause_before_the_next(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Else a leader over a slow network would not lead between two tries."""
+    monkeypatch.setattr("pedidos_orchestrator.engine.leader.LEADER_LEASE_SECONDS", 4.0)
+    world, asked_at = World(), list[float]()
+
+    async def acquire(_holder: str, _seconds: float) -> int | None:
+        asked_at.append(time.monotonic())
+        await asyncio.sleep(0.9)
+        return 7
+
+    world.leader_lease.acquire = acquire  # type: ignore[method-assign, assignment]
+    running = asyncio.create_task(Leadership(world.leader_lease, "one").run())
+    await eventually(lambda: len(asked_at) == 2)
+    running.cancel()
+    assert asked_at[1] - asked_at[0] < 1.7
 
 
 # -- what wakes the engine

@@ -21,10 +21,15 @@ from pedidos_orchestrator.app import create_app, end_streams
 from pedidos_orchestrator.deps import Deps
 from pedidos_orchestrator.server import LiveServer
 from pedidos_orchestrator.settings import OrchestratorSettings, check_guarded
-from pedidos_orchestrator.wiring import api_settings_of, background_of, deps_of, heartbeat_of
+from pedidos_orchestrator.wiring import (
+    SERVICE,
+    api_settings_of,
+    background_of,
+    deps_of,
+    heartbeat_of,
+)
 
 log = structlog.get_logger(__name__)
-SERVICE = "orchestrator"
 SHUTDOWN_SECONDS = 15
 
 

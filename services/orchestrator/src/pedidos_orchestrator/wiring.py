@@ -31,6 +31,7 @@ from pedidos_common.runtime.connections import Connections
 from pedidos_common.runtime.listening import is_loopback
 from pedidos_orchestrator.deps import ApiSettings, Deps
 from pedidos_orchestrator.engine.aftermath import Aftermath
+from pedidos_orchestrator.engine.giving_way import Doorbell, YieldingLease
 from pedidos_orchestrator.engine.housekeeping import (
     Chore,
     Housekeeping,
@@ -44,6 +45,7 @@ from pedidos_orchestrator.engine.run_engine import EnginePorts, EngineSettings, 
 from pedidos_orchestrator.engine.zombies import ZombieSweep
 from pedidos_orchestrator.settings import OrchestratorSettings
 
+SERVICE = "orchestrator"
 ABANDONED_UPLOAD_SECONDS = 86_400.0
 # three seconds of the built-in handler's work
 CHUNKS_AHEAD, BATCHES_AHEAD = 96, 200
@@ -123,26 +125,29 @@ def background_of(
     """Leadership, and the loops that act while this process leads."""
     # incarnations of a name sort by when they began
     holder = f"{name}/{time.time_ns():020d}-{uuid4().hex[:8]}"
-    leadership = Leadership(MongoLeaderLease(database.database), holder)
-    engine = RunEngine(_engine_ports(deps), _engine_settings(settings))
+    doorbell = Doorbell(deps.transport)
+    lease = MongoLeaderLease(database.database)
+    yielding = YieldingLease(lease, doorbell, deps.processes, SERVICE)
+    leadership = Leadership(yielding, holder)
+    engine = RunEngine(_engine_ports(deps, doorbell), _engine_settings(settings))
     patience = Patience.for_lease(settings.lease_seconds)
     loops = {
         "leadership": leadership.run(),
         "engine": EngineLoop(engine, leadership, deps.events).run(),
         "reconcile": Reconciler(
-            deps.ledger, deps.transport, deps.runs.is_open, leadership, patience
+            deps.ledger, doorbell, deps.runs.is_open, leadership, patience
         ).run(),
         "housekeeping": _housekeeping(settings, deps, leadership).run(),
     }
     return leadership, loops
 
 
-def _engine_ports(deps: Deps) -> EnginePorts:
+def _engine_ports(deps: Deps, doorbell: Doorbell) -> EnginePorts:
     return EnginePorts(
         runs=deps.runs,
         ledger=deps.ledger,
         orders=deps.orders,
-        transport=deps.transport,
+        transport=doorbell,
         events=deps.events,
         queue_state=deps.queue_state,
         logs=deps.logs,

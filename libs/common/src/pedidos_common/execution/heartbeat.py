@@ -24,7 +24,10 @@ HUNG_EXIT_STATUS = 70
 
 @dataclass(frozen=True, slots=True)
 class Rhythm:
-    """Seconds between beats, and for how long the event loop may hang before the process ends."""
+    """Seconds from beat to beat, and for how long the event loop may hang before the process ends.
+
+    A beat that takes longer is followed by the next at once.
+    """
 
     every_seconds: float = 3.0
     hang_seconds: float = 60.0
@@ -70,9 +73,12 @@ class Heartbeat:
 
     def _run(self) -> None:
         while not self._stop.is_set():
+            began = time.monotonic()
             self._beat()
             self._watch_loop()
-            self._stop.wait(self._rhythm.every_seconds)
+            # over a slow network a beat takes as long as the pause, and leases wait for both
+            took = time.monotonic() - began
+            self._stop.wait(max(0.0, self._rhythm.every_seconds - took))
 
     def _beat(self) -> None:
         try:

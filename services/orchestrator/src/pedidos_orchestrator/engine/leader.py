@@ -44,13 +44,16 @@ class Leadership:
     async def run(self) -> None:
         """Try to take or keep the lease until cancelled."""
         while True:
+            began = self._monotonic()
             try:
                 await self._try()
             except Unavailable as error:
                 log.warning("leader_lease_unreachable", error=str(error)[:200])
             except Exception:
                 log.exception("leader_lease_failed")
-            await asyncio.sleep(LEADER_LEASE_SECONDS / TRIES_PER_LEASE)
+            # over a slow network a try takes longer than the pause, and the lease waits for both
+            took = self._monotonic() - began
+            await asyncio.sleep(max(0.0, LEADER_LEASE_SECONDS / TRIES_PER_LEASE - took))
 
     async def _try(self) -> None:
         sent_at = self._monotonic()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pymongo import ASCENDING
-from pymongo.errors import CollectionInvalid
+from pymongo.errors import CollectionInvalid, OperationFailure
 
 from pedidos_common.adapters.mongo.client import Database
 from pedidos_common.adapters.mongo.errors import guarded
 
 PROCESS_TTL_SECONDS = 300
+NAMESPACE_EXISTS = 48
 
 
 async def _create_orders(database: Database) -> None:
@@ -18,6 +19,10 @@ async def _create_orders(database: Database) -> None:
         )
     except CollectionInvalid:
         return
+    except OperationFailure as error:
+        # another process made it between the driver's look and its order
+        if error.code != NAMESPACE_EXISTS:
+            raise
 
 
 async def ensure_orders(database: Database) -> None:

@@ -113,6 +113,9 @@ def _robust() -> dict[str, Any]:
         "socket_timeout": SOCKET_TIMEOUT_SECONDS,
         "socket_keepalive": True,
         "health_check_interval": 15,
+        # telling the driver's name costs a round trip, which a slow network has no time for
+        "lib_name": None,
+        "lib_version": None,
         "retry": Retry(ExponentialBackoff(cap=0.5, base=0.05), 2),
         "retry_on_error": [ConnectionError, TimeoutError, BusyLoadingError],
     }

@@ -101,6 +101,8 @@ class RingWorker(Worker):
     async def _take(self, room: int) -> int:
         async with reaching("give rings"):
             popped = await self.pool.zpopmin(self.queue_name, room)
+        # a bound of its own: over a slow network a new connection takes most of the other one
+        async with reaching("tell what rings are for"):
             await self.start_jobs([member for member, _score in popped])
         self._note_recovery()
         return len(popped)
