@@ -135,7 +135,9 @@ async def test_the_loop_walks_a_run_to_its_end_without_any_call(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Phases that are over pass at once: not one of them waits for a poll."""
-    monkeypatch.setattr(engine_loop, "POLL_SECONDS_OF", {Pace.WAITING: 30.0, Pace.IDLE: 0.01})
+    monkeypatch.setattr(
+        engine_loop, "POLL_SECONDS_OF", {Pace.WAITING: 30.0, Pace.IDLE: 0.01, None: 0.01}
+    )
     world = World(vip_share=0.0)
     world.events.drops = lambda _topic: True
     await world.seat.lead()
@@ -153,7 +155,9 @@ async def test_the_loop_walks_a_run_to_its_end_without_any_call(
     assert time.monotonic() - started < 10
     running.cancel()
     await world.deliver()
-    monkeypatch.setattr(engine_loop, "POLL_SECONDS_OF", {Pace.WAITING: 0.01, Pace.IDLE: 0.01})
+    monkeypatch.setattr(
+        engine_loop, "POLL_SECONDS_OF", {Pace.WAITING: 0.01, Pace.IDLE: 0.01, None: 0.01}
+    )
     running = asyncio.create_task(loop.run())
 
     async def over() -> bool:
