@@ -53,14 +53,28 @@ class Shop:
 
     def restart(self, event: Event) -> None:
         """SIGTERM, then wait until others have done what it held, and it is back and ready."""
+        before = self._supervised(event)
         wound = strike(self.hurt, event)
         leases = self._leases(wound.jobs) if event in (GENERATOR, *WORKERS) else []
         until(lambda: not self._held(leases), 60)
         self.handed_back[event.role].append(time.monotonic() - wound.struck_at)
         self.jobs += len(wound.jobs)
         self.recovered[event.role].append(await_healed(self.stack, wound) - wound.over_at)
+        # until its supervisor sees it end, the stack's document calls it ready
+        until(lambda: before is None or self._supervised(event, before) != before, 60)
         self.stack.await_ready()
         self.hurt.twin.await_ready()
+
+    def _supervised(self, event: Event, known: int | None = None) -> int | None:
+        """The pid of the victim, where `pedidos up` starts another in its place."""
+        if event in SERVERS or (known is None and self._twin_leads(event)):
+            return None
+        return int(self.stack.processes(event.role)[event.index]["pid"])
+
+    def _twin_leads(self, event: Event) -> bool:
+        lease = self.stack.database.leases.find_one({"_id": "engine"}) or {}
+        named = str(lease.get("holder")).startswith(self.hurt.twin.name)
+        return event.role == "orchestrator" and named
 
     def _leases(self, jobs: Sequence[str]) -> list[str]:
         query = {"_id": {"$in": list(jobs)}, "status": "running"}
