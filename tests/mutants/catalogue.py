@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-COMMON = "libs/common/src/pedidos_common"
-ORCHESTRATOR = "services/orchestrator/src/pedidos_orchestrator"
-LEDGER = ("tests/contract/test_job_ledger.py",)
-ORDERS = ("tests/contract/test_order_store.py",)
-RUNS = ("tests/contract/test_run_store.py",)
-EXECUTOR = ("tests/unit/execution/test_executor.py",)
-REPAIR = ("tests/unit/orchestrator/test_repair.py", "tests/unit/orchestrator/test_leading.py")
-PIPELINE = ("tests/unit/domain/test_pipeline.py", "tests/unit/orchestrator/test_whole_runs.py")
-
-
-@dataclass(frozen=True, slots=True)
-class Mutant:
-    """One guard taken away: `before` stands once in the file at `path`, and `after` replaces it."""
-
-    name: str
-    path: str
-    before: str
-    after: str
-    tests: tuple[str, ...]
-
+from tests.mutants.mutant import (
+    COMMON,
+    EXECUTOR,
+    EXPLORER,
+    HEARTBEAT,
+    LEASES,
+    LEDGER,
+    MACHINE,
+    ORCHESTRATOR,
+    ORDERS,
+    PIPELINE,
+    REPAIR,
+    RUNS,
+    Mutant,
+)
+from tests.mutants.store_guards import STORE_GUARDS
+from tests.mutants.work_guards import WORK_GUARDS
 
 MUTANTS = (
     Mutant(
@@ -32,6 +27,7 @@ MUTANTS = (
         ', "lease.id": job.lease and job.lease.id}',
         "}",
         LEDGER,
+        also=(EXPLORER,),
     ),
     Mutant(
         "lease-id-is-random",
@@ -39,6 +35,7 @@ MUTANTS = (
         "uuid.uuid4().hex",
         '"the same"',
         LEDGER,
+        also=(EXPLORER,),
     ),
     Mutant(
         "claim-wants-a-queued-job",
@@ -46,13 +43,15 @@ MUTANTS = (
         '{"_id": job_id, "status": {"$in": sources(JobTrigger.CLAIM)}}',
         '{"_id": job_id}',
         LEDGER,
+        also=(EXPLORER,),
     ),
     Mutant(
         "expiry-compares-again",
         f"{COMMON}/adapters/mongo/jobs.py",
         ', "lease.id": document["lease"]["id"], **expired}',
         "}",
-        ("tests/contract/test_leases.py",),
+        LEASES,
+        also=(EXPLORER,),
     ),
     Mutant(
         "expiry-waits-for-the-lease",
@@ -60,20 +59,21 @@ MUTANTS = (
         '{"$subtract": ["$$NOW", lease_ms]}',
         '"$$NOW"',
         LEDGER,
+        also=(EXPLORER,),
     ),
     Mutant(
         "heartbeat-checks-lease",
         f"{COMMON}/adapters/mongo/leases.py",
         ', "lease.id": {"$in": list(lease_ids)}}',
         "}",
-        ("tests/contract/test_leases.py",),
+        LEASES,
     ),
     Mutant(
         "fence-ends-with-the-lease",
         f"{COMMON}/adapters/mongo/leases.py",
         '["seenAt"] + self._lease',
         '["seenAt"] + 10 * self._lease',
-        ("tests/contract/test_leases.py",),
+        LEASES,
     ),
     Mutant(
         "only-pending-orders-change",
@@ -81,6 +81,7 @@ MUTANTS = (
         '"status": OrderStatus.PENDENTE, **in_time}',
         "**in_time}",
         ORDERS,
+        also=(EXPLORER,),
     ),
     Mutant(
         "writes-end-with-the-lease",
@@ -88,6 +89,7 @@ MUTANTS = (
         '{"$expr": {"$lt": ["$$NOW", fence]}}',
         "{}",
         ORDERS,
+        also=(EXPLORER,),
     ),
     Mutant(
         "redriven-orders-stay-out",
@@ -151,6 +153,10 @@ MUTANTS = (
         "view.drained(Priority.VIP)",
         "True",
         PIPELINE,
+        also=(
+            EXPLORER,
+            MACHINE,
+        ),
     ),
     Mutant(
         "barrier-waits-for-split-parts",
@@ -185,7 +191,7 @@ MUTANTS = (
         f"{COMMON}/execution/leases.py",
         "if not held.lost and now < held.deadline",
         "if not held.lost",
-        ("tests/unit/execution/test_heartbeat.py",),
+        HEARTBEAT,
     ),
     Mutant(
         "lost-rings-are-rung-again",
@@ -193,6 +199,10 @@ MUTANTS = (
         "            await self._ring_lost(silent)\n",
         "",
         REPAIR,
+        also=(
+            EXPLORER,
+            MACHINE,
+        ),
     ),
     Mutant(
         "no-expiry-right-after-an-outage",
@@ -201,4 +211,6 @@ MUTANTS = (
         "",
         REPAIR,
     ),
+    *STORE_GUARDS,
+    *WORK_GUARDS,
 )
