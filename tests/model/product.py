@@ -55,6 +55,7 @@ from tests.model.server import NOW, Collection, Document, matches
 T = TypeVar("T")
 LEASE_SECONDS = 10.0
 LEASE_MS = int(LEASE_SECONDS * 1000)
+RECENT = NOW - timedelta(seconds=LEASE_SECONDS / 3)
 PAST, FUTURE = NOW - timedelta(seconds=2 * LEASE_SECONDS), NOW + timedelta(seconds=LEASE_SECONDS)
 RUN = Run(
     new_run_id(1_700_000_000_000, 42),
@@ -134,8 +135,8 @@ class Doorbell:
 
 
 def _document(index: int, record: Record, *, alive: bool) -> Document:
-    """The job's document; a heart that beats has just renewed the lease."""
-    lease = {"id": record.lease, "worker": "w", "renewedAt": NOW if alive else PAST}
+    """The job's document; a heart that beats has renewed the lease lately."""
+    lease = {"id": record.lease, "worker": "w", "renewedAt": RECENT if alive else PAST}
     return {
         **document_of(BATCHES[index]),
         "createdSeq": Timestamp(int(PAST.timestamp()), 1),

@@ -48,6 +48,16 @@ def test_one_crash_one_zombie_and_one_rollback_break_nothing(
     record_property(COUNTED, told(seen))
 
 
+@pytest.mark.timeout(300)
+def test_a_lost_and_a_repeated_ring_break_nothing(
+    record_property: Callable[[str, object], None],
+) -> None:
+    seen = explore(State(rollbacks=0))
+    assert seen.wrong is None, seen.way
+    assert seen.states > 5_000, "the world has shrunk: what is not explored any more?"
+    record_property(COUNTED, f"{told(seen)}, with rings that are lost and come twice")
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_a_lost_and_a_repeated_ring_beside_them_break_nothing(

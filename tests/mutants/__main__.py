@@ -113,6 +113,7 @@ def _run(group: tuple[str, ...], tree: Path) -> subprocess.CompletedProcess[str]
     ]
     environ = {**os.environ, "PYTHONPATH": os.pathsep.join([*sources, str(tree)])}
     environ["PYTHONDONTWRITEBYTECODE"] = "1"
+    environ["MUTANTS"] = "1"  # that something breaks is enough: its smallest example is not sought
     command = [sys.executable, "-m", "pytest", "-x", "-q", "-n0", "-p", "no:cacheprovider"]
     return subprocess.run(
         [*command, "--tb=no", "-m", "not slow", *group],

@@ -19,6 +19,7 @@ PIPELINE = ("tests/unit/domain/test_pipeline.py", "tests/unit/orchestrator/test_
 AFTERMATH = ("tests/unit/orchestrator/test_aftermath.py",)
 SERVER_TIME = ("tests/unit/mongo_adapters/test_server_time.py",)
 EXPLORER = (
+    "tests/model/test_explorer.py::test_a_lost_and_a_repeated_ring_break_nothing",
     "tests/model/test_explorer.py::test_one_crash_one_zombie_and_one_rollback_break_nothing",
 )
 MACHINE = ("tests/unit/orchestrator/test_world_machine.py",)

@@ -30,6 +30,7 @@ from tests.world.seat import Seat
 from tests.world.small_world import LEASE_SECONDS, SmallWorld
 from tests.world.witness import Witness
 from tests.world.worker import Place, Trouble, Worker
+from tests.world.zombie import overtaken
 
 T = TypeVar("T")
 Rule = Callable[..., bool | None]
@@ -264,6 +265,12 @@ class Life(RuleBasedStateMachine):
     def a_worker_is_in_for_trouble(self, place: int, where: Place, trouble: Trouble) -> None:
         """In the middle of its next job it dies, or freezes to be a zombie later."""
         self.worker(place).troubles[where] = trouble
+
+    @happening(place=places, where=st.sampled_from(list(Place)))
+    def a_zombie_is_overtaken(self, place: int, where: Place) -> bool:
+        """It froze in the middle of a job, and goes on while another has that job."""
+        zombie, other = self.worker(place), self.worker(place + 1)
+        return self.do(overtaken(self.world, zombie, other, where))
 
     @happening(place=places)
     def a_worker_freezes(self, place: int) -> None:

@@ -118,7 +118,7 @@ class SmallWorld(Stores, ABC):
             return
         vip = [r for r in await self.records(job.payload["runId"]) if _is_vip(r)]
         if any(r.status == OrderStatus.PENDENTE and r.failed_at is None for r in vip):
-            self.breaches.append(job.id)
+            self.breaches.append(f"{job.id}, NORMAL, was begun before the last VIP order ended")
 
     def note_reign(self, epoch: int, seat: Seat) -> None:
         """Note who leads under which epoch, each change of it once."""

@@ -30,18 +30,28 @@ class Trouble(Enum):
 
 
 class SettlingLedger:
-    """The ledger as a worker's executor has it: trouble can come right before a settle."""
+    """The ledger as a worker's executor has it: trouble can come right before a settle.
 
-    def __init__(self, ledger: Any, worker: Worker) -> None:
-        self._ledger, self._worker = ledger, worker
+    A settle of one that had lost the job is noted as a breach.
+    """
+
+    def __init__(self, ledger: Any, worker: Worker, breaches: list[str]) -> None:
+        self._ledger, self._worker, self._breaches = ledger, worker, breaches
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._ledger, name)
 
     async def settle(self, job: Job, outcome: Outcome, *, exonerated: bool = False) -> bool:
         await self._worker.at(Place.WRITTEN)
+        now: Job | None = await self._ledger.get(job.id)
         settled: bool = await self._ledger.settle(job, outcome, exonerated=exonerated)
+        if settled and (now is None or now.lease is None or now.lease.id != _lease_id(job)):
+            self._breaches.append(f"{job.id} was settled by one that had lost it")
         return settled
+
+
+def _lease_id(job: Job) -> str | None:
+    return job.lease.id if job.lease else None
 
 
 class Worker:
@@ -52,7 +62,7 @@ class Worker:
         self.held = HeldLeases(world.lease_seconds)
         gate = ScopeGate(world.runs.is_open, remember_seconds=0)
         functions = world.functions_for(self)
-        ledger: Any = SettlingLedger(world.ledger, self)
+        ledger: Any = SettlingLedger(world.ledger, self, world.breaches)
         self.executor = Executor(ledger, functions, self.held, gate, name, slots)
         self.dying = False
         self.troubles: dict[Place, Trouble] = {}

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable, Iterator
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 from pedidos_worker.handlers import OrderHandler
 from tests.counted import COUNTED
@@ -27,7 +28,9 @@ def in_memory(handler_for: Callable[[Worker], OrderHandler]) -> World:
 
 
 def lives(examples: int) -> settings:
+    shrinks = () if os.environ.get("MUTANTS") else (Phase.shrink,)
     return settings(
+        phases=[Phase.explicit, Phase.reuse, Phase.generate, *shrinks],
         max_examples=examples,
         stateful_step_count=40,
         deadline=None,
@@ -41,7 +44,7 @@ def test_whatever_happens_the_invariants_hold(
     loop: asyncio.AbstractEventLoop,
     record_property: Callable[[str, object], None],
 ) -> None:
-    reached = live(in_memory, lives(100), loop)
+    reached = live(in_memory, lives(75), loop)
     # two parts, so that they run side by side
     record_property(COUNTED, f"state machine, part {part + 1}: {told(reached)}")
 
