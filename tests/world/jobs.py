@@ -12,7 +12,8 @@ from pedidos_common.domain.run_jobs import GENERATE_CHUNK
 from pedidos_common.execution.registry import JobContext, JobFunction, Perform, table
 from pedidos_worker.process_batch import BatchProcessing
 from pedidos_worker.process_orders import OrderProcessing
-from tests.world.worker import Place, Worker
+from tests.world.watched import Place
+from tests.world.worker import Worker
 
 if TYPE_CHECKING:
     from tests.world.small_world import SmallWorld
@@ -62,12 +63,12 @@ def functions_for(world: SmallWorld, worker: Worker) -> dict[str, JobFunction]:
             raise OSError("disk full")
         chunk = world.chunk_of(job)
         await worker.at(Place.MIDST)
-        await world.orders.insert_chunk(chunk, redelivered=job.deliveries > 1)
+        await worker.orders.insert_chunk(chunk, redelivered=job.deliveries > 1)
         return Succeeded({"vip": chunk.vip, "normal": len(chunk.orders) - chunk.vip})
 
     again = RetryPolicy(2, 1 / world.speed)
     chunks = JobFunction(GENERATE_CHUNK, held_up(write_chunk), retry=again)
-    batches = BatchProcessing(world.orders, handler, policy).as_function()
-    singles = OrderProcessing(world.orders, handler, policy).as_function()
+    batches = BatchProcessing(worker.orders, handler, policy).as_function()
+    singles = OrderProcessing(worker.orders, handler, policy).as_function()
     held_batches = replace(batches, perform=held_up(batches.perform))
     return dict(table([chunks, held_batches, singles]))

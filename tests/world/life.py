@@ -28,8 +28,9 @@ from tests.world.handlers import Scripted
 from tests.world.progress import progress
 from tests.world.seat import Seat
 from tests.world.small_world import LEASE_SECONDS, SmallWorld
+from tests.world.watched import Place
 from tests.world.witness import Witness
-from tests.world.worker import Place, Trouble, Worker
+from tests.world.worker import Trouble, Worker
 from tests.world.zombie import overtaken
 
 T = TypeVar("T")

@@ -6,20 +6,13 @@ import asyncio
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Any
 
-from pedidos_common.domain.jobs import Job, Outcome
 from pedidos_common.execution.executor import Executor
 from pedidos_common.execution.leases import HeldLeases
 from pedidos_common.execution.scope_gate import ScopeGate
+from tests.world.watched import FencedOrders, Place, SettlingLedger
 
 if TYPE_CHECKING:
     from tests.world.small_world import SmallWorld
-
-
-class Place(Enum):
-    """Where in a job something can happen to its worker."""
-
-    MIDST = auto()  # its handler has answered, and nothing is written yet
-    WRITTEN = auto()  # everything is written, and the job not settled yet
 
 
 class Trouble(Enum):
@@ -29,31 +22,6 @@ class Trouble(Enum):
     FREEZES = auto()
 
 
-class SettlingLedger:
-    """The ledger as a worker's executor has it: trouble can come right before a settle.
-
-    A settle of one that had lost the job is noted as a breach.
-    """
-
-    def __init__(self, ledger: Any, worker: Worker, breaches: list[str]) -> None:
-        self._ledger, self._worker, self._breaches = ledger, worker, breaches
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._ledger, name)
-
-    async def settle(self, job: Job, outcome: Outcome, *, exonerated: bool = False) -> bool:
-        await self._worker.at(Place.WRITTEN)
-        now: Job | None = await self._ledger.get(job.id)
-        settled: bool = await self._ledger.settle(job, outcome, exonerated=exonerated)
-        if settled and (now is None or now.lease is None or now.lease.id != _lease_id(job)):
-            self._breaches.append(f"{job.id} was settled by one that had lost it")
-        return settled
-
-
-def _lease_id(job: Job) -> str | None:
-    return job.lease.id if job.lease else None
-
-
 class Worker:
     """A process' executor and leases; its heart beats only when `beat` is called."""
 
@@ -61,8 +29,9 @@ class Worker:
         self._world, self.name = world, name
         self.held = HeldLeases(world.lease_seconds)
         gate = ScopeGate(world.runs.is_open, remember_seconds=0)
-        functions = world.functions_for(self)
         ledger: Any = SettlingLedger(world.ledger, self, world.breaches)
+        self.orders: Any = FencedOrders(world.orders, world.now, world.breaches)
+        functions = world.functions_for(self)
         self.executor = Executor(ledger, functions, self.held, gate, name, slots)
         self.dying = False
         self.troubles: dict[Place, Trouble] = {}

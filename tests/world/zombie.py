@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from tests.world.progress import BOUND_SECONDS
 from tests.world.small_world import SmallWorld
-from tests.world.worker import Place, Trouble, Worker
+from tests.world.watched import Place
+from tests.world.worker import Trouble, Worker
 
 
 async def overtaken(world: SmallWorld, zombie: Worker, other: Worker, where: Place) -> bool:
