@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from structlog.testing import capture_logs
 
 from tests.model.product import Product
-from tests.model.small_world import State, is_over, moves
+from tests.model.small_world import is_over, moves
+from tests.model.state import State
 
 
 @dataclass(slots=True)

@@ -6,8 +6,8 @@ things is worked out once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any, NamedTuple, TypeVar
@@ -20,56 +20,30 @@ from pedidos_common.adapters.mongo import job_changes
 from pedidos_common.adapters.mongo.job_documents import document_of, job_of
 from pedidos_common.adapters.mongo.jobs import MongoJobLedger
 from pedidos_common.adapters.mongo.orders import MongoOrderStore
-from pedidos_common.domain.ids import OrderRange, new_run_id, order_id
+from pedidos_common.domain.ids import order_id
 from pedidos_common.domain.jobs import (
-    FINAL,
     TRIGGER_OF,
     Failed,
-    Job,
     JobStatus,
     JobTrigger,
-    NewJob,
     Outcome,
     Retry,
     Succeeded,
 )
 from pedidos_common.domain.order_policy import OrderPolicy
-from pedidos_common.domain.orders import Priority
-from pedidos_common.domain.pipeline import Limits
-from pedidos_common.domain.run_jobs import batch_job, chunk_job
-from pedidos_common.domain.runs import Phase, Plan, Run
 from pedidos_common.ports import Bell
-from pedidos_common.testing.in_memory_controls import InMemoryQueueState
-from pedidos_common.testing.in_memory_events import InMemoryEvents
-from pedidos_common.testing.in_memory_jobs import InMemoryJobLedger
-from pedidos_common.testing.in_memory_logs import InMemoryLogGathering
-from pedidos_common.testing.in_memory_orders import InMemoryOrderStore
-from pedidos_common.testing.in_memory_runs import InMemoryRunStore
-from pedidos_common.testing.in_memory_transport import InMemoryTransport
 from pedidos_orchestrator.engine.reconcile import Patience, Reconciler
-from pedidos_orchestrator.engine.run_engine import EnginePorts, EngineSettings, RunEngine
 from pedidos_worker.handlers import BuiltInHandler
 from pedidos_worker.process_batch import BatchProcessing
+from tests.model.engine_step import engine_step
 from tests.model.server import NOW, Collection, Document, matches
+from tests.model.small_run import BATCHES, JOBS, RUN, result_of
 
 T = TypeVar("T")
 LEASE_SECONDS = 10.0
 LEASE_MS = int(LEASE_SECONDS * 1000)
 RECENT = NOW - timedelta(seconds=LEASE_SECONDS / 3)
 PAST, FUTURE = NOW - timedelta(seconds=2 * LEASE_SECONDS), NOW + timedelta(seconds=LEASE_SECONDS)
-RUN = Run(
-    new_run_id(1_700_000_000_000, 42),
-    Plan(4, chunk_size=4, batch_size=1, normal_group_size=2, seed=1, generator_version=1),
-    Phase.GENERATING,
-    NOW,
-)
-BATCHES: tuple[NewJob, ...] = tuple(
-    batch_job(RUN, priority, 0, index, OrderRange(RUN.id, number, number))
-    for number, (priority, index) in enumerate(
-        [(priority, index) for priority in (Priority.VIP, Priority.NORMAL) for index in (0, 1)], 1
-    )
-)
-JOBS = tuple(job.id for job in BATCHES)
 OUTCOMES: Mapping[JobTrigger, Outcome] = {
     JobTrigger.SUCCEED: Succeeded(),
     JobTrigger.RETRY: Retry("its order is left", 0.5),
@@ -92,17 +66,6 @@ class Performed(NamedTuple):
     changes: int
     outcome: JobTrigger
     counted: int
-
-
-def result_of(work: Coroutine[Any, Any, T]) -> T:
-    """What a coroutine returns that never waits."""
-    try:
-        work.send(None)
-    except StopIteration as done:
-        found: T = done.value
-        return found
-    work.close()
-    raise AssertionError("it waits: not for the model's server")
 
 
 def random_id(turn: int, _deliveries: int) -> UUID:
@@ -165,7 +128,7 @@ class Product:
     def __init__(self) -> None:
         self.claim, self.settle = cache(self._claim), cache(self._settle)
         self.perform, self.repair = cache(self._perform), cache(self._repair)
-        self.has_ended, self.step = cache(self._has_ended), cache(self._step)
+        self.has_ended, self.step = cache(self._has_ended), cache(engine_step)
 
     # -- the ledger
 
@@ -223,26 +186,6 @@ class Product:
         result_of(_reconciler(_ledger(jobs), bell).round())
         return _record(jobs.documents[JOBS[index]]), bell.rung
 
-    # -- the engine
-
-    def _step(
-        self, phase: Phase, standing: tuple[JobStatus | None, ...]
-    ) -> tuple[frozenset[int], frozenset[int], Phase]:
-        """Jobs that a step creates, jobs that it rings, and the phase after it."""
-        runs, ledger = InMemoryRunStore(lambda: NOW), InMemoryJobLedger(lambda: NOW)
-        transport = InMemoryTransport()
-        runs._runs[RUN.id] = replace(RUN, phase=phase)
-        ledger._jobs = {job.id: job for job in _standing(standing)}
-        before = set(ledger._jobs)
-        engine = RunEngine(_engine_ports(runs, ledger, transport), EngineSettings(60.0, Limits()))
-        result_of(engine.step(epoch=1))
-        rung = {bell.job_id for bell in transport._held.values()}
-        return _places(set(ledger._jobs) - before), _places(rung), runs._runs[RUN.id].phase
-
-
-def _places(ids: set[str]) -> frozenset[int]:
-    return frozenset(JOBS.index(job_id) for job_id in ids)
-
 
 def _reconciler(ledger: MongoJobLedger, bell: Doorbell) -> Reconciler:
     """One that leads, and has looked for longer than a lease."""
@@ -255,38 +198,3 @@ def _reconciler(ledger: MongoJobLedger, bell: Doorbell) -> Reconciler:
     reconciler = Reconciler(ledger, transport, is_open, leadership, Patience(), lambda: 100.0)
     reconciler._trusted_since = 0.0
     return reconciler
-
-
-def _standing(standing: tuple[JobStatus | None, ...]) -> list[Job]:
-    chunk = _job(chunk_job(RUN, 0), JobStatus.SUCCEEDED, {"vip": 2, "normal": 2})
-    known = zip(BATCHES, standing, strict=True)
-    done = {"processed": 1, "failed": 0}
-    return [chunk, *(_job(new, s, done if s in FINAL else {}) for new, s in known if s is not None)]
-
-
-def _job(new: NewJob, status: JobStatus, result: dict[str, int]) -> Job:
-    return Job(
-        new.id,
-        new.function,
-        new.queue,
-        new.band,
-        new.payload,
-        status,
-        NOW,
-        new.scope,
-        result=result,
-    )
-
-
-def _engine_ports(
-    runs: InMemoryRunStore, ledger: InMemoryJobLedger, transport: InMemoryTransport
-) -> EnginePorts:
-    return EnginePorts(
-        runs=runs,
-        ledger=ledger,
-        orders=InMemoryOrderStore(lambda: NOW),
-        transport=transport,
-        events=InMemoryEvents(),
-        queue_state=InMemoryQueueState(),
-        logs=InMemoryLogGathering(),
-    )

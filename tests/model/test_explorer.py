@@ -8,7 +8,7 @@ import pytest
 
 from tests.counted import COUNTED
 from tests.model.explorer import Exploration, explore
-from tests.model.small_world import State
+from tests.model.state import State
 from tests.model.weakened import WEAKENED
 
 CLAIM_EARLY = "a NORMAL batch was claimed before every VIP order was final"

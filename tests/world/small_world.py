@@ -7,10 +7,8 @@ What it stands on, in memory or on real servers, is its subclass's affair. Secon
 from __future__ import annotations
 
 import asyncio
-from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from pedidos_common.domain.ids import OrderRange, new_run_id
@@ -26,6 +24,7 @@ from pedidos_orchestrator.engine.reconcile import Patience
 from pedidos_orchestrator.engine.run_engine import Pace
 from pedidos_worker.handlers import BuiltInHandler, OrderHandler
 from tests.world import chunks, jobs
+from tests.world.ground import Ground
 from tests.world.seat import Seat
 from tests.world.worker import Worker
 
@@ -36,21 +35,7 @@ TURN_SECONDS = 0.3
 QUEUES = (GENERATION_QUEUE, ORDERS_QUEUE)
 
 
-class Stores:
-    """The ports that a world stands on; its subclass sets them before `SmallWorld.furnish`."""
-
-    runs: Any
-    ledger: Any
-    orders: Any
-    leader_lease: Any
-    queue_state: Any
-    transport: Any
-    events: Any
-    logs: Any
-    imports: Any
-
-
-class SmallWorld(Stores, ABC):
+class SmallWorld(Ground):
     """Everything of a small installation; `handler_for(worker)` gives its order handler."""
 
     vip_share: float = 0.3
@@ -72,45 +57,6 @@ class SmallWorld(Stores, ABC):
         self._names = iter(range(1_000_000))
         self.seat = Seat(self, "one")
         self.workers = [self._new_worker(), self._new_worker()]
-
-    # -- what it stands on
-
-    @abstractmethod
-    def monotonic(self) -> float:
-        """Seconds of the world, from some moment on."""
-
-    @abstractmethod
-    async def now(self) -> datetime:
-        """The server's time."""
-
-    @abstractmethod
-    async def wait(self, seconds: float) -> None:
-        """Let so much time pass."""
-
-    @abstractmethod
-    async def extend(
-        self, worker: Worker, leases: Mapping[str, str]
-    ) -> tuple[datetime, frozenset[str]]:
-        """A worker's heartbeat: until when {lease id: job id} last now, and which are gone."""
-
-    @abstractmethod
-    async def take(self, queue: str) -> str | None:
-        """The job of the queue's next ring, as a worker hears it; None where there is none."""
-
-    @abstractmethod
-    async def lose_ring(self, place: int) -> str | None:
-        """Take away one of the rings that wait; its job."""
-
-    @abstractmethod
-    async def forget_rings(self) -> None:
-        """The broker's loss of everything."""
-
-    async def close(self) -> None:
-        """Give back what it stands on."""
-
-    @abstractmethod
-    async def quiet(self) -> None:
-        """Let everything happen that can without time passing; processes that die, die."""
 
     async def note_claim(self, job: Job) -> None:
         """Note every NORMAL batch that is taken before each VIP order had a final state."""

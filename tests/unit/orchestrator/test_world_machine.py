@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, Phase, settings
 from pedidos_worker.handlers import OrderHandler
 from tests.counted import COUNTED
 from tests.unit.orchestrator.world import World
-from tests.world.life import HAPPENINGS, live, told
+from tests.world.installation import HAPPENINGS
+from tests.world.life import live, told
 from tests.world.worker import Worker
 
 

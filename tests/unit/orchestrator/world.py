@@ -110,6 +110,9 @@ class World(SmallWorld):
             for worker in [worker for worker in self.workers if worker.dying]:
                 await self.crash(worker)
 
+    async def close(self) -> None:
+        """It has nothing to give back."""
+
     # -- until something is so
 
     async def held_job(self, run: Run) -> Job:
