@@ -100,7 +100,10 @@ def _try(mutant: Mutant, tree: Path) -> Verdict:
 
 
 def _killer(mutant: Mutant, group: tuple[str, ...], tree: Path) -> str | None:
-    ended = _run(group, tree)
+    try:
+        ended = _run(group, tree)
+    except subprocess.TimeoutExpired:
+        return f"{group[0]}, which came to no end in {SECONDS_EACH} s"
     failed = FAILED.search(ended.stdout)
     if ended.returncode not in {0, 1} or (ended.returncode == 1 and failed is None):
         raise SystemExit(f"{mutant.name}: its tests did not run:\n{ended.stdout[-3000:]}")

@@ -9,7 +9,6 @@ from tests.mutants.mutant import (
     ORDERS,
     OWN_CLOCK,
     OWN_SECONDS,
-    PIPELINE,
     RUNS,
     SERVER_TIME,
     Mutant,
@@ -143,10 +142,10 @@ STORE_GUARDS = (
         ORDERS,
     ),
     Mutant(
-        "job-ids-follow-from-the-plan",
-        f"{COMMON}/domain/run_jobs.py",
-        "{chunk:06d}:{index:05d}",
-        '{chunk:06d}:{index + 100 * __import__("random").randrange(99):05d}',
-        PIPELINE,
+        "a-job-s-id-is-unique",
+        f"{COMMON}/adapters/mongo/job_documents.py",
+        '"_id": job.id,\n        "createdSeq"',
+        '"_id": job.id + __import__("uuid").uuid4().hex,\n        "createdSeq"',
+        LEDGER,
     ),
 )
