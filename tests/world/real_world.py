@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -22,7 +22,6 @@ from pedidos_common.adapters.redis.arq_client import PrefixedArqRedis
 from pedidos_common.adapters.redis.bells import Names, job_key
 from pedidos_common.adapters.redis.transport import ArqTransport
 from pedidos_common.adapters.redis.worker import RingWorker
-from pedidos_common.domain.jobs import Job
 from pedidos_common.ports import ProcessReport
 from pedidos_common.testing.in_memory_events import InMemoryEvents
 from pedidos_common.testing.in_memory_imports import InMemoryImportStore
@@ -46,19 +45,6 @@ class Servers:
     prefix: str
 
 
-class WatchedLedger(MongoJobLedger):
-    """Tells of every claim."""
-
-    on_claim: Callable[[Job], Awaitable[None]]
-
-    async def claim(self, job_id: str, worker: str) -> Job | None:
-        """See `ports.JobLedger.claim`."""
-        job = await super().claim(job_id, worker)
-        if job is not None:
-            await self.on_claim(job)
-        return job
-
-
 class HastyLeaderLease(MongoLeaderLease):
     """The leader's lease, which lasts as long as it says in the world's seconds."""
 
@@ -78,8 +64,7 @@ class RealWorld(SmallWorld):
         self._servers, self.handler_for = servers, handler_for
         database = servers.database
         self.runs, self.orders = MongoRunStore(database), MongoOrderStore(database)
-        self.ledger = WatchedLedger(database, LEASE_SECONDS / SPEED)
-        self.ledger.on_claim = self.note_claim
+        self.ledger = MongoJobLedger(database, LEASE_SECONDS / SPEED)
         self.leader_lease, self.queue_state = HastyLeaderLease(database), MongoQueueState(database)
         self.transport = ArqTransport(servers.redis, servers.prefix)
         self.events, self.logs = InMemoryEvents(), InMemoryLogGathering()

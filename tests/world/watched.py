@@ -28,13 +28,29 @@ class Watched(Protocol):
 
 
 class SettlingLedger:
-    """Trouble can come right before a settle; one of a worker that had lost the job is noted."""
+    """Trouble can come right before a settle; one of a worker that had lost the job is noted.
 
-    def __init__(self, ledger: Any, worker: Watched, breaches: list[str]) -> None:
-        self._ledger, self._worker, self._breaches = ledger, worker, breaches
+    `note_claim` is told of every claim.
+    """
+
+    def __init__(
+        self,
+        ledger: Any,
+        worker: Watched,
+        note_claim: Callable[[Job], Awaitable[None]],
+        breaches: list[str],
+    ) -> None:
+        self._ledger, self._worker = ledger, worker
+        self._note_claim, self._breaches = note_claim, breaches
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._ledger, name)
+
+    async def claim(self, *given: Any, **more: Any) -> Job | None:
+        job: Job | None = await self._ledger.claim(*given, **more)
+        if job is not None:
+            await self._note_claim(job)
+        return job
 
     async def settle(self, job: Job, outcome: Outcome, *, exonerated: bool = False) -> bool:
         await self._worker.at(Place.WRITTEN)

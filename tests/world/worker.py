@@ -29,7 +29,7 @@ class Worker:
         self._world, self.name = world, name
         self.held = HeldLeases(world.lease_seconds)
         gate = ScopeGate(world.runs.is_open, remember_seconds=0)
-        ledger: Any = SettlingLedger(world.ledger, self, world.breaches)
+        ledger: Any = SettlingLedger(world.ledger, self, world.note_claim, world.breaches)
         self.orders: Any = FencedOrders(world.orders, world.now, world.breaches)
         functions = world.functions_for(self)
         self.executor = Executor(ledger, functions, self.held, gate, name, slots)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -26,18 +26,6 @@ from tests.world.small_world import LEASE_SECONDS, STALL_SECONDS, TURN_SECONDS, 
 from tests.world.worker import Worker
 
 __all__ = ["LEASE_SECONDS", "STALL_SECONDS", "Deadly", "Scripted", "Seat", "World"]
-
-
-class WatchedLedger(InMemoryJobLedger):
-    """Tells of every claim."""
-
-    on_claim: Callable[[Job], Awaitable[None]]
-
-    async def claim(self, job_id: str, worker: str) -> Job | None:
-        job = await super().claim(job_id, worker)
-        if job is not None:
-            await self.on_claim(job)
-        return job
 
 
 class WorldClock(ManualClock):
@@ -67,8 +55,7 @@ class World(SmallWorld):
 
     def __post_init__(self) -> None:
         self.runs: InMemoryRunStore = InMemoryRunStore(self.clock)
-        self.ledger: WatchedLedger = WatchedLedger(self.clock, LEASE_SECONDS)
-        self.ledger.on_claim = self.note_claim
+        self.ledger: InMemoryJobLedger = InMemoryJobLedger(self.clock, LEASE_SECONDS)
         self.orders: InMemoryOrderStore = InMemoryOrderStore(self.clock)
         self.leader_lease: InMemoryLeaderLease = InMemoryLeaderLease(self.clock)
         self.furnish()
