@@ -78,7 +78,8 @@ class RealWorld(SmallWorld):
         return time.monotonic() * SPEED
 
     async def now(self) -> datetime:
-        return datetime.now(UTC)
+        told: datetime = (await self._servers.database.command("hello"))["localTime"]
+        return told.replace(tzinfo=UTC)
 
     async def wait(self, seconds: float) -> None:
         await asyncio.sleep(seconds / SPEED)
