@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 
-from tests.model.small_world import Guards, State, is_over, moves
+from structlog.testing import capture_logs
+
+from tests.model.product import Product
+from tests.model.small_world import is_over, moves
+from tests.model.state import State
 
 
 @dataclass(slots=True)
@@ -18,16 +22,20 @@ class Exploration:
     way: list[str] = field(default_factory=list)
 
 
-def explore(guards: Guards, start: State | None = None) -> Exploration:
+def explore(start: State | None = None) -> Exploration:
     """All interleavings, breadth first, so that the way to what is wrong is a shortest one."""
-    first = start or State()
+    with capture_logs():
+        return _explore(start or State(), Product())
+
+
+def _explore(first: State, product: Product) -> Exploration:
     came_from: dict[State, tuple[State, str] | None] = {first: None}
     leads_to: dict[State, list[State]] = {}
     waiting, seen = deque([first]), Exploration()
     while waiting:
         state = waiting.popleft()
         seen.states += 1
-        for move in moves(state, guards):
+        for move in moves(state, product):
             seen.transitions += 1
             if move.state not in came_from:
                 came_from[move.state] = (state, move.name)

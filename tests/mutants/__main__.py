@@ -18,7 +18,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.mutants.catalogue import MUTANTS, Mutant
+from tests.mutants.catalogue import MUTANTS
+from tests.mutants.mutant import Mutant
 
 REPOSITORY = Path(__file__).parents[2]
 PARTS = ("libs", "services", "tests", "pyproject.toml")
@@ -28,11 +29,25 @@ FAILED = re.compile(r"^(?:FAILED|ERROR) (\S+)", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What became of a mutant; `killer` is the first test that went red, None where none did."""
+    """What became of a mutant; `killers` has the first test that went red of each group."""
 
     mutant: Mutant
-    killer: str | None
+    killers: tuple[str | None, ...]
     seconds: float
+
+    @property
+    def survived(self) -> bool:
+        """Whether a group of tests, that must notice it, did not."""
+        return None in self.killers
+
+    @property
+    def fate(self) -> str:
+        """What became of it, for people."""
+        by = " and ".join(killer for killer in self.killers if killer)
+        if not self.survived:
+            return f"killed by {by}"
+        blind = [group for group, k in zip(self.mutant.groups, self.killers, strict=True) if not k]
+        return f"SURVIVED {' and '.join(', '.join(group) for group in blind)}"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -45,9 +60,8 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error(f"no such mutant: {', '.join(sorted(unknown))}")
     survivors = 0
     for verdict in _tried(chosen):
-        survivors += verdict.killer is None
-        fate = f"killed by {verdict.killer}" if verdict.killer else "SURVIVED"
-        print(f"{verdict.mutant.name:28} {verdict.seconds:5.1f} s  {fate}", flush=True)
+        survivors += verdict.survived
+        print(f"{verdict.mutant.name:36} {verdict.seconds:5.1f} s  {verdict.fate}", flush=True)
     print(f"{len(chosen)} guards taken away, {len(chosen) - survivors} noticed")
     return 1 if survivors else 0
 
@@ -79,25 +93,33 @@ def _try(mutant: Mutant, tree: Path) -> Verdict:
     started = time.monotonic()
     try:
         file.write_text(whole.replace(mutant.before, mutant.after), "utf-8")
-        ended = _run(mutant, tree)
+        killers = tuple(_killer(mutant, group, tree) for group in mutant.groups)
     finally:
         file.write_text(whole, "utf-8")
+    return Verdict(mutant, killers, time.monotonic() - started)
+
+
+def _killer(mutant: Mutant, group: tuple[str, ...], tree: Path) -> str | None:
+    try:
+        ended = _run(group, tree)
+    except subprocess.TimeoutExpired:
+        return f"{group[0]}, which came to no end in {SECONDS_EACH} s"
     failed = FAILED.search(ended.stdout)
     if ended.returncode not in {0, 1} or (ended.returncode == 1 and failed is None):
         raise SystemExit(f"{mutant.name}: its tests did not run:\n{ended.stdout[-3000:]}")
-    killer = failed.group(1) if failed else None
-    return Verdict(mutant, killer, time.monotonic() - started)
+    return failed.group(1) if failed else None
 
 
-def _run(mutant: Mutant, tree: Path) -> subprocess.CompletedProcess[str]:
+def _run(group: tuple[str, ...], tree: Path) -> subprocess.CompletedProcess[str]:
     sources = [
         str(path) for path in sorted([*tree.glob("libs/*/src"), *tree.glob("services/*/src")])
     ]
     environ = {**os.environ, "PYTHONPATH": os.pathsep.join([*sources, str(tree)])}
     environ["PYTHONDONTWRITEBYTECODE"] = "1"
+    environ["MUTANTS"] = "1"  # that something breaks is enough: its smallest example is not sought
     command = [sys.executable, "-m", "pytest", "-x", "-q", "-n0", "-p", "no:cacheprovider"]
     return subprocess.run(
-        [*command, "--tb=no", *mutant.tests],
+        [*command, "--tb=no", "-m", "not slow", *group],
         cwd=tree,
         env=environ,
         capture_output=True,

@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-COMMON = "libs/common/src/pedidos_common"
-ORCHESTRATOR = "services/orchestrator/src/pedidos_orchestrator"
-LEDGER = ("tests/contract/test_job_ledger.py",)
-ORDERS = ("tests/contract/test_order_store.py",)
-RUNS = ("tests/contract/test_run_store.py",)
-EXECUTOR = ("tests/unit/execution/test_executor.py",)
-RELEASES = ("tests/unit/execution/test_releases.py", "tests/unit/orchestrator/test_releases.py")
-REPAIR = ("tests/unit/orchestrator/test_repair.py", "tests/unit/orchestrator/test_leading.py")
-PIPELINE = ("tests/unit/domain/test_pipeline.py", "tests/unit/orchestrator/test_whole_runs.py")
-
-
-@dataclass(frozen=True, slots=True)
-class Mutant:
-    """One guard taken away: `before` stands once in the file at `path`, and `after` replaces it."""
-
-    name: str
-    path: str
-    before: str
-    after: str
-    tests: tuple[str, ...]
-
+from tests.mutants.mutant import (
+    COMMON,
+    EXECUTOR,
+    EXPLORER,
+    HEARTBEAT,
+    LEASES,
+    LEDGER,
+    MACHINE,
+    ORCHESTRATOR,
+    ORDERS,
+    PIPELINE,
+    RELEASES,
+    REPAIR,
+    RUNS,
+    Mutant,
+)
+from tests.mutants.recovery_guards import RECOVERY_GUARDS
+from tests.mutants.store_guards import STORE_GUARDS
+from tests.mutants.work_guards import WORK_GUARDS
 
 MUTANTS = (
     Mutant(
@@ -33,6 +29,7 @@ MUTANTS = (
         ', "lease.id": job.lease and job.lease.id}',
         "}",
         LEDGER,
+        also=(EXPLORER,),
     ),
     Mutant(
         "lease-id-is-random",
@@ -40,6 +37,7 @@ MUTANTS = (
         "uuid.uuid4().hex",
         '"the same"',
         LEDGER,
+        also=(EXPLORER,),
     ),
     Mutant(
         "claim-wants-a-queued-job",
@@ -47,13 +45,15 @@ MUTANTS = (
         '{"_id": job_id, "status": {"$in": sources(JobTrigger.CLAIM)}}',
         '{"_id": job_id}',
         LEDGER,
+        also=(EXPLORER,),
     ),
     Mutant(
         "expiry-compares-again",
         f"{COMMON}/adapters/mongo/jobs.py",
         ', "lease.id": document["lease"]["id"], **expired}',
         "}",
-        ("tests/contract/test_leases.py",),
+        LEASES,
+        also=(EXPLORER,),
     ),
     Mutant(
         "expiry-waits-for-the-lease",
@@ -61,20 +61,21 @@ MUTANTS = (
         '{"$subtract": ["$$NOW", lease_ms]}',
         '"$$NOW"',
         LEDGER,
+        also=(EXPLORER,),
     ),
     Mutant(
         "heartbeat-checks-lease",
         f"{COMMON}/adapters/mongo/leases.py",
         ', "lease.id": {"$in": list(lease_ids)}}',
         "}",
-        ("tests/contract/test_leases.py",),
+        LEASES,
     ),
     Mutant(
         "fence-ends-with-the-lease",
         f"{COMMON}/adapters/mongo/leases.py",
         '["seenAt"] + self._lease',
         '["seenAt"] + 10 * self._lease',
-        ("tests/contract/test_leases.py",),
+        LEASES,
     ),
     Mutant(
         "only-pending-orders-change",
@@ -82,6 +83,7 @@ MUTANTS = (
         '"status": OrderStatus.PENDENTE, **in_time}',
         "**in_time}",
         ORDERS,
+        also=(EXPLORER,),
     ),
     Mutant(
         "writes-end-with-the-lease",
@@ -89,6 +91,7 @@ MUTANTS = (
         '{"$expr": {"$lt": ["$$NOW", fence]}}',
         "{}",
         ORDERS,
+        also=(EXPLORER,),
     ),
     Mutant(
         "redriven-orders-stay-out",
@@ -173,6 +176,10 @@ MUTANTS = (
         "view.drained(Priority.VIP)",
         "True",
         PIPELINE,
+        also=(
+            EXPLORER,
+            MACHINE,
+        ),
     ),
     Mutant(
         "barrier-waits-for-split-parts",
@@ -228,7 +235,7 @@ MUTANTS = (
         f"{COMMON}/execution/leases.py",
         "if not held.lost and now < held.deadline",
         "if not held.lost",
-        ("tests/unit/execution/test_heartbeat.py",),
+        HEARTBEAT,
     ),
     Mutant(
         "lost-rings-are-rung-again",
@@ -236,6 +243,10 @@ MUTANTS = (
         "        await self._ring_lost(silent, emptied_at)\n",
         "",
         REPAIR,
+        also=(
+            EXPLORER,
+            MACHINE,
+        ),
     ),
     Mutant(
         "an-emptied-broker-is-noticed",
@@ -251,60 +262,7 @@ MUTANTS = (
         "< 0:",
         REPAIR,
     ),
-    Mutant(
-        "a-try-that-failed-begins-trust-anew",
-        f"{ORCHESTRATOR}/engine/leader.py",
-        "            self._answered_at = -math.inf\n            raise",
-        "            raise",
-        REPAIR,
-    ),
-    Mutant(
-        "a-successor-takes-back-its-own-name-alone",
-        f"{COMMON}/adapters/mongo/job_changes.py",
-        ', "lease.worker": worker}',
-        "}",
-        LEDGER,
-    ),
-    Mutant(
-        "a-successor-takes-back",
-        f"{COMMON}/execution/process.py",
-        "    await _take_back(duties.name, around, stop)\n",
-        "",
-        ("tests/unit/execution/test_process.py",),
-    ),
-    Mutant(
-        "a-settle-is-asked-again-by-who-did-it",
-        f"{COMMON}/adapters/mongo/job_changes.py",
-        '{"_id": job.id, "settledLease": job.lease and job.lease.id}',
-        '{"_id": job.id, "lease": None}',
-        LEDGER,
-    ),
-    Mutant(
-        "a-claim-is-asked-again-under-its-lease-id",
-        f"{COMMON}/adapters/mongo/jobs.py",
-        '{"_id": job_id, "lease.id": lease_id},',
-        '{"_id": job_id},',
-        LEDGER,
-    ),
-    Mutant(
-        "who-can-not-ring-gives-way",
-        f"{ORCHESTRATOR}/engine/giving_way.py",
-        "if self._leads and await self._must_give_way():",
-        "if self._leads and not self._leads:",
-        ("tests/unit/orchestrator/test_giving_way.py",),
-    ),
-    Mutant(
-        "who-gives-way-stands-back",
-        f"{ORCHESTRATOR}/engine/giving_way.py",
-        "if self._monotonic() - self._gave_way_at < STAND_BACK_SECONDS:",
-        "if self._monotonic() < self._gave_way_at:",
-        ("tests/unit/orchestrator/test_giving_way.py",),
-    ),
-    Mutant(
-        "who-is-alone-gives-no-way",
-        f"{ORCHESTRATOR}/engine/giving_way.py",
-        "seen.report.service == self._service for seen in live) > 1",
-        "seen.report.service == self._service for seen in live) > 0",
-        ("tests/unit/orchestrator/test_giving_way.py",),
-    ),
+    *RECOVERY_GUARDS,
+    *STORE_GUARDS,
+    *WORK_GUARDS,
 )

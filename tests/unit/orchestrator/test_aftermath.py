@@ -10,7 +10,7 @@ import pytest
 from pedidos_common.domain.ids import OrderRange, new_run_id, order_id
 from pedidos_common.domain.jobs import Job, JobStatus
 from pedidos_common.domain.orders import StatusCounts, Tier
-from pedidos_common.domain.run_jobs import NOTIFY_RUN_ENDED
+from pedidos_common.domain.run_jobs import NOTIFY_RUN_ENDED, chunk_job
 from pedidos_common.domain.runs import Phase, Run
 from pedidos_common.ports import ImportRow, JobFilter
 from pedidos_common.testing.in_memory_orders import PlainChunk
@@ -283,6 +283,31 @@ async def test_orders_that_a_redrive_revived_are_not_taken_for_a_zombies() -> No
     record = await world.orders.get(failed)
     assert record is not None
     assert record.status == "pendente"
+
+
+async def test_a_run_of_which_a_redrive_revived_orders_can_still_be_resumed() -> None:
+    world = World()
+    run = await world.start()
+    await world.cancel()  # before anything was written: nothing deleted
+    run = await world.play()
+    await zombie_chunk(world, run.id, last=1)
+    failed = order_id(run.id, 1)
+    world.orders._records[failed] = world.orders._dead(world.orders._records[failed])
+    await world.orders.revive([failed])
+    await sweep_of(world).sweep()
+    assert (await world.run(run)).resumable
+
+
+async def test_jobs_that_a_zombie_made_for_a_swept_run_are_cancelled() -> None:
+    world = World()
+    run = await aborted(world)
+    late = chunk_job(run, 7)
+    await world.ledger.create([late])
+    await zombie_chunk(world, run.id)
+    await sweep_of(world).sweep()
+    job = await world.ledger.get(late.id)
+    assert job is not None
+    assert job.status is JobStatus.CANCELLED
 
 
 @pytest.mark.parametrize("history", [True, False])

@@ -9,8 +9,8 @@ from pedidos_common.domain.pipeline import Limits
 from pedidos_common.domain.runs import Run
 from pedidos_orchestrator import wiring
 from pedidos_orchestrator.settings import OrchestratorSettings
-from tests.unit.orchestrator.test_whole_runs import ended_well
 from tests.unit.orchestrator.world import World
+from tests.world.ending import ended_well
 
 LIMITS = Limits(chunks=3, vip_orders=12, normal_groups=2)
 GROUP = 6

@@ -10,8 +10,9 @@ from pedidos_common.domain.jobs import JobStatus
 from pedidos_common.domain.orders import StatusCounts
 from pedidos_common.domain.runs import Phase, Run
 from pedidos_worker.handlers import Answer
-from tests.unit.orchestrator.test_whole_runs import WORKING, ended_well
+from tests.unit.orchestrator.test_whole_runs import WORKING
 from tests.unit.orchestrator.world import Scripted, Seat, World
+from tests.world.ending import ended_well
 
 OPEN = (JobStatus.QUEUED, JobStatus.RUNNING, JobStatus.RETRYING)
 

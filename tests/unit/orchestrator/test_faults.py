@@ -13,8 +13,8 @@ from pedidos_common.domain.orders import Order, StatusCounts
 from pedidos_common.domain.run_jobs import ORDERS_QUEUE, PROCESS_ORDERS
 from pedidos_common.domain.runs import Phase
 from pedidos_worker.handlers import Answer
-from tests.unit.orchestrator.test_whole_runs import ended_well
 from tests.unit.orchestrator.world import STALL_SECONDS, Deadly, World
+from tests.world.ending import ended_well
 
 
 def deadly_world(*sequences: int) -> World:

@@ -15,8 +15,8 @@ from pedidos_common.testing.clock import START
 from pedidos_orchestrator.engine.run_progress import Speedometer
 from pedidos_orchestrator.projections import estimate, status_of
 from pedidos_orchestrator.times import iso
-from tests.unit.orchestrator.test_whole_runs import ended_well
 from tests.unit.orchestrator.world import Scripted, Seat, World
+from tests.world.ending import ended_well
 
 FIELDS = {
     "phase": None,

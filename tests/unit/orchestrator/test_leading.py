@@ -223,7 +223,7 @@ async def test_a_step_with_fifty_thousand_open_jobs_looks_at_a_thousand() -> Non
     world = World(limits=Limits(chunks=10, vip_orders=60_000, normal_groups=2), vip_share=1.0)
     ledger = QuickLedger(world.clock)
     ledger.asked = []
-    world.ledger = ledger  # type: ignore[assignment]
+    world.ledger = ledger
     world.seat = Seat(world, "two")
     run = await world.start(quantity=50_000, chunk=10_000, batch=1, group=10_000)
     await world.seat.step()

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from pedidos_common.domain.runs import Phase
-from tests.unit.orchestrator.test_whole_runs import WORKING, ended_well
+from tests.unit.orchestrator.test_whole_runs import WORKING
 from tests.unit.orchestrator.world import Seat, World
+from tests.world.ending import ended_well
 
 TURNS = 20
 

@@ -12,15 +12,17 @@ from pedidos_common.domain.run_jobs import PROCESS_BATCH
 from pedidos_common.domain.runs import Phase
 from pedidos_common.execution.registry import JobFunction
 from pedidos_common.ports import Bell
-from tests.unit.orchestrator.test_whole_runs import ended_well
-from tests.unit.orchestrator.world import STALL_SECONDS, WatchedLedger, Worker, World
+from pedidos_common.testing.in_memory_jobs import InMemoryJobLedger
+from tests.unit.orchestrator.world import STALL_SECONDS, World
+from tests.world.ending import ended_well
+from tests.world.worker import Worker
 
 
 def of_the_next_release(payload: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**payload, "priority": payload["lane"]}
 
 
-class NewerLedger(WatchedLedger):
+class NewerLedger(InMemoryJobLedger):
     """As a newer orchestrator writes batches: one field has another name."""
 
     async def create(self, jobs: Sequence[NewJob]) -> Sequence[Bell]:
@@ -40,9 +42,7 @@ class MixedWorld(World):
     def __init__(self, *old: str) -> None:
         self.old = set(old)
         super().__init__()
-        watch = self.ledger.on_claim
         self.ledger = NewerLedger(self.clock)
-        self.ledger.on_claim = watch
         self.seat = type(self.seat)(self, "newer")
         self.workers = [self._new_worker(), self._new_worker()]
         self._turns = itertools.count()

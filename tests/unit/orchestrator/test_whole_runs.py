@@ -7,10 +7,11 @@ import pytest
 from pedidos_common.domain.errors import PermanentOrderError
 from pedidos_common.domain.jobs import JobStatus
 from pedidos_common.domain.orders import StatusCounts
-from pedidos_common.domain.runs import Phase, Run
+from pedidos_common.domain.runs import Phase
 from pedidos_orchestrator.engine.run_engine import Pace
 from pedidos_worker.handlers import Answer
 from tests.unit.orchestrator.world import LEASE_SECONDS, Scripted, Seat, World
+from tests.world.ending import ended_well
 
 FORWARD = [
     Phase.GENERATING,
@@ -21,24 +22,6 @@ FORWARD = [
     Phase.DONE,
 ]
 WORKING = FORWARD[:-1]
-
-
-async def ended_well(world: World, run: Run) -> Run:
-    """The run, of which everything is checked that holds for any run that is DONE."""
-    run = await world.run(run)
-    assert run.phase is Phase.DONE
-    assert world.breaches == []
-    counts = await world.counts(run)
-    assert counts.total == run.plan.quantity
-    assert counts.pendente == 0
-    by_priority = await world.statuses(run)
-    for lane, counted in by_priority.items():
-        live = run.live[lane.lower()]
-        assert (live["processed"], live["failed"]) == (counted.processado, counted.falhou)
-        assert live["expected"] == counted.total
-    open_jobs = await world.jobs(run, JobStatus.QUEUED, JobStatus.RUNNING, JobStatus.RETRYING)
-    assert open_jobs == []
-    return run
 
 
 @pytest.mark.parametrize(
