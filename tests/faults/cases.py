@@ -62,10 +62,13 @@ _BY_PROVOCATION: Mapping[tuple[str, Provoke], tuple[Point, ...]] = {
     ),
     ("worker", suspects): _of(_LEDGER, "note_probe"),
     ("worker", hopeless): (*_of(_ORDERS, "fail_rest"), *_settles("Failed")),
-    ("worker", a_stopped_worker): (*_settles("Released"), *_of("MongoLeaseKeeper", "farewell")),
+    ("worker", a_stopped_worker): (
+        *(*_settles("Released"), *_of("MongoLeaseKeeper", "farewell")),
+        *_of(_LEDGER, "take_back"),
+    ),
     ("worker", a_cancel_that_workers_see_first): _settles("Cancelled"),
     ("orchestrator", a_run): (
-        *(*_of(_LEDGER, "create"), *_of("ArqTransport", "ring")),
+        *(*_of(_LEDGER, "create"), *_of("ArqTransport", "ring", "was_emptied")),
         *_of(_RUNS, "start", "move", "project", "annotate"),
         *_of("MongoLeaderLease", "acquire"),
     ),

@@ -49,7 +49,7 @@ ADAPTERS: Mapping[type, type] = {
 WRITING: Mapping[type, tuple[str, ...]] = {
     MongoJobLedger: (
         *("create", "claim", "note_probe", "settle", "cancel_scope", "resume_scope"),
-        *("expire_leases", "release_due", "rang", "remove_settled", "remove"),
+        *("expire_leases", "take_back", "release_due", "rang", "remove_settled", "remove"),
     ),
     MongoLeaseKeeper: ("beat", "farewell"),
     MongoOrderStore: (
@@ -66,7 +66,7 @@ WRITING: Mapping[type, tuple[str, ...]] = {
     ),
     MongoLeaderLease: ("acquire", "release"),
     MongoQueueState: ("write",),
-    ArqTransport: ("ring", "purge"),
+    ArqTransport: ("ring", "purge", "was_emptied"),
     # what `receive` writes: it pops rings
     RingWorker: ("_take",),
     RedisEvents: ("publish",),
