@@ -103,6 +103,8 @@ def shop(tmp_path: Path) -> Iterator[Shop]:
         "ORDERS_QUEUE_CONCURRENCY": "5",
         "GENERATION_CHUNK_SIZE": "100",
         "GENERATION_CONCURRENCY": "1",
+        # few open batches: how long the others take to be done is no recovery
+        "NORMAL_ENQUEUE_BATCH_SIZE": "200",
     }
     with OwnRedis() as redis:
         options = ["--redis-url", redis.url]
