@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from tests.mutants.mutant import COMMON, LEDGER, ORCHESTRATOR, REPAIR, Mutant
+from tests.mutants.mutant import (
+    COMMON,
+    EXECUTOR,
+    LEDGER,
+    MACHINE,
+    ORCHESTRATOR,
+    REPAIR,
+    Mutant,
+)
 
 GIVING_WAY = ("tests/unit/orchestrator/test_giving_way.py",)
 
@@ -27,6 +35,20 @@ RECOVERY_GUARDS = (
         "    await _take_back(duties.name, around, stop)\n",
         "",
         ("tests/unit/execution/test_process.py",),
+    ),
+    Mutant(
+        "each-claim-has-a-lease-id-of-its-own",
+        f"{COMMON}/execution/asking.py",
+        "uuid.uuid4().hex",
+        '"the same"',
+        MACHINE,
+    ),
+    Mutant(
+        "a-job-is-given-up-until-it-is",
+        f"{COMMON}/execution/asking.py",
+        "                if self._gives_up(give_up_at):\n                    return\n",
+        "                return\n",
+        EXECUTOR,
     ),
     Mutant(
         "a-settle-is-asked-again-by-who-did-it",

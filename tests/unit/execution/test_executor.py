@@ -108,7 +108,7 @@ async def test_what_a_thawed_process_gives_up_does_not_wait_for_the_lease_that_i
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Right after it was frozen it may take the server for dead, once."""
-    monkeypatch.setattr("pedidos_common.execution.executor.SETTLE_PAUSE_SECONDS", 0.001)
+    monkeypatch.setattr("pedidos_common.execution.asking.PAUSE_SECONDS", 0.001)
 
     async def late(_job: Job, context: JobContext) -> Outcome:
         next(iter(bench.held._held.values())).valid_until = 0.0
@@ -141,7 +141,7 @@ async def test_a_ring_for_a_job_that_is_done_or_unknown_does_nothing() -> None:
 async def test_a_claim_without_a_reply_is_asked_again_and_costs_no_lease(
     applied: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pedidos_common.execution.executor.CLAIM_PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr("pedidos_common.execution.asking.PAUSE_SECONDS", 0.01)
     bench = Bench(well)
     await bench.create()
     claim, asked = bench.ledger.claim, []
@@ -426,7 +426,7 @@ async def test_a_lease_that_the_heartbeat_reports_lost_stops_the_job() -> None:
 
 
 async def test_settling_waits_for_a_server_that_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pedidos_common.execution.executor.SETTLE_PAUSE_SECONDS", 0.001)
+    monkeypatch.setattr("pedidos_common.execution.asking.PAUSE_SECONDS", 0.001)
     bench = Bench(well)
     await bench.create()
     settle, failures = bench.ledger.settle, iter([True, True])
@@ -443,7 +443,7 @@ async def test_settling_waits_for_a_server_that_is_away(monkeypatch: pytest.Monk
 async def test_a_settle_without_a_reply_is_told_once_as_it_was(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("pedidos_common.execution.executor.SETTLE_PAUSE_SECONDS", 0.001)
+    monkeypatch.setattr("pedidos_common.execution.asking.PAUSE_SECONDS", 0.001)
     bench, told = Bench(well), []
     await bench.create()
     settle, failures = bench.ledger.settle, iter([True, True])

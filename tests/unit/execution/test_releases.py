@@ -78,7 +78,7 @@ async def test_whoever_understands_it_takes_it_and_its_mark_is_gone() -> None:
     bench.clock.advance(1)
     await bench.ledger.release_due(10)
     newer = Bench(well, upgrades=(with_size,))
-    newer.executor._ledger = newer.ledger = bench.ledger
+    newer.executor._asking._ledger = newer.ledger = bench.ledger
     await newer.run_once()
     job = await bench.job()
     assert (job.status, job.refused_since, job.attempts) == (JobStatus.SUCCEEDED, None, 0)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-import uuid
 from collections.abc import Awaitable, Callable, Mapping
 
 import structlog
@@ -12,6 +11,7 @@ import structlog
 from pedidos_common.domain.correlation import ids_of_job
 from pedidos_common.domain.errors import LeaseLost, Unavailable
 from pedidos_common.domain.jobs import Cancelled, Job, Outcome, Released, Succeeded
+from pedidos_common.execution.asking import Asking
 from pedidos_common.execution.isolation import Isolation
 from pedidos_common.execution.leases import HeldLease, HeldLeases
 from pedidos_common.execution.perform import is_suspect, must_give_up, perform, wait_for_server
@@ -21,8 +21,6 @@ from pedidos_common.execution.scope_gate import ScopeGate
 from pedidos_common.ports import JobLedger
 
 log = structlog.get_logger(__name__)
-CLAIM_PAUSE_SECONDS = 0.5
-SETTLE_PAUSE_SECONDS = 0.5
 Observe = Callable[[Job, Outcome, float], Awaitable[None]]
 
 
@@ -47,7 +45,8 @@ class Executor:
         observe: Observe = ignore_settled,
     ) -> None:
         self._ledger, self._functions = ledger, functions
-        self._held, self._gate, self._worker = held, gate, worker
+        self._held, self._gate = held, gate
+        self._asking = Asking(ledger, worker, held.lease_seconds, lambda: self.stopping)
         self._observe = observe
         self._tasks: dict[asyncio.Task[None], HeldLease] = {}
         self._claiming = 0
@@ -76,26 +75,11 @@ class Executor:
         """
         self._claiming += 1
         try:
-            await self._claim(job_id)
+            claimed = await self._asking.claim(job_id)
+            if claimed is not None:
+                self._start(*claimed)
         finally:
             self._claiming -= 1
-
-    async def _claim(self, job_id: str) -> None:
-        """Claim it; where the reply was lost, ask again under the same lease id until it is old."""
-        lease_id, again = uuid.uuid4().hex, False
-        give_up_at = time.monotonic() + self._held.lease_seconds
-        while True:
-            claimed_at = time.monotonic()
-            try:
-                job = await self._ledger.claim(job_id, self._worker, lease_id, again=again)
-                break
-            except Unavailable:
-                if self.stopping or time.monotonic() > give_up_at:
-                    raise
-            again = True
-            await asyncio.sleep(CLAIM_PAUSE_SECONDS)
-        if job is not None:
-            self._start(job, claimed_at)
 
     def _start(self, job: Job, claimed_at: float) -> None:
         held = self._held.add(job, claimed_at, lambda: self.stopping)
@@ -110,15 +94,15 @@ class Executor:
         with structlog.contextvars.bound_contextvars(**_log_context(job)):
             try:
                 outcome = await self._outcome(job, held)
-                await self._settle(job, outcome, held)
+                await self._asking.settle(job, outcome, held)
                 await self._note(job, outcome, time.monotonic() - started)
             except LeaseLost:
                 log.warning("job_lease_lost", function=job.function)
                 # the heartbeat may just have renewed what is given up here: nobody would take it
-                await self._hand_back(job, Released(lost=True))
+                await self._asking.hand_back(job, Released(lost=True))
             except asyncio.CancelledError:
                 if not held.lost:
-                    await self._hand_back(job, Released(), exonerated=held.probing)
+                    await self._asking.hand_back(job, Released(), exonerated=held.probing)
             except Exception:
                 log.exception("job_left_to_its_lease", function=job.function)
             finally:
@@ -155,20 +139,6 @@ class Executor:
         held.deadline = time.monotonic() + seconds + self._held.lease_seconds
         return await perform(job, held, function)
 
-    async def _settle(self, job: Job, outcome: Outcome, held: HeldLease) -> None:
-        held.settling, again = True, False
-        while True:
-            held.ensure_held()
-            try:
-                done = await self._ledger.settle(job, outcome, exonerated=held.probing, again=again)
-                break
-            except Unavailable as error:
-                log.warning("job_settle_delayed", error=str(error)[:300])
-            again = True
-            await asyncio.sleep(SETTLE_PAUSE_SECONDS)
-        if not done:
-            raise LeaseLost(f"job {job.id} was settled by another")
-
     async def _note(self, job: Job, outcome: Outcome, seconds: float) -> None:
         await self._observe(job, outcome, seconds)
         quiet = isinstance(outcome, Succeeded | Released) or getattr(outcome, "refused", False)
@@ -181,20 +151,6 @@ class Executor:
             seconds=round(seconds, 3),
             reason=getattr(outcome, "reason", None),
         )
-
-    async def _hand_back(self, job: Job, how: Released, *, exonerated: bool = False) -> None:
-        """Give the job up; a process that goes on tries for as long as its lease could last."""
-        give_up_at = time.monotonic() + self._held.lease_seconds
-        while True:
-            released = self._ledger.settle(job, how, exonerated=exonerated)
-            try:
-                await asyncio.wait_for(released, 2.0)
-                return
-            except (Unavailable, TimeoutError):
-                log.warning("job_release_failed", function=job.function)
-                if self.stopping or time.monotonic() > give_up_at:
-                    return
-            await asyncio.sleep(SETTLE_PAUSE_SECONDS)
 
     async def drain(self, timeout_seconds: float) -> None:
         """Take nothing new, let jobs end (bounded), then hand back what is left."""
