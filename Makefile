@@ -83,7 +83,7 @@ test-slow: setup ## the tests that take minutes
 	@$(BIN)/python -m pytest -m 'slow and not faults' $(PYTEST_ARGS)
 
 .PHONY: faults
-faults: setup ## storms of faults, some eight minutes for each seed (SEED=n), and long runs under kills
+faults: setup ## every fault over live runs, more than an hour: storms (SEED=n, KILLS=n), kills that never stop, ...
 	@SEED=$(SEED) KILLS=$(KILLS) $(BIN)/python -m pytest tests/faults -m faults -n 0 \
 	  --log-cli-level=WARNING $(PYTEST_ARGS)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pedidos_common.execution.executor import Executor
 from pedidos_common.execution.leases import HeldLeases
+from pedidos_common.execution.refusals import Refusals
 from pedidos_common.execution.scope_gate import ScopeGate
 from tests.world.watched import FencedOrders, Place, SettlingLedger
 
@@ -33,6 +34,8 @@ class Worker:
         self.orders: Any = FencedOrders(world.orders, world.now, world.breaches)
         functions = world.functions_for(self)
         self.executor = Executor(ledger, functions, self.held, gate, name, slots)
+        # how long it steps back from what it does not know is told by the world's clock
+        self.executor._refusals = Refusals(world.monotonic)
         self.dying = False
         self.troubles: dict[Place, Trouble] = {}
         self.waiting = 0
