@@ -32,6 +32,16 @@ class ProcessTrouble(Installation):
         zombie, other = self.worker(place), self.worker(place + 1)
         return self.do(overtaken(self.world, zombie, other, where))
 
+    @happening(place=places, lives=st.booleans())
+    def a_successor_takes_back(self, place: int, lives: bool) -> bool:
+        """What a worker held goes to others, though it is only frozen where it `lives`."""
+        worker = self.worker(place)
+        if lives:
+            worker.freeze()
+        else:
+            self.do(self.world.crash(worker))
+        return self.do(self.world.take_back(worker.name)) > 0
+
     @happening(place=places)
     def a_worker_freezes(self, place: int) -> None:
         self.worker(place).freeze()
