@@ -21,6 +21,13 @@ from pedidos_worker.handlers import bulk
 
 VARIABLE = "TEST_HANDLER_FILE"
 SPEC = "tests.e2e.handlers:handle"
+# ten orders at once in a process, in five jobs: with a handler that takes its time a run lasts
+SLOWED = {
+    "ORDER_HANDLER": SPEC,
+    "ORDER_HANDLER_TIMEOUT_MS": "10000",
+    "ORDER_HANDLER_CONCURRENCY": "10",
+    "ORDERS_QUEUE_CONCURRENCY": "5",
+}
 BULK_SPEC = "tests.e2e.handlers:handle_many"
 LOOK_SECONDS = 0.25
 

@@ -17,11 +17,7 @@ SLOW = 0.15
 LEASE_SECONDS = 10.0
 FIND_WORK_SECONDS = 5.0
 ENVIRON = {
-    "ORDER_HANDLER": handlers.SPEC,
-    "ORDER_HANDLER_TIMEOUT_MS": "10000",
-    # at most 330 orders a second and worker, and many small chunks, so that a run lasts
-    "ORDER_HANDLER_CONCURRENCY": "10",
-    "ORDERS_QUEUE_CONCURRENCY": "5",
+    **handlers.SLOWED,
     "GENERATION_CHUNK_SIZE": "100",
     "GENERATION_CONCURRENCY": "1",
 }

@@ -29,12 +29,8 @@ def victim(tmp_path: Path) -> Iterator[tuple[Stack, Path]]:
     mode = tmp_path / "mode.json"
     handlers.switch(mode, seconds=0.1)
     environ = {
-        "ORDER_HANDLER": handlers.SPEC,
+        **handlers.SLOWED,
         handlers.VARIABLE: str(mode),
-        "ORDER_HANDLER_TIMEOUT_MS": "10000",
-        # at most 1,000 orders a second, and many small chunks, so that it lasts
-        "ORDER_HANDLER_CONCURRENCY": "10",
-        "ORDERS_QUEUE_CONCURRENCY": "5",
         "GENERATION_CHUNK_SIZE": "100",
     }
     with running_stack(tmp_path / "stack", environ, generators=2, workers=2) as stack:

@@ -74,12 +74,9 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     handlers.switch(mode)
     messages.switch(rings, Messages.WELL)
     environ = {
-        "ORDER_HANDLER": handlers.SPEC,
+        **handlers.SLOWED,
         handlers.VARIABLE: str(mode),
         messages.VARIABLE: str(rings),
-        "ORDER_HANDLER_TIMEOUT_MS": "10000",
-        "ORDER_HANDLER_CONCURRENCY": "10",
-        "ORDERS_QUEUE_CONCURRENCY": "5",
         "GENERATION_CHUNK_SIZE": str(QUANTITY // CHUNKS),
         "ORDERS_BATCH_SIZE": "50",
     }

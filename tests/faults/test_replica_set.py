@@ -71,12 +71,8 @@ def shop(tmp_path: Path) -> Iterator[Shop]:
     mode = tmp_path / "mode.json"
     handlers.switch(mode, seconds=SLOW_SECONDS)
     environ = {
-        "ORDER_HANDLER": handlers.SPEC,
+        **handlers.SLOWED,
         handlers.VARIABLE: str(mode),
-        "ORDER_HANDLER_TIMEOUT_MS": "10000",
-        # at most 330 orders a second, in many small jobs
-        "ORDER_HANDLER_CONCURRENCY": "10",
-        "ORDERS_QUEUE_CONCURRENCY": "5",
         "GENERATION_CHUNK_SIZE": "200",
     }
     with ReplicaSet(tmp_path / "replica_set") as replica_set:

@@ -95,12 +95,8 @@ def shop(tmp_path: Path) -> Iterator[Shop]:
     mode = tmp_path / "mode.json"
     handlers.switch(mode, seconds=SLOW)
     environ = {
-        "ORDER_HANDLER": handlers.SPEC,
+        **handlers.SLOWED,
         handlers.VARIABLE: str(mode),
-        "ORDER_HANDLER_TIMEOUT_MS": "10000",
-        # at most 1,000 orders a second, and many small chunks, so that it lasts
-        "ORDER_HANDLER_CONCURRENCY": "10",
-        "ORDERS_QUEUE_CONCURRENCY": "5",
         "GENERATION_CHUNK_SIZE": "100",
         "GENERATION_CONCURRENCY": "1",
         # few open batches: how long the others take to be done is no recovery

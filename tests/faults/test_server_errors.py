@@ -29,11 +29,7 @@ RECOVERY_SECONDS = 15.0
 QUANTITY = 6_000
 SLOW_SECONDS = 0.3
 ENVIRON = {
-    "ORDER_HANDLER": handlers.SPEC,
-    "ORDER_HANDLER_TIMEOUT_MS": "10000",
-    # at most 330 orders a second, in many small jobs
-    "ORDER_HANDLER_CONCURRENCY": "10",
-    "ORDERS_QUEUE_CONCURRENCY": "5",
+    **handlers.SLOWED,
     "GENERATION_CHUNK_SIZE": "100",
 }
 

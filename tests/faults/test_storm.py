@@ -40,11 +40,7 @@ SEEDS = [int(seed) for seed in os.environ.get("SEED", "1,2,3").split(",")]
 LEAST_KILLS = int(os.environ.get("KILLS", "100"))
 SLOW = 0.15
 ENVIRON = {
-    "ORDER_HANDLER": handlers.SPEC,
-    "ORDER_HANDLER_TIMEOUT_MS": "10000",
-    # at most 1,000 orders a second, and many small chunks, so that a run lasts
-    "ORDER_HANDLER_CONCURRENCY": "10",
-    "ORDERS_QUEUE_CONCURRENCY": "5",
+    **handlers.SLOWED,
     "GENERATION_CHUNK_SIZE": "250",
     # all that is rung together is worked off within a few seconds
     "NORMAL_ENQUEUE_BATCH_SIZE": "200",
