@@ -7,6 +7,8 @@ import os
 import signal
 from contextlib import suppress
 
+import pytest
+
 from pedidos_common.runtime.supervise import end_other_tasks, running, stop_on_signals, supervised
 from pedidos_common.testing.eventually import eventually
 
@@ -46,6 +48,26 @@ async def test_a_wake_up_ends_the_pause() -> None:
         wake.set()
         await eventually(lambda: body.calls == 2)
         assert not wake.is_set()
+
+
+async def test_a_cancellation_that_gets_lost_is_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As `asyncio.wait_for` of Python 3.11 loses one that comes together with a result."""
+    monkeypatch.setattr("pedidos_common.runtime.supervise.CANCEL_AGAIN_SECONDS", 0.01)
+    lost: list[int] = []
+
+    async def loses_two() -> None:
+        while True:
+            try:
+                await asyncio.sleep(3600)
+            except asyncio.CancelledError:
+                lost.append(1)
+                if len(lost) > 2:
+                    raise
+
+    async with asyncio.timeout(10):
+        async with running({"loop": loses_two()}):
+            await asyncio.sleep(0)
+    assert len(lost) == 3
 
 
 async def test_a_loop_that_ends_by_itself_does_not_take_others_along() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 
 import structlog
@@ -16,7 +17,7 @@ from pedidos_common.runtime.load_settings import load
 from pedidos_common.runtime.logging import Logs, configure_logging
 from pedidos_common.runtime.memory_log import log_memory
 from pedidos_common.runtime.metrics import new_registry, watch_dropped_logs
-from pedidos_common.runtime.supervise import running, stop_on_signals
+from pedidos_common.runtime.supervise import end_other_tasks, running, stop_on_signals
 from pedidos_orchestrator.app import create_app, end_streams
 from pedidos_orchestrator.deps import Deps
 from pedidos_orchestrator.server import LiveServer
@@ -31,6 +32,8 @@ from pedidos_orchestrator.wiring import (
 
 log = structlog.get_logger(__name__)
 SHUTDOWN_SECONDS = 15
+LEAVE_SECONDS = 15.0
+STRAGGLERS_SECONDS = 3.0
 
 
 def _server(app: FastAPI) -> LiveServer:
@@ -76,8 +79,9 @@ async def _serve(
         write_port_file(settings.port_file, port_of(listening))
         deps = deps_of(settings, connections, registry, signs)
         server = _server(create_app(deps, api_settings_of(settings)))
+        act = asyncio.ensure_future(_act(settings, deps, connections, name, signs, stop))
         acting = {
-            "act": _act(settings, deps, connections, name, signs, stop),
+            "act": act,
             "ship logs": logs.ship(deps.logs),
             "memory": log_memory(settings),
         }
@@ -90,7 +94,21 @@ async def _serve(
             stop.set()
             server.should_exit = True
             await serving
+            # it has still to give the lead up, and to take leave
+            await asyncio.wait([act], timeout=LEAVE_SECONDS)
         await logs.ship_rest(deps.logs)
+
+
+async def _live(
+    settings: OrchestratorSettings, listening: socket.socket, logs: Logs, name: str
+) -> None:
+    try:
+        await _serve(settings, listening, logs, name)
+        left = await end_other_tasks(STRAGGLERS_SECONDS)
+    finally:
+        logs.close()
+    if left:  # Python would wait for them for ever
+        os._exit(0)
 
 
 def main() -> None:
@@ -100,10 +118,7 @@ def main() -> None:
     name = settings.name_for(SERVICE)
     listening = listening_socket(settings.host, settings.port, "PORT")
     logs = configure_logging(settings, SERVICE, name)
-    try:
-        asyncio.run(_serve(settings, listening, logs, name))
-    finally:
-        logs.close()
+    asyncio.run(_live(settings, listening, logs, name))
 
 
 if __name__ == "__main__":

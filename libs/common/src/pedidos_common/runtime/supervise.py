@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import random
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
+from typing import Any
 
 import structlog
 
@@ -14,6 +16,8 @@ log = structlog.get_logger(__name__)
 
 FIRST_BACKOFF_SECONDS = 0.2
 LONGEST_BACKOFF_SECONDS = 10.0
+CANCEL_AGAIN_SECONDS = 1.0
+LOOPS_END_SECONDS = 10.0
 
 
 async def supervised(
@@ -75,13 +79,27 @@ async def pause(seconds: float, wake: asyncio.Event | None = None) -> None:
 @asynccontextmanager
 async def running(loops: Mapping[str, Awaitable[object]]) -> AsyncIterator[None]:
     """Run these (supervised) loops while the context lasts; at its end cancel and await them."""
-    tasks = [asyncio.ensure_future(_named(name, loop)) for name, loop in loops.items()]
+    tasks = [asyncio.create_task(_named(name, loop), name=name) for name, loop in loops.items()]
     try:
         yield
     finally:
-        for task in tasks:
+        await _end(tasks, LOOPS_END_SECONDS)
+
+
+async def _end(tasks: Iterable[asyncio.Task[Any]], seconds: float) -> int:
+    """Cancel these until they are over, for so long; how many are not.
+
+    One cancellation can get lost: before Python 3.12 `asyncio.wait_for`, on which drivers wait,
+    returns what it waited for if both come in the same moment.
+    """
+    left, give_up_at = set(tasks), time.monotonic() + seconds
+    while left and (rest := give_up_at - time.monotonic()) > 0:
+        for task in left:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        _, left = await asyncio.wait(left, timeout=min(rest, CANCEL_AGAIN_SECONDS))
+    if left:
+        log.error("tasks_would_not_end", count=len(left), first=next(iter(left)).get_name())
+    return len(left)
 
 
 async def _named(name: str, loop: Awaitable[object]) -> None:
@@ -93,15 +111,8 @@ async def _named(name: str, loop: Awaitable[object]) -> None:
 
 async def end_other_tasks(seconds: float) -> int:
     """Cancel every other task of this event loop; how many are not over that long after it."""
-    others = asyncio.all_tasks() - {asyncio.current_task()}
-    for task in others:
-        task.cancel()
-    if not others:
-        return 0
-    _, left = await asyncio.wait(others, timeout=seconds)
-    if left:
-        log.error("tasks_would_not_end", count=len(left), first=str(next(iter(left)).get_name()))
-    return len(left)
+    this = asyncio.current_task()
+    return await _end([task for task in asyncio.all_tasks() if task is not this], seconds)
 
 
 def stop_on_signals() -> asyncio.Event:
