@@ -50,7 +50,7 @@ MUTANTS = (
     Mutant(
         "expiry-compares-again",
         f"{COMMON}/adapters/mongo/jobs.py",
-        ', "lease.id": document["lease"]["id"], **expired}',
+        ', "lease.id": document["lease"]["id"], **lost}',
         "}",
         LEASES,
         also=(EXPLORER,),
