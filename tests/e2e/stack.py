@@ -206,7 +206,8 @@ def assert_stops_cleanly(stack: Stack) -> None:
     assert not [pid for pid in pids if psutil.pid_exists(pid)]
     for log in (stack.folder / "logs").glob("*.log"):
         # a structured line never begins so: what does, ended a process
-        assert "\nTraceback " not in log.read_text("utf-8", "replace"), log
+        _, traceback, end = log.read_text("utf-8", "replace").partition("\nTraceback ")
+        assert not traceback, f"{log}: {end[:5_000]}"
 
 
 def _environ(folder: Path, own: Mapping[str, str]) -> dict[str, str]:
