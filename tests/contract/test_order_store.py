@@ -106,6 +106,12 @@ async def _pending(store: OrderStore, orders: OrderRange = WHOLE) -> list[int]:
     return [one.id.int & 0xFF for one in await store.read_pending(orders, 100)]
 
 
+async def test_what_is_there_keeps_nothing_else_of_a_chunk_out(store: OrderStore) -> None:
+    await store.delete(OrderRange(RUN, 2, len(TIERS)))
+    assert await store.insert_chunk(chunk(), redelivered=False) == len(TIERS)
+    assert await _pending(store) == [1, 2, 3, 4, 5, 6]
+
+
 async def test_an_order_reads_as_it_was_written(store: OrderStore) -> None:
     record = await store.get(order_id(RUN, 1))
     assert record is not None

@@ -127,6 +127,14 @@ async def test_an_old_leader_writes_nothing(runs: RunStore) -> None:
     assert (stored.live, stored.phase) == ({"generated": 9}, Phase.GENERATING)
 
 
+async def test_a_move_shuts_earlier_leaders_out(runs: RunStore) -> None:
+    moved = await runs.move(await runs.start(a_run(1)), Phase.ENQUEUE_VIP, 5)
+    assert moved is not None
+    assert await runs.move(moved, Phase.WAITING_VIP_DRAIN, 4) is None
+    assert await runs.project(moved.id, LIVE, 4) is None
+    assert await runs.move(moved, Phase.WAITING_VIP_DRAIN, 5) is not None
+
+
 async def test_live_figures_are_stamped(runs: RunStore) -> None:
     run = await runs.start(a_run(1))
     written_at = await runs.project(run.id, LIVE, 1)
