@@ -25,7 +25,7 @@ from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import PyMongoError
 from pymongo.read_concern import ReadConcern
 
-from pedidos_common.adapters.mongo.errors import describe, is_transient
+from pedidos_common.adapters.mongo.errors import describe, is_transient, undisturbed
 from pedidos_common.domain.errors import Unavailable
 from pedidos_common.domain.room import Room, Store
 
@@ -140,7 +140,7 @@ async def check_there(database: Database, timeout_seconds: float = 3.0) -> None:
     """
     try:
         with timeout(timeout_seconds):
-            await database.command("ping")
+            await undisturbed(database.command("ping"))
     except PyMongoError as error:
         if is_transient(error) or error.timeout:
             raise Unavailable(describe(error)) from error
@@ -150,7 +150,7 @@ async def check_there(database: Database, timeout_seconds: float = 3.0) -> None:
 async def ping(database: Database, timeout_seconds: float = 3.0) -> bool:
     """Whether the server answers and can be written to."""
     try:
-        reply = await asyncio.wait_for(database.command("hello"), timeout_seconds)
+        reply = await asyncio.wait_for(undisturbed(database.command("hello")), timeout_seconds)
     except (PyMongoError, TimeoutError):
         return False
     return bool(reply.get("isWritablePrimary"))
@@ -159,7 +159,7 @@ async def ping(database: Database, timeout_seconds: float = 3.0) -> bool:
 async def disk(database: Database, timeout_seconds: float = 2.0) -> Room | None:
     """How full the disk of the primary's data is, as it sees it; None where it does not tell."""
     try:
-        stats = await asyncio.wait_for(database.command("dbStats"), timeout_seconds)
+        stats = await asyncio.wait_for(undisturbed(database.command("dbStats")), timeout_seconds)
         used, total = int(stats["fsUsedSize"]), int(stats["fsTotalSize"])
     except (PyMongoError, TimeoutError, KeyError):
         return None

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any, ParamSpec, TypeVar
 
+from pymongo.asynchronous.cursor import AsyncCursor
 from pymongo.errors import (
     AutoReconnect,
     BulkWriteError,
@@ -68,14 +70,41 @@ def describe(error: PyMongoError) -> str:
 def guarded(
     method: Callable[P, Coroutine[Any, Any, R]],
 ) -> Callable[P, Coroutine[Any, Any, R]]:
-    """Turn the driver's transient errors into `Unavailable` at the port's border."""
+    """The port's border: the driver's transient errors become `Unavailable`.
+
+    No cancellation gets through to the driver (`undisturbed`).
+    """
 
     async def call(*args: P.args, **kwargs: P.kwargs) -> R:
         async with translating():
-            return await method(*args, **kwargs)
+            return await undisturbed(method(*args, **kwargs))
 
     call.__doc__, call.__name__ = method.__doc__, getattr(method, "__name__", "call")
     return call
+
+
+async def undisturbed(work: Coroutine[Any, Any, R]) -> R:
+    """Await what the driver does in a task of its own, which goes on when its caller is cancelled.
+
+    A call of the driver (PyMongo 4.20) that is cancelled twice while it waits for a server leaves
+    the lock of its topology behind in disorder, and the client never answers again.
+    """
+    task = asyncio.ensure_future(work)
+    task.add_done_callback(_look_at)
+    return await asyncio.shield(task)
+
+
+def _look_at(task: asyncio.Task[Any]) -> None:
+    """So that asyncio does not complain of an error that nobody waits for any more."""
+    if not task.cancelled():
+        task.exception()
+
+
+async def batches(cursor: AsyncCursor[Any], size: int) -> AsyncIterator[list[Any]]:
+    """What a cursor finds, so many at a time, each of them `undisturbed`; errors translated."""
+    async with translating():
+        while found := await undisturbed(cursor.to_list(size)):
+            yield found
 
 
 @asynccontextmanager

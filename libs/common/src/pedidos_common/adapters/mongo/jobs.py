@@ -14,7 +14,7 @@ from pymongo import ReturnDocument
 
 from pedidos_common.adapters.mongo import job_changes as changes
 from pedidos_common.adapters.mongo.client import Collection, Database, Document, confirmed
-from pedidos_common.adapters.mongo.errors import guarded, translating
+from pedidos_common.adapters.mongo.errors import batches, guarded
 from pedidos_common.adapters.mongo.inserts import insert_absent
 from pedidos_common.adapters.mongo.job_documents import (
     bell_of,
@@ -36,6 +36,8 @@ from pedidos_common.domain.jobs import (
     sources,
 )
 from pedidos_common.ports import Bell, JobFilter, Page
+
+SCOPE_BATCH = 1_000
 
 
 class MongoJobLedger:
@@ -151,8 +153,9 @@ class MongoJobLedger:
 
     async def of_scope(self, scope: str) -> AsyncIterator[Job]:
         """See `ports.JobLedger.of_scope`."""
-        async with translating():
-            async for document in confirmed(self._jobs).find(scope_filter(scope)).sort("_id", 1):
+        found = confirmed(self._jobs).find(scope_filter(scope)).sort("_id", 1)
+        async for documents in batches(found, SCOPE_BATCH):
+            for document in documents:
                 yield job_of(document, self._lease_ms)
 
     @guarded

@@ -16,7 +16,7 @@ from pymongo import UpdateOne
 
 from pedidos_common.adapters.mongo import order_changes as changes
 from pedidos_common.adapters.mongo.client import Collection, Database, Document, confirmed
-from pedidos_common.adapters.mongo.errors import guarded, translating
+from pedidos_common.adapters.mongo.errors import batches, guarded
 from pedidos_common.adapters.mongo.inserts import insert_absent
 from pedidos_common.adapters.mongo.order_documents import (
     listing_filter,
@@ -48,6 +48,9 @@ class EncodedChunk(Protocol):
     def documents(self) -> Sequence[Any]:
         """Its orders as encoded documents, ids rising."""
         ...
+
+
+EXPORT_BATCH = 2_000
 
 
 class MongoOrderStore:
@@ -163,9 +166,10 @@ class MongoOrderStore:
 
     async def export(self, run_id: UUID) -> AsyncIterator[OrderRecord]:
         """See `ports.OrderStore.export`."""
-        async with translating():
-            query = range_filter(whole_run(run_id))
-            async for document in self._orders.find(query, batch_size=2_000).sort("_id", 1):
+        query = range_filter(whole_run(run_id))
+        found = self._orders.find(query, batch_size=EXPORT_BATCH).sort("_id", 1)
+        async for documents in batches(found, EXPORT_BATCH):
+            for document in documents:
                 yield record_of(document)
 
     @guarded

@@ -1,0 +1,21 @@
+"""The model's server answers at once, so its calls need no event loop."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine, Iterator
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+
+
+async def at_once(work: Coroutine[Any, Any, Any]) -> Any:
+    """In place of a task of its own."""
+    return await work
+
+
+@pytest.fixture(autouse=True)
+def no_tasks() -> Iterator[None]:
+    """For every test here."""
+    with patch("pedidos_common.adapters.mongo.errors.undisturbed", at_once):
+        yield
