@@ -70,7 +70,7 @@ def _hanging_thread(part: str, call: Callable[..., Any]) -> Callable[..., Any]:
 def main(service: str) -> None:
     """Start the service, prepared."""
     life_signs.SILENT_SECONDS = float(os.environ["SILENT_SECONDS"])
-    life_signs.SILENT_WITH_MONGODB_SECONDS = life_signs.SILENT_SECONDS
+    life_signs.MONGODB_CALL_SECONDS = 0.0
     rhythm: Any = partial(Rhythm, hang_seconds=float(os.environ["HANG_SECONDS"]))
     for module in (process, wiring):
         module.Rhythm = rhythm  # type: ignore[attr-defined]

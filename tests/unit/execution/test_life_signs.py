@@ -21,7 +21,7 @@ class Watch:
 def test_a_part_that_no_longer_turns_is_stuck() -> None:
     clock = Watch()
     signs = LifeSigns(clock)
-    quick, slow = signs.part("quick"), signs.part("slow", asks_mongodb=True)
+    quick, slow = signs.part("quick"), signs.part("slow", mongodb_calls=2)
     clock.now = life_signs.SILENT_SECONDS
     assert signs.stuck() == []
     clock.now += 1
@@ -29,7 +29,7 @@ def test_a_part_that_no_longer_turns_is_stuck() -> None:
     assert signs.stuck(beyond=5.0) == []
     quick()
     assert signs.stuck() == []
-    clock.now = life_signs.SILENT_WITH_MONGODB_SECONDS + 1
+    clock.now = life_signs.SILENT_SECONDS + 2 * life_signs.MONGODB_CALL_SECONDS + 1
     assert signs.stuck() == ["quick", "slow"]
     quick()
     slow()

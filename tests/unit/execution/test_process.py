@@ -108,7 +108,7 @@ async def test_a_ring_is_executed_counted_and_told() -> None:
 
 
 async def test_each_part_notes_its_turns(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(life_signs, "SILENT_WITH_MONGODB_SECONDS", life_signs.SILENT_SECONDS)
+    monkeypatch.setattr(life_signs, "MONGODB_CALL_SECONDS", 0.0)
     bench = Bench()
     async with bench.running():
         await eventually(lambda: len(bench.signs.stuck(beyond=-1e9)) == 3)

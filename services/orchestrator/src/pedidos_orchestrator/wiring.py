@@ -51,6 +51,7 @@ from pedidos_orchestrator.settings import OrchestratorSettings
 SERVICE = "orchestrator"
 ABANDONED_UPLOAD_SECONDS = 86_400.0
 # three seconds of the built-in handler's work
+CALLS_A_TURN = 4  # of MongoDB, in a turn of a loop that meets a server which hangs
 CHUNKS_AHEAD, BATCHES_AHEAD = 96, 200
 LEAST_GROUPS_AHEAD, MOST_GROUPS_AHEAD = 4, 20
 
@@ -154,7 +155,7 @@ def background_of(
     }
     watching = supervised("room", RoomWatch(deps.room, deps.registry).look, LOOK_SECONDS)
     return leadership, {
-        name: run(signs.part(name, asks_mongodb=True)) for name, run in loops.items()
+        name: run(signs.part(name, mongodb_calls=CALLS_A_TURN)) for name, run in loops.items()
     } | {"room": watching}
 
 

@@ -13,8 +13,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 SILENT_SECONDS = 60.0
-# each command may take as long as a socket's timeout, and a turn has several
-SILENT_WITH_MONGODB_SECONDS = 300.0
+# as long as a socket's timeout
+MONGODB_CALL_SECONDS = 60.0
 Turned = Callable[[], None]
 
 
@@ -36,12 +36,12 @@ class LifeSigns:
         self._parts: dict[str, _Part] = {}
         self._wrote_at: float | None = None
 
-    def part(self, name: str, *, asks_mongodb: bool = False) -> Turned:
+    def part(self, name: str, *, mongodb_calls: int = 0) -> Turned:
         """Expect a part from now on; what it calls with each turn.
 
-        It may be silent for `SILENT_SECONDS`, or longer where its turns wait for MongoDB.
+        It may be silent for `SILENT_SECONDS`, and longer where its turns wait for calls of MongoDB.
         """
-        limit = SILENT_WITH_MONGODB_SECONDS if asks_mongodb else SILENT_SECONDS
+        limit = SILENT_SECONDS + mongodb_calls * MONGODB_CALL_SECONDS
         part = self._parts[name] = _Part(self._monotonic(), limit)
 
         def turned() -> None:

@@ -140,7 +140,7 @@ async def execute_jobs(
     heartbeat = _heartbeat(duties, around, held, executor, signs)
     watch = QueueWatch(around.queue_state)
     heartbeat.start(asyncio.get_running_loop())
-    watched = signs.part("queue watch", asks_mongodb=True)
+    watched = signs.part("queue watch", mongodb_calls=1)
     watching = asyncio.create_task(watch.run(watched), name="queue watch")
     await _take_back(duties.name, around, stop)
     receiving = [
