@@ -13,3 +13,11 @@ async def test_writes_are_by_the_majority_and_in_the_journal() -> None:
         assert durable(client, "pedidos")["jobs"].write_concern.document == concern
     finally:
         await client.close()
+
+
+async def test_calls_that_wait_for_a_connection_do_not_pile_up() -> None:
+    client = connect("mongodb://127.0.0.1:1", "test")
+    try:
+        assert client.options.pool_options.wait_queue_timeout == 5.0
+    finally:
+        await client.close()

@@ -63,6 +63,8 @@ def _options(name: str) -> dict[str, Any]:
         "heartbeatFrequencyMS": LOOK_MS,
         "retryWrites": True,
         "maxPoolSize": 64,
+        # what nobody waits for any more still has its turn: it must not pile up
+        "waitQueueTimeoutMS": SELECTION_TIMEOUT_MS,
     }
 
 
