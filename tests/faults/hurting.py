@@ -55,6 +55,7 @@ class Hurting:
         fired: list[Fired] = []
         try:
             self._await_fired(provoke, self._failpoints.arm(*those), fired)
+            self.revive_twin()  # it may have been stopped to provoke this
             until(lambda: self._all_healed(fired), HEALED_SECONDS, 0.02)
         except AssertionError as late:
             raise AssertionError(f"{late}; fired: {fired}; mended: {self._mended}") from late
