@@ -7,20 +7,30 @@ import os
 import signal
 import time
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
+from uuid import uuid4
 
 import httpx
+from bson.decimal128 import Decimal128
 
 from pedidos_common.domain.orders import ERASED
 from tests.e2e import handlers
-from tests.e2e.stack import until
 from tests.faults.hurting import Hurting
 
 SLOW = 0.1
 RESTART_SECONDS = 8.0
 CHORES_SECONDS = 4.0
 ASKED_SECONDS = 4.0
-CHUNK_SECONDS = 20.0
+LEFT_OVER = {
+    "cliente": "left over",
+    "valor": Decimal128("1.00"),
+    "tier": "BRONZE",
+    "priority": "NORMAL",
+    "status": "pendente",
+    "observacoes": "",
+    "createdAt": datetime(2026, 1, 1, tzinfo=UTC),
+}
 ROWS = 300
 FILE = "customer_id,ordered_at,quantity,amount\n" + "".join(
     f"{n % 53},1997-01-{n % 28 + 1:02d},1,{n % 90}.50\n" for n in range(ROWS)
@@ -136,8 +146,7 @@ def a_reset(hurt: Hurting) -> None:
     past = {"$set": {"heldUntil": hurt.stack.database.command("hello")["localTime"]}}
     hurt.stack.database.process_runs.update_one({"_id": "reset"}, past)
     if hurt.stack.database.orders.find_one() is None:
-        a_run(hurt)
-        until(hurt.stack.database.orders.find_one, CHUNK_SECONDS)
+        hurt.stack.database.orders.insert_one({**LEFT_OVER, "_id": uuid4()})
     ask(hurt, "/pedidos/reset", params={"force": "true"})
 
 
