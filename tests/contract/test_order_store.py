@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any
 from uuid import UUID
 
 import pytest
-from bson.decimal128 import Decimal128
 
 from pedidos_common.adapters.mongo.orders import MongoOrderStore
 from pedidos_common.domain.ids import OrderRange, new_run_id, order_id, whole_run
@@ -27,8 +25,9 @@ from pedidos_common.domain.orders import (
     priority_of,
 )
 from pedidos_common.ports import OrderFilter, OrderStore
-from pedidos_common.testing.in_memory_orders import InMemoryOrderStore, PlainChunk
+from pedidos_common.testing.in_memory_orders import InMemoryOrderStore
 from tests.contract.lab import KINDS, Lab, lab_of
+from tests.world.chunks import Chunk
 
 RUN = new_run_id(1_735_700_000_000, 7)
 LATER = new_run_id(1_735_800_000_000, 7)
@@ -37,30 +36,6 @@ FOREVER = datetime(2999, 1, 1, tzinfo=UTC)
 LONG_AGO = datetime(2001, 1, 1, tzinfo=UTC)
 TIERS = [Tier.DIAMANTE, Tier.DIAMANTE, Tier.OURO, Tier.PRATA, Tier.BRONZE, Tier.BRONZE]
 WHOLE = OrderRange(RUN, 1, len(TIERS))
-
-
-@dataclass(frozen=True)
-class Chunk(PlainChunk):
-    """Orders as both stores take them."""
-
-    @property
-    def documents(self) -> list[dict[str, Any]]:
-        return [_document(order) for order in self.orders]
-
-
-def _document(order: Order) -> dict[str, Any]:
-    extra = {"externalId": order.external_id} if order.external_id else {}
-    return {
-        "_id": order.id,
-        "cliente": order.cliente,
-        "valor": Decimal128(order.valor),
-        "tier": order.tier.value,
-        "priority": order.priority.value,
-        "observacoes": "",
-        "status": "pendente",
-        "createdAt": order.created_at,
-        **extra,
-    }
 
 
 def order(number: int, tier: Tier, run_id: UUID = RUN) -> Order:

@@ -27,6 +27,7 @@ class Chunk(PlainChunk):
 
 
 def _document(order: Order) -> dict[str, Any]:
+    extra = {"externalId": order.external_id} if order.external_id else {}
     return {
         "_id": order.id,
         "cliente": order.cliente,
@@ -36,6 +37,7 @@ def _document(order: Order) -> dict[str, Any]:
         "observacoes": "",
         "status": "pendente",
         "createdAt": order.created_at,
+        **extra,
     }
 
 
