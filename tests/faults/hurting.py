@@ -55,7 +55,7 @@ class Hurting:
         fired: list[Fired] = []
         try:
             self._await_fired(provoke, self._failpoints.arm(*those), fired)
-            self.revive_twin()  # it may have been stopped to provoke this
+            self._restart_twin_if_dead()  # it may have been stopped to provoke this
             until(lambda: self._all_healed(fired), HEALED_SECONDS, 0.02)
         except AssertionError as late:
             raise AssertionError(f"{late}; fired: {fired}; mended: {self._mended}") from late
@@ -82,12 +82,18 @@ class Hurting:
         until(lambda: self.stack.http.post("/pedidos/queue/resume").is_success)
 
     def revive_twin(self) -> None:
-        """Start the second orchestrator again where it has ended; nobody else does."""
+        """Start the second orchestrator again where it has ended, as nobody else does; await it."""
+        self._restart_twin_if_dead()
+        if self._twin is not None:
+            self._twin.await_ready()
+
+    def _restart_twin_if_dead(self) -> None:
+        """One that is frozen is neither dead nor does it get ready."""
         if self._twin is None:
             return
         if not psutil.pid_exists(self._twin.pid) or psutil.Process(self._twin.pid).status() == DEAD:
             self._twin.end(signal.SIGKILL)
-        self._twin.await_ready()
+            self._twin.await_ready()
 
     def may_again(self, every_seconds: float) -> bool:
         """Whether that long has passed since this was last true: what is stopped must come back."""
@@ -146,17 +152,19 @@ class Hurting:
 
     def keep_running(self) -> None:
         """Start a run where none is active; the one before is audited."""
-        # a reset that was killed holds the place of a run until its time is over
-        a_run = {"active": True, "_id": {"$ne": "reset"}}
-        if self.stack.database.process_runs.find_one(a_run) is None:
+        if not self._is_running():
             self._audit()
             self.stack.http.post("/pedidos/generate", params={"quantity": self._quantity})
 
     def end_of_run(self) -> None:
         """Wait until no run is active, and audit the last one."""
-        runs = self.stack.database.process_runs
-        until(lambda: not runs.find_one({"active": True}), 120)
+        until(lambda: not self._is_running(), 120)
         self._audit()
+
+    def _is_running(self) -> bool:
+        # a reset that was killed holds the place of a run until another takes it
+        a_run = {"active": True, "_id": {"$ne": "reset"}}
+        return self.stack.database.process_runs.find_one(a_run) is not None
 
     def end(self) -> None:
         """Let the last run end, with no failpoint any more."""
