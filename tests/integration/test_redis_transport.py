@@ -16,6 +16,7 @@ from pedidos_common.adapters.redis.arq_client import PrefixedArqRedis
 from pedidos_common.adapters.redis.bells import Names, from_json, job_key, to_json
 from pedidos_common.adapters.redis.client import connect
 from pedidos_common.adapters.redis.transport import ArqTransport
+from pedidos_common.adapters.redis.worker import RING_WAIT_SECONDS
 from pedidos_common.domain.errors import Unavailable
 from pedidos_common.domain.jobs import Band
 from pedidos_common.ports import Bell
@@ -306,3 +307,49 @@ async def test_a_big_backlog_is_rung_and_purged(redis: Redis, redis_prefix: str)
 
 def test_the_errors_of_redis_are_not_ours() -> None:
     assert not issubclass(Unavailable, RedisError)
+
+
+async def test_a_ring_is_delivered_the_moment_it_comes(redis: Redis, redis_prefix: str) -> None:
+    transport, heard = ArqTransport(redis, redis_prefix), Heard()
+    async with receiving(transport, heard):
+        await eventually(lambda: blocked_clients(redis, 1))
+        await transport.ring(bells(3))
+        await eventually(lambda: len(heard.ids) == 3)
+    assert heard.ids == [bell.job_id for bell in bells(3)]
+
+
+async def blocked_clients(client: Redis, at_least: int) -> bool:
+    return int((await client.info("clients"))["blocked_clients"]) >= at_least
+
+
+@pytest.mark.parametrize("why", ["paused", "full"])
+async def test_a_ring_that_comes_when_it_may_not_be_taken_keeps_its_place(
+    redis: Redis, redis_prefix: str, why: str
+) -> None:
+    transport, heard = ArqTransport(redis, redis_prefix), Heard()
+    may_take = True
+
+    def slots() -> int:
+        return 10 if may_take or why == "paused" else 0
+
+    def is_open() -> bool:
+        return may_take or why == "full"
+
+    task = asyncio.create_task(transport.receive("orders", slots, heard, is_open))
+    await eventually(lambda: blocked_clients(redis, 1))
+    may_take = False
+    await transport.ring(bells(3))
+
+    async def all_there() -> bool:
+        return not await transport.missing(bells(3)) and await transport.depth("orders") == 3
+
+    # whoever waited took one and gives it back: until it waits no more, it might do so again
+    await eventually(all_there)
+    await asyncio.sleep(2 * RING_WAIT_SECONDS)
+    assert await all_there()
+    assert heard.ids == []
+    may_take = True
+    await eventually(lambda: len(heard.ids) == 3)
+    assert heard.ids == [bell.job_id for bell in bells(3)]
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)

@@ -5,15 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
 from uuid import UUID
 
+import bson
+from bson.binary import UuidRepresentation
+from bson.codec_options import CodecOptions
 from bson.decimal128 import Decimal128
+from bson.raw_bson import RawBSONDocument
 
 from pedidos_common.domain.ids import OrderRange, order_id
 from pedidos_common.domain.jobs import Job
 from pedidos_common.domain.orders import Order, Tier, priority_of
 from pedidos_common.testing.in_memory_orders import PlainChunk
+
+STANDARD: CodecOptions[RawBSONDocument] = CodecOptions(
+    RawBSONDocument, uuid_representation=UuidRepresentation.STANDARD
+)
 
 
 @dataclass(frozen=True)
@@ -21,14 +28,14 @@ class Chunk(PlainChunk):
     """Orders as both stores take them."""
 
     @property
-    def documents(self) -> list[dict[str, Any]]:
+    def documents(self) -> list[RawBSONDocument]:
         """As MongoDB takes them."""
         return [_document(order) for order in self.orders]
 
 
-def _document(order: Order) -> dict[str, Any]:
+def _document(order: Order) -> RawBSONDocument:
     extra = {"externalId": order.external_id} if order.external_id else {}
-    return {
+    fields = {
         "_id": order.id,
         "cliente": order.cliente,
         "valor": Decimal128(order.valor),
@@ -39,6 +46,7 @@ def _document(order: Order) -> dict[str, Any]:
         "createdAt": order.created_at,
         **extra,
     }
+    return RawBSONDocument(bson.encode(fields, codec_options=STANDARD), STANDARD)
 
 
 def an_order(run_id: UUID, number: int, tier: Tier, created_at: datetime) -> Order:

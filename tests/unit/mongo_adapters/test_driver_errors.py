@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any, cast
 
+import bson
 import pytest
+from bson.raw_bson import RawBSONDocument
 from pymongo.errors import (
     AutoReconnect,
     BulkWriteError,
@@ -18,9 +20,14 @@ from pymongo.errors import (
     WTimeoutError,
 )
 
-from pedidos_common.adapters.mongo.client import Collection, Database
+from pedidos_common.adapters.mongo.client import DURABLE, Collection, Database
 from pedidos_common.adapters.mongo.errors import guarded, translating
-from pedidos_common.adapters.mongo.inserts import insert_absent
+from pedidos_common.adapters.mongo.inserts import (
+    MOST_BYTES,
+    MOST_DOCUMENTS,
+    insert_absent,
+    insert_fresh,
+)
 from pedidos_common.adapters.mongo.jobs import MongoJobLedger
 from pedidos_common.domain.errors import Unavailable
 from pedidos_common.domain.jobs import Band, NewJob
@@ -127,3 +134,75 @@ async def test_jobs_that_may_not_be_durable_are_not_taken_as_created(error: PyMo
 async def test_a_lasting_error_of_an_insert_is_raised() -> None:
     with pytest.raises(BulkWriteError):
         await insert_absent(jobs(bulk([11000, 2])), [{"_id": 1}])
+
+
+class FakeDatabase:
+    """Answers every command with `reply`, or raises it."""
+
+    def __init__(self, reply: dict[str, Any] | PyMongoError) -> None:
+        self._reply = reply
+        self.commands: list[dict[str, Any]] = []
+
+    async def command(self, command: dict[str, Any]) -> dict[str, Any]:
+        self.commands.append(command)
+        if isinstance(self._reply, PyMongoError):
+            raise self._reply
+        return self._reply
+
+
+class Fresh:
+    """A collection that is written durably."""
+
+    name = "orders"
+    write_concern = DURABLE
+
+    def __init__(self, reply: dict[str, Any] | PyMongoError) -> None:
+        self.database = FakeDatabase(reply)
+
+
+TWO = [RawBSONDocument(bson.encode({"_id": n})) for n in (1, 2)]
+
+
+async def inserts_fresh(fresh: Fresh, documents: list[RawBSONDocument]) -> bool:
+    return await insert_fresh(cast("Collection", fresh), documents)
+
+
+async def test_encoded_documents_go_in_one_durable_command() -> None:
+    fresh = Fresh({"ok": 1, "n": 2})
+    assert await inserts_fresh(fresh, TWO)
+    [command] = fresh.database.commands
+    assert command["writeConcern"] == {"w": "majority", "j": True, "wtimeout": 20_000}
+    assert command["documents"] == TWO
+    assert command["ordered"] is False
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        {"ok": 1, "n": 1, "writeErrors": [{"index": 0, "code": 11000}]},
+        {"ok": 1, "n": 1},
+        {"ok": 1, "n": 2, "writeConcernError": {"code": 64}},
+        AutoReconnect("reset in mid-reply"),
+        OperationFailure("not primary", 10107),
+    ],
+)
+async def test_an_insert_that_did_not_go_well_is_not_taken_for_one(
+    reply: dict[str, Any] | PyMongoError,
+) -> None:
+    assert not await inserts_fresh(Fresh(reply), TWO)
+
+
+@pytest.mark.parametrize(
+    "documents",
+    [
+        [],
+        [RawBSONDocument(bson.encode({"_id": "x" * (MOST_BYTES // 2)}))] * 2,
+        TWO[:1] * (MOST_DOCUMENTS + 1),
+    ],
+)
+async def test_what_does_not_fit_into_one_command_is_left_to_the_driver(
+    documents: list[RawBSONDocument],
+) -> None:
+    fresh = Fresh({"ok": 1, "n": len(documents)})
+    assert not await inserts_fresh(fresh, documents)
+    assert fresh.database.commands == []

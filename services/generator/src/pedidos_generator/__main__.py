@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-
+from pedidos_common.runtime.event_loop import run
 from pedidos_common.runtime.job_service import run_job_service
 from pedidos_common.runtime.load_settings import load
 from pedidos_generator.settings import GeneratorSettings
@@ -13,7 +12,7 @@ from pedidos_generator.wiring import functions_of, service_of
 def main() -> None:
     """Run until SIGTERM or SIGINT."""
     settings = load(GeneratorSettings)
-    asyncio.run(run_job_service(service_of(settings), settings, functions_of))
+    run(run_job_service(service_of(settings), settings, functions_of))
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from fastapi import FastAPI
 
 from pedidos_common.execution.life_signs import LifeSigns
 from pedidos_common.runtime.connections import Connections, connected, wait_for_servers
+from pedidos_common.runtime.event_loop import run
 from pedidos_common.runtime.listening import listening_socket, port_of, write_port_file
 from pedidos_common.runtime.load_settings import load
 from pedidos_common.runtime.logging import Logs, configure_logging
@@ -118,7 +119,7 @@ def main() -> None:
     name = settings.name_for(SERVICE)
     listening = listening_socket(settings.host, settings.port, "PORT")
     logs = configure_logging(settings, SERVICE, name)
-    asyncio.run(_live(settings, listening, logs, name))
+    run(_live(settings, listening, logs, name))
 
 
 if __name__ == "__main__":

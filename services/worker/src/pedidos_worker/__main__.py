@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 
 from pedidos_common.execution.registry import JobFunction
 from pedidos_common.runtime.connections import Connections
+from pedidos_common.runtime.event_loop import run
 from pedidos_common.runtime.giving_up import give_up
 from pedidos_common.runtime.job_service import run_job_service
 from pedidos_common.runtime.load_settings import load
@@ -26,7 +26,7 @@ def main() -> None:
     def functions(connections: Connections) -> Sequence[JobFunction]:
         return functions_of(settings, handler, connections)
 
-    asyncio.run(run_job_service(service_of(settings), settings, functions))
+    run(run_job_service(service_of(settings), settings, functions))
 
 
 if __name__ == "__main__":

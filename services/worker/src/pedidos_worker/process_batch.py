@@ -8,7 +8,8 @@ that is to blame.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from uuid import UUID
 
 from pedidos_common.domain.ids import OrderRange, sequence_of
@@ -90,7 +91,8 @@ class BatchProcessing:
         writes_at_once: int = 4,
     ) -> None:
         self._store, self._handler, self._policy = store, handler, policy
-        self._writes = asyncio.Semaphore(writes_at_once)
+        self._writes, self._waiting = asyncio.Semaphore(writes_at_once), 0
+        self._writes_at_once = writes_at_once
 
     def as_function(self) -> JobFunction:
         """The entry of the registry."""
@@ -101,7 +103,20 @@ class BatchProcessing:
             deadline_seconds=self._deadline,
             probe_first=lambda job: len(range_of(job)) == 1,
             upgrades=UPGRADES[PROCESS_BATCH],
+            has_enough=lambda: self._waiting >= self._writes_at_once,
         )
+
+    @asynccontextmanager
+    async def _turn_to_write(self) -> AsyncIterator[None]:
+        self._waiting += 1
+        try:
+            await self._writes.acquire()
+        finally:
+            self._waiting -= 1
+        try:
+            yield
+        finally:
+            self._writes.release()
 
     def _deadline(self, job: Job) -> float:
         timeout = policy_of(job.payload, self._policy).timeout_seconds
@@ -117,7 +132,7 @@ class BatchProcessing:
     async def _process_unseen(self, job: Job, context: JobContext) -> Outcome:
         orders = range_of(job)
         text = OBSERVATION[Priority(job.payload["priority"])]
-        async with self._writes:
+        async with self._turn_to_write():
             context.ensure_held()
             changed = await self._store.mark_processed(
                 orders, text, context.fence, first_time=is_first_run(job)
@@ -132,7 +147,7 @@ class BatchProcessing:
                 return await self._stopped(job, wait)
             answers = await self._handler.answer(orders, policy.timeout_seconds)
             verdicts = judge(orders, answers, policy.retry)
-            async with self._writes:
+            async with self._turn_to_write():
                 written = await write_verdicts(
                     self._store, orders, verdicts, context, first_time=is_first_run(job)
                 )

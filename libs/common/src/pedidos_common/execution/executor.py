@@ -63,6 +63,8 @@ class Executor:
         """How many more jobs may be taken now."""
         if self.stopping or self._isolation.wanted:
             return 0
+        if any(function.has_enough() for function in self._functions.values()):
+            return 0
         return self._refusals.room(max(0, self.slots - self.busy))
 
     async def deliver(self, job_id: str) -> None:

@@ -46,6 +46,10 @@ def _always(_job: Job) -> bool:
     return True
 
 
+def _never() -> bool:
+    return False
+
+
 def _five_minutes(_job: Job) -> float:
     return 300.0
 
@@ -66,6 +70,9 @@ class JobFunction:
     `upgrades` are those of the payload (see `domain.payloads`): the function is written for the
     version that the last of them makes, is given older payloads in that form, and does not
     understand newer ones.
+
+    `has_enough` tells that more jobs of it are in hand than it can work at: then no others are
+    taken, whatever slots are free, so that they are taken many at a time later.
     """
 
     name: str
@@ -75,6 +82,7 @@ class JobFunction:
     deadline_seconds: Callable[[Job], float] = _five_minutes
     probe_first: Callable[[Job], bool] = _always
     upgrades: Sequence[Upgrade] = ()
+    has_enough: Callable[[], bool] = _never
 
     def understands(self, job: Job) -> bool:
         """Whether the job's payload is of no newer release than this function."""

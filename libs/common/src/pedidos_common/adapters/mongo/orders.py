@@ -17,7 +17,7 @@ from pymongo import UpdateOne
 from pedidos_common.adapters.mongo import order_changes as changes
 from pedidos_common.adapters.mongo.client import Collection, Database, Document, confirmed
 from pedidos_common.adapters.mongo.errors import batches, guarded
-from pedidos_common.adapters.mongo.inserts import insert_absent
+from pedidos_common.adapters.mongo.inserts import insert_absent, insert_fresh
 from pedidos_common.adapters.mongo.order_documents import (
     listing_filter,
     order_of,
@@ -65,6 +65,8 @@ class MongoOrderStore:
         documents = orders.documents
         if redelivered:
             documents = await self._absent(orders)
+        elif await insert_fresh(self._orders, documents):
+            return len(documents)
         dropped = await insert_absent(self._orders, documents)
         if not redelivered and not dropped:
             return len(documents)

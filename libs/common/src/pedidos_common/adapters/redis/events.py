@@ -18,7 +18,7 @@ from pedidos_common.domain.errors import Unavailable
 
 log = structlog.get_logger(__name__)
 
-QUIET_SECONDS = 0.02
+QUIET_SECONDS = 0.05
 SILENCE_SECONDS = 10.0
 LONGEST_BACKOFF_SECONDS = 2.0
 

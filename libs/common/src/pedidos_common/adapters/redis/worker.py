@@ -18,10 +18,11 @@ from pedidos_common.adapters.redis.client import reaching
 log = structlog.get_logger(__name__)
 
 STEP_SECONDS = 0.003
-SHORTEST_IDLE_SECONDS = 0.02
 LONGEST_IDLE_SECONDS = 0.05
 # a twentieth longer each time: a slot that gets free is seen within 5 % of the time waited
 IDLE_GROWTH = 1.05
+# Redis holds its answer back for so long, and a drain waits for it
+RING_WAIT_SECONDS = 0.5
 DELIVERY_TIMEOUT_SECONDS = 30.0
 LONGEST_PAUSE_SECONDS = 2.0
 
@@ -32,8 +33,9 @@ class RingWorker(Worker):
     It differs from arq's worker where arq would compete with the ledger. A ring is *popped*
     (`ZPOPMIN`), so whoever has it is the only one, nothing in progress stays at the head of the
     sorted set to hide what is behind it, and a worker that dies leaves no marks to wait for: the
-    ledger knows the job and it is rung again. Many rings cost two round trips together. arq's
-    retries, results, cron, abort and health keys are not used.
+    ledger knows the job and it is rung again. Many rings cost two round trips together, and at an
+    empty queue Redis is waited for (`BZPOPMIN`) instead of asked again and again. arq's retries,
+    results, cron, abort and health keys are not used.
     """
 
     def __init__(
@@ -64,7 +66,7 @@ class RingWorker(Worker):
         self._is_open = is_open
         self._polling = asyncio.Lock()
         self._paused_until = 0.0
-        self._idle_seconds = self._shortest_idle = SHORTEST_IDLE_SECONDS
+        self._idle_seconds = STEP_SECONDS
         self._failed_deliveries = 0
         self.interruptions = 0
 
@@ -86,17 +88,31 @@ class RingWorker(Worker):
         """One look at the queue; arq repeats it every `STEP_SECONDS`, or when it is over."""
         async with self._polling:
             room = self._room()
-            taken = await self._take(room) if room > 0 else 0
-        await self._idle(room, taken)
+            if room > 0:
+                self._idle_seconds = STEP_SECONDS
+                if not await self._take(room):
+                    await self._await_ring()
+        if room <= 0:
+            await self._idle()
 
-    async def _idle(self, room: int, taken: int) -> None:
-        """Sleep the longer, the longer nothing could be taken."""
-        shortest = SHORTEST_IDLE_SECONDS if room > 0 else STEP_SECONDS
-        if taken or shortest != self._shortest_idle:
-            self._idle_seconds = self._shortest_idle = shortest
-        if taken < room or room <= 0:
-            await asyncio.sleep(self._idle_seconds)
-            self._idle_seconds = min(self._idle_seconds * IDLE_GROWTH, LONGEST_IDLE_SECONDS)
+    async def _idle(self) -> None:
+        """Sleep the longer, the longer there is no room."""
+        await asyncio.sleep(self._idle_seconds)
+        self._idle_seconds = min(self._idle_seconds * IDLE_GROWTH, LONGEST_IDLE_SECONDS)
+
+    async def _await_ring(self) -> None:
+        """Wait a moment for the next ring, and take it the moment it comes."""
+        async with reaching("give rings"):
+            popped = await self.pool.bzpopmin(self.queue_name, RING_WAIT_SECONDS)
+        if popped is None:
+            return
+        _queue, member, score = popped
+        if self._room() > 0:
+            async with reaching("tell what rings are for"):
+                await self.start_jobs([member])
+        else:  # paused, or filled by another queue's jobs meanwhile
+            async with reaching("take a ring back"):
+                await self.pool.zadd(self.queue_name, {member: score}, nx=True)
 
     async def _take(self, room: int) -> int:
         async with reaching("give rings"):
