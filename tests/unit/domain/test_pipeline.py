@@ -15,6 +15,7 @@ from pedidos_common.domain.ids import new_run_id
 from pedidos_common.domain.jobs import Job, JobStatus, NewJob
 from pedidos_common.domain.orders import Priority
 from pedidos_common.domain.pipeline import Limits, next_step
+from pedidos_common.domain.run_jobs import chunk_job
 from pedidos_common.domain.run_view import RunView
 from pedidos_common.domain.runs import Phase, Plan, Run, RunTrigger, advance
 
@@ -175,3 +176,21 @@ def test_ids_carry_the_run() -> None:
     chunk = next_step(Phase.GENERATING, view, Limits()).jobs[0]
     assert chunk.id == f"{RUN_ID}:chunk:000000"
     assert UUID(chunk.payload["runId"]) == RUN_ID
+
+
+def test_groups_follow_one_another_at_once_until_no_more_may_be_open() -> None:
+    run = replace(a_run(quantity=60, chunk=30, batch=5, group=10), phase=Phase.ENQUEUE_NORMAL)
+    simulation = Simulation(run, random.Random(1), Limits(2, vip_orders=10, normal_groups=3))
+    for index in range(2):
+        job = job_of(chunk_job(run, index))
+        written = {"vip": 0, "normal": 30}
+        simulation.jobs[job.id] = replace(job, status=JobStatus.SUCCEEDED, result=written)
+    view, opened, more = simulation.view(), [], []
+    for _ in range(4):
+        step = next_step(run.phase, view, simulation.limits)
+        for new in step.jobs:
+            view.note_open(new.id, new.payload)
+        opened.append(view.outstanding.orders(Priority.NORMAL))
+        more.append(step.more)
+    assert opened == [10, 20, 30, 30]
+    assert more == [True, True, False, False]

@@ -8,7 +8,7 @@ the view from the ledger and go on.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pedidos_common.domain.jobs import NewJob
 from pedidos_common.domain.orders import Priority
@@ -27,11 +27,15 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What is due now: jobs to create, and then perhaps a change of phase."""
+    """What is due now: jobs to create, and then perhaps a change of phase.
+
+    `more` says that as much again is due as soon as these are created.
+    """
 
     jobs: tuple[NewJob, ...] = ()
     trigger: RunTrigger | None = None
     reason: str | None = None
+    more: bool = False
 
 
 def next_step(phase: Phase, view: RunView, limits: Limits) -> Step:
@@ -53,7 +57,9 @@ def next_step(phase: Phase, view: RunView, limits: Limits) -> Step:
             return _step(jobs, view.drained(Priority.VIP), RunTrigger.VIP_DRAINED)
         case Phase.ENQUEUE_NORMAL:
             jobs = _due_normal(view, limits)
-            return _step(jobs, view.all_enqueued(Priority.NORMAL), RunTrigger.NORMAL_ENQUEUED)
+            reached = view.all_enqueued(Priority.NORMAL)
+            step = _step(jobs, reached, RunTrigger.NORMAL_ENQUEUED)
+            return step if reached else replace(step, more=_has_room(view, limits, jobs))
         case Phase.WAITING_NORMAL_DRAIN:
             jobs = list(view.due_parts())
             return _step(jobs, view.drained(Priority.NORMAL), RunTrigger.NORMAL_DRAINED)
@@ -74,9 +80,19 @@ def _due_vip(view: RunView, limits: Limits) -> list[NewJob]:
     return [*view.due_parts(), *view.due_batches(Priority.VIP, room)]
 
 
+def _room_for_normal(view: RunView, limits: Limits) -> int:
+    most = limits.normal_groups * view.run.plan.normal_group_size
+    return most - view.outstanding.orders(Priority.NORMAL)
+
+
+def _has_room(view: RunView, limits: Limits, jobs: list[NewJob]) -> bool:
+    """Whether another group fits besides these jobs, which are one."""
+    return bool(jobs) and _room_for_normal(view, limits) >= 2 * view.run.plan.normal_group_size
+
+
 def _due_normal(view: RunView, limits: Limits) -> list[NewJob]:
     group = view.run.plan.normal_group_size
-    room = limits.normal_groups * group - view.outstanding.orders(Priority.NORMAL)
+    room = _room_for_normal(view, limits)
     due = list(view.due_parts())
     if room < group and view.outstanding.orders(Priority.NORMAL) > 0:
         return due

@@ -115,7 +115,7 @@ class RunEngine:
             more = await self._move(run, view, due, epoch)
         else:
             await self._watch(run, view, epoch)
-        return Pace.AT_ONCE if more else Pace.WAITING
+        return Pace.AT_ONCE if more or due.more else Pace.WAITING
 
     # -- what is known
 
