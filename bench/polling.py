@@ -43,11 +43,12 @@ class StatusReplies:
         if not self._channel.poll(2 * ANSWER_SECONDS):
             raise RuntimeError(f"nothing was heard from who asks {self._api}/pedidos")
         try:
-            found = self._channel.recv()
+            reply, problem = self._channel.recv()
         except EOFError:
             raise RuntimeError(f"who asks {self._api}/pedidos ended; see above") from None
-        if not isinstance(found, Reply):
-            raise RuntimeError(f"{self._api}/pedidos: {found}; is the orchestrator at work?")
+        if problem:
+            raise RuntimeError(f"{self._api}/pedidos: {problem}; is the orchestrator at work?")
+        found: Reply = reply
         return found
 
 
@@ -84,10 +85,10 @@ def _ask(api: str, channel: Connection) -> None:
         # woke up late for has not.
         asked = due if due < time.monotonic() else _slept_until(due)
         try:
-            channel.send(_asked(connection, asked))
+            channel.send((_asked(connection, asked), ""))
         except (OSError, ValueError, http.client.HTTPException) as error:
             with contextlib.suppress(OSError):
-                channel.send(f"{type(error).__name__}: {error}")
+                channel.send((None, f"{type(error).__name__}: {error}"))
             return
         due = asked + POLL_SECONDS
 

@@ -100,7 +100,7 @@ class PipelineResult:
     redis_cpu_seconds: float = 0.0
     stage_cpu: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     samples: tuple[Sample, ...] = ()
-    facts: RunFacts = RunFacts()
+    facts: RunFacts = field(default_factory=RunFacts)
     loop_lags_ms: Mapping[str, float] = field(default_factory=dict)
 
     @property
