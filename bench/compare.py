@@ -26,6 +26,7 @@ from bench.results import FOLDER, Result, parsed
 GIT_SECONDS = 30.0
 # The kernel counts CPU in hundredths of a second: less than this is no difference.
 LEAST_DIFFERENCE = 0.005
+FEW_ROUNDS = 3
 Spread = Mapping[str, float]
 
 
@@ -70,7 +71,11 @@ def _is_judged(name: str) -> bool:
 
 
 def differences(before: Result, now: Result) -> Iterator[str]:
-    """What keeps the two from being comparable."""
+    """What makes a comparison of the two doubtful."""
+    for when, result in (("former", before), ("present", now)):
+        rounds = result.summary.get("rounds", FEW_ROUNDS)
+        if rounds < FEW_ROUNDS:
+            yield f"the {when} result has {rounds} rounds, whose spread says little"
     for what, one, other in (
         ("machine", before.machine, now.machine),
         ("settings", before.settings, now.settings),
@@ -95,7 +100,7 @@ def main(arguments: list[str] | None = None) -> int:
     found = list(compared(before, now))
     console.print(_table(found, before, now, options.against))
     for line in differences(before, now):
-        console.print(f"Not alike: {line}", highlight=False)
+        console.print(f"Beware: {line}", highlight=False)
     worse = [one.name for one in found if one.judged and one.verdict == "worse"]
     if worse:
         console.print(f"WORSE, beyond both spreads: {', '.join(worse)}")
@@ -137,7 +142,7 @@ def _table(found: list[Comparison], before: Result, now: Result, revision: str) 
     for one in found:
         digits = 3 if "cpu_seconds" in one.name else 2
         was, now_is = one.before["median"], one.now["median"]
-        change = f"{100 * (now_is / was - 1):+.1f}%" if was else "?"
+        change = f"{100 * (now_is / was - 1):+.1f}%" if was > 0 else "?"
         verdict = one.verdict if one.judged else f"({one.verdict})"
         table.add_row(one.name, told(one.before, digits), told(one.now, digits), change, verdict)
     return table

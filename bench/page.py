@@ -144,7 +144,7 @@ def _origin(result: Result, element: str) -> str:
 
 
 def _machine(machine: Mapping[str, object]) -> str:
-    return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in machine.items())
+    return f"{machine['system']}, {machine['cores']} cores, {machine['memory_gib']} GiB of memory"
 
 
 def _options(arguments: list[str] | None) -> argparse.Namespace:

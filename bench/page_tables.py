@@ -59,7 +59,7 @@ def told(value: Any) -> str:
 def _number(value: float) -> str:
     if isinstance(value, int):
         return f"{value:,}"
-    return f"{value:,.1f}" if abs(value) >= 100 else f"{value:.3g}"
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
 def _pairs(title: str, figures: Mapping[str, Any]) -> str:
@@ -83,7 +83,7 @@ def _folded(kind: str, rows: Sequence[Mapping[str, Any]]) -> str:
 
 def _table(kind: str, rows: Sequence[Mapping[str, Any]]) -> str:
     names = [name for name in dict.fromkeys(n for row in rows for n in row) if name != "kind"]
-    head = "".join(f'<th scope="col">{escape(worded(name))}</th>' for name in names)
+    head = "".join(_head(name, rows) for name in names)
     body = "".join(f"<tr>{''.join(_cell(row.get(name)) for name in names)}</tr>" for row in rows)
     title = f"<caption>{escape(worded(kind))}</caption>"
     return (
@@ -92,6 +92,14 @@ def _table(kind: str, rows: Sequence[Mapping[str, Any]]) -> str:
     )
 
 
+def _head(name: str, rows: Sequence[Mapping[str, Any]]) -> str:
+    found = next((row[name] for row in rows if row.get(name) is not None), None)
+    return f'<th scope="col"{_side(found)}>{escape(worded(name))}</th>'
+
+
 def _cell(value: Any) -> str:
-    kind = ' class="text"' if isinstance(value, str) else ""
-    return f"<td{kind}>{escape(told(value))}</td>"
+    return f"<td{_side(value)}>{escape(told(value))}</td>"
+
+
+def _side(value: Any) -> str:
+    return ' class="text"' if isinstance(value, str) else ""

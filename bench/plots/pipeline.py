@@ -125,7 +125,7 @@ def _cpu(rows: Rows, rounds: int) -> tuple[str, Figure]:
             axes.barh(list(bars), widths, left=left, color=COLOURS[role], label=role)
             left = [start + width for start, width in zip(left, widths, strict=True)]
     for at, whole_width in enumerate(left):
-        axes.text(whole_width, at, f" {whole_width:.2f}", va="center", fontsize=8)
+        axes.text(whole_width, at, f"  {whole_width:.2f}", va="center", fontsize=8)
     axes.set(xlabel="CPU seconds per 100,000 orders")
     axes.margins(x=0.1)
     axes.legend(ncols=3, loc="upper center", bbox_to_anchor=(0.45, 1.2))
