@@ -67,6 +67,10 @@ demo: setup ## take 1,000,000 orders through the pipeline on embedded servers (Q
 bench: setup ## the pipeline beside a bare driver loop on the same servers, and their ratio
 	@$(BIN)/python -m bench.pipeline
 
+.PHONY: bench-simulate
+bench-simulate: setup ## simulate from measured costs, beside what was measured, and fill docs/capacity.md (MEASURE=1)
+	@$(BIN)/python -m bench.simulate --markdown $(if $(MEASURE),--measure)
+
 .PHONY: images
 images: ## build the three container images (needs a Docker engine; DOCKER_FLAGS='--network host')
 	@for service in generator orchestrator worker; do \

@@ -1,8 +1,8 @@
 """What orders, jobs and rings take: bytes, and each process' time at two batch sizes.
 
-`python -m bench.footprint` takes two small runs through the pipeline on a MongoDB with an oplog,
-the second with one job an order, and reads what servers say they hold. About two minutes at the
-sizes that it has by itself.
+`python -m bench.footprint` takes two small runs through the pipeline, the second with one job an
+order, on a standalone MongoDB and again on one with an oplog, and reads what the servers say they
+hold and have written. About two minutes at the sizes that it has by itself.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import Any, cast
@@ -25,17 +26,18 @@ from pymongo import MongoClient, WriteConcern
 from redis.asyncio import Redis
 
 from bench.measure import process_use
-from bench.results import result_of, save
+from bench.results import FOLDER, result_of, save
 from bench.stack import RunningServices, ServerPair, server_pair, services
 from pedidos_common.adapters.redis.transport import ArqTransport
 from pedidos_common.domain.jobs import Band
-from pedidos_common.domain.run_jobs import ORDERS_QUEUE, batch_job_id
 from pedidos_common.domain.orders import Priority
+from pedidos_common.domain.run_jobs import ORDERS_QUEUE, batch_job_id
 from pedidos_common.ports import Bell
 
 DATABASE = "pedidos"
 RUN_SECONDS, POLL_SECONDS = 600.0, 0.25
 ENDED = frozenset({"DONE", "ABORTED", "ERROR"})
+IDLE_SECONDS = 5.0
 RINGS, SMALL_WRITES = 10_000, 200
 GENERATORS, WORKERS = 2, 2
 
@@ -43,54 +45,92 @@ GENERATORS, WORKERS = 2, 2
 def main(arguments: list[str] | None = None) -> int:
     """Measure, save the section `footprint`, say where."""
     options = _options(arguments)
-    rows, summary = [], {}
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="pedidos-bench-")))
-        servers = stack.enter_context(server_pair(folder, replica_set=True))
-        with MongoClient[dict[str, Any]](servers.mongo_uri) as client:
-            version = str(client.server_info()["version"])
-            summary["durable_write_ms"] = round(_durable_write_ms(client), 3)
-            for batch_size, quantity in ((1_000, options.quantity), (1, options.singles)):
-                row = _run(servers, folder / f"batch-{batch_size}", client, batch_size, quantity)
-                print(f"{quantity:,} orders in batches of {batch_size:,}: {row['seconds']} s")
-                rows.append(row)
-        summary |= _bytes(rows, options) | {"redis_bytes_per_ring": _ring_bytes(servers.redis_url)}
-        redis_version = _redis_info(servers.redis_url, "server")["redis_version"]
+    plans = [Plan(1_000, options.quantity), Plan(1, options.singles)]
+    with tempfile.TemporaryDirectory(prefix="pedidos-bench-") as folder:
+        alone = _measured(Path(folder) / "alone", plans, replica_set=False)
+        logged = _measured(Path(folder) / "replica-set", plans, replica_set=True)
+    summary = {
+        "durable_write_ms": alone.durable_write_ms,
+        "durable_write_ms_replica_set": logged.durable_write_ms,
+        "redis_bytes_per_ring": alone.ring_bytes,
+        **bytes_summary(*logged.rows),
+    }
     settings = {"quantity": options.quantity, "singles": options.singles}
-    servers_ = {"mongod": version, "redis": str(redis_version)}
-    command = "python -m bench.footprint"
-    result = result_of("footprint", command, settings, rows, summary, servers_)
+    command = " ".join(["python -m bench.footprint", *(arguments or sys.argv[1:])])
+    rows = [*alone.rows, *logged.rows]
+    result = result_of("footprint", command, settings, rows, summary, alone.versions)
     for name, value in summary.items():
         print(f"{name}: {value}")
-    print(f"Written to {save(result, options.folder)}" if options.folder else save(result))
+    print(f"Written: {save(result, options.folder)}")
     return 0
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Orders of one run, and how many of them are one job."""
+
+    batch_size: int
+    quantity: int
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What one pair of servers gave."""
+
+    rows: Sequence[dict[str, Any]]
+    durable_write_ms: float
+    ring_bytes: float
+    versions: Mapping[str, str]
+
+
+def _measured(folder: Path, plans: Sequence[Plan], *, replica_set: bool) -> Measured:
+    folder.mkdir()
+    with (
+        server_pair(folder, replica_set=replica_set) as servers,
+        MongoClient[dict[str, Any]](servers.mongo_uri) as client,
+    ):
+        durable_write_ms = round(_durable_write_ms(client), 3)
+        rows = []
+        for plan in plans:
+            row = _run(servers, folder / f"batch-{plan.batch_size}", client, plan)
+            rows.append({**row, "replica_set": replica_set})
+            kind = "replica set" if replica_set else "standalone"
+            size, seconds = plan.batch_size, row["seconds"]
+            print(f"{kind}: {plan.quantity:,} orders in batches of {size:,}: {seconds} s")
+        versions = {
+            "mongod": str(client.server_info()["version"]),
+            "redis-server": str(_redis_info(servers.redis_url, "server")["redis_version"]),
+        }
+        return Measured(rows, durable_write_ms, _ring_bytes(servers.redis_url), versions)
 
 
 def _run(
     servers: ServerPair,
     folder: Path,
     client: MongoClient[dict[str, Any]],
-    batch_size: int,
-    quantity: int,
+    plan: Plan,
 ) -> dict[str, Any]:
+    quantity = plan.quantity
     client.drop_database(DATABASE)
     with (
-        _environment(ORDERS_BATCH_SIZE=str(batch_size)),
+        _environment(ORDERS_BATCH_SIZE=str(plan.batch_size)),
         services(servers, folder, GENERATORS, WORKERS) as running,
     ):
+        idle = _idle_cores(running, servers)
         before, written = _cpu_seconds(running, servers), _written(client)
         seconds = _take(running, quantity)
         after, written_after = _cpu_seconds(running, servers), _written(client)
     used = {role: after[role] - before[role] for role in after}
     return {
         "kind": "run",
-        "orders_batch_size": batch_size,
+        "orders_batch_size": plan.batch_size,
         "quantity": quantity,
         "seconds": round(seconds, 2),
         **{
             f"{role}_cpu_seconds_per_100k": round(value / quantity * 100_000, 4)
             for role, value in used.items()
         },
+        **{f"{role}_idle_cores": value for role, value in idle.items()},
         **{name: written_after[name] - written[name] for name in written},
         **_held(client),
     }
@@ -133,6 +173,14 @@ def _cpu_seconds(running: RunningServices, servers: ServerPair) -> dict[str, flo
     return used
 
 
+def _idle_cores(running: RunningServices, servers: ServerPair) -> dict[str, float]:
+    """What each role uses of a core while there is nothing to do."""
+    before, began = _cpu_seconds(running, servers), time.perf_counter()
+    time.sleep(IDLE_SECONDS)
+    after, seconds = _cpu_seconds(running, servers), time.perf_counter() - began
+    return {role: round((after[role] - before[role]) / seconds, 4) for role in after}
+
+
 def _redis_info(url: str, section: str) -> Mapping[str, Any]:
     with closing(redis.Redis.from_url(url, socket_timeout=5)) as client:
         return cast("Mapping[str, Any]", client.info(section))
@@ -144,7 +192,7 @@ def _written(client: MongoClient[dict[str, Any]]) -> dict[str, int]:
     return {
         "journal_bytes": int(tiger["log"]["log bytes written"]),
         "block_bytes": int(tiger["block-manager"]["bytes written"]),
-        "oplog_bytes": int(client.local.command("collStats", "oplog.rs")["size"]),
+        "oplog_bytes": int(client.local.command("collStats", "oplog.rs").get("size", 0)),
     }
 
 
@@ -161,22 +209,20 @@ def _held(client: MongoClient[dict[str, Any]]) -> dict[str, int]:
     }
 
 
-def _bytes(rows: list[dict[str, Any]], options: argparse.Namespace) -> dict[str, float]:
-    """Per order from the run of large batches; per job from what the run of single ones adds."""
-    large, small = rows
-    more_jobs = small["jobs"] - large["jobs"] * options.singles / options.quantity
+def bytes_summary(usual: Mapping[str, Any], singles: Mapping[str, Any]) -> dict[str, float]:
+    """Per order from the run of usual batches; per job from what the run of single ones adds."""
+    share = singles["quantity"] / usual["quantity"]
+    more_jobs = singles["jobs"] - usual["jobs"] * share
+    written = ("journal_bytes", "block_bytes", "oplog_bytes")
     per_order = {
-        f"{name}_per_order": round(large[name] / large["quantity"], 1)
-        for name in ("order_bytes", "order_disk_bytes", "journal_bytes", "oplog_bytes")
+        f"{name}_per_order": round(usual[name] / usual["quantity"], 1)
+        for name in ("order_bytes", "order_disk_bytes", *written)
     }
     per_job = {
-        f"{name}_per_job": round(
-            (small[name] - large[name] * options.singles / options.quantity) / more_jobs
-        )
+        f"{name}_per_job": round((singles[name] - usual[name] * share) / more_jobs)
         for name in ("job_bytes", "job_disk_bytes", "journal_bytes", "oplog_bytes")
     }
-    return {**per_order, "block_bytes_per_order": round(large["block_bytes"] / large["quantity"], 1)
-            } | per_job
+    return per_order | per_job
 
 
 def _durable_write_ms(client: MongoClient[dict[str, Any]]) -> float:
@@ -213,8 +259,8 @@ def _ring_bytes(url: str) -> float:
 def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.footprint", description=__doc__)
     parser.add_argument("--quantity", type=int, default=300_000, help="orders in usual batches")
-    parser.add_argument("--singles", type=int, default=20_000, help="orders with a job for each")
-    parser.add_argument("--folder", type=Path, help="where the result is written")
+    parser.add_argument("--singles", type=int, default=10_000, help="orders with a job for each")
+    parser.add_argument("--folder", type=Path, default=FOLDER, help="where the result is written")
     return parser.parse_args(arguments)
 
 

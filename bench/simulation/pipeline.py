@@ -112,7 +112,10 @@ class Pipeline:
     def __init__(self, setup: Setup, costs: Costs) -> None:
         self._setup, self._costs, self._clock = setup, costs, Clock()
         self._machines: list[Machine] = []
-        shared = None if setup.shard_cores else self._machine(setup.cores)
+        self._idle = costs.idle({"generator": setup.generators, "worker": setup.workers})
+        # polls and beats are taken off what there is, rather than simulated one by one
+        left = max(setup.cores - sum(self._idle.values()), setup.cores / 10)
+        shared = None if setup.shard_cores else self._machine(left)
         self._shared = shared
         shards = [shared or self._machine(setup.shard_cores or 1) for _ in range(setup.shards)]
         self._store = Store(self._clock, shards, costs.journal_seconds)
@@ -151,7 +154,9 @@ class Pipeline:
         used = {role: sum(one.cpu_seconds for one in of) for role, of in processes.items()}
         outcome = self.outcome
         outcome.seconds = self._clock.now
-        outcome.cpu_seconds = {**used, "mongod": self._store.cpu_seconds}
+        used["mongod"] = self._store.cpu_seconds
+        idle = {role: cores * outcome.seconds for role, cores in self._idle.items()}
+        outcome.cpu_seconds = {role: seconds + idle[role] for role, seconds in used.items()}
         offered = sum(machine.cores for machine in set(self._shards)) * outcome.seconds
         outcome.mongod_busy_share = sum(m.busy_seconds for m in set(self._shards)) / offered
         outcome.phases = {
@@ -300,6 +305,6 @@ def _size(job: NewJob | Job) -> int:
 
 
 def _place(job: NewJob) -> int:
-    """The chunk that the job is of: chunks are spread over shards, and a batch goes with its own."""
+    """The chunk that the job is of: shards take turns with chunks, and batches go with theirs."""
     payload: Mapping[str, Any] = job.payload
     return int(payload["index"] if job.queue == GENERATION_QUEUE else payload["chunk"])

@@ -71,7 +71,7 @@ def test_permits_are_handed_on_in_the_order_of_asking() -> None:
 
 
 def test_a_simulation_that_nothing_can_end_says_so() -> None:
-    with pytest.raises(Stuck, match="not over at 0.0 s"):
+    with pytest.raises(Stuck, match=r"not over at 0\.0 s"):
         Clock().run(lambda: False, 10.0)
 
 
