@@ -139,6 +139,12 @@ def findings(result: Result) -> Iterator[str]:
             f"{row['shards']} shard{'s' if row['shards'] > 1 else ''}; what fills a shard first is "
             f"{_WORDS[row['shards_because_of']]}."
         )
+        if not row["holds"]:
+            yield (
+                f"That is NOT enough for {row['orders_per_day']:,} a day: one active run after the "
+                f"other takes at most {row['simulated_orders_per_second']:,} orders a second on "
+                "these, and more processes do not make it faster."
+            )
     yield from _engine_findings(result)
 
 

@@ -97,10 +97,10 @@ def _measured(folder: Path, plans: Sequence[Plan], *, replica_set: bool) -> Meas
             kind = "replica set" if replica_set else "standalone"
             size, seconds = plan.batch_size, row["seconds"]
             print(f"{kind}: {plan.quantity:,} orders in batches of {size:,}: {seconds} s")
-        versions = {
-            "mongod": str(client.server_info()["version"]),
-            "redis-server": str(_redis_info(servers.redis_url, "server")["redis_version"]),
-        }
+        info = _redis_info(servers.redis_url, "server")
+        name = "valkey" if "valkey_version" in info else "redis"
+        version = str(client.server_info()["version"])
+        versions = {"mongod": version, name: str(info[f"{name}_version"])}
         return Measured(rows, durable_write_ms, _ring_bytes(servers.redis_url), versions)
 
 
@@ -117,7 +117,7 @@ def _run(
         services(servers, folder, GENERATORS, WORKERS) as running,
     ):
         idle = _idle_cores(running, servers)
-        before, written = _cpu_seconds(running, servers), _written(client)
+        written, before = _written(client), _cpu_seconds(running, servers)
         seconds = _take(running, quantity)
         after, written_after = _cpu_seconds(running, servers), _written(client)
     used = {role: after[role] - before[role] for role in after}
@@ -188,17 +188,19 @@ def _redis_info(url: str, section: str) -> Mapping[str, Any]:
 
 def _written(client: MongoClient[dict[str, Any]]) -> dict[str, int]:
     """What the server has written so far: to its journal, and in checkpoints and evictions."""
+    client.admin.command("fsync")  # what is in memory only has to be written too
+    oplog = client.local.command("collStats", "oplog.rs")
     tiger = client.admin.command("serverStatus")["wiredTiger"]
     return {
         "journal_bytes": int(tiger["log"]["log bytes written"]),
         "block_bytes": int(tiger["block-manager"]["bytes written"]),
-        "oplog_bytes": int(client.local.command("collStats", "oplog.rs").get("size", 0)),
+        "oplog_bytes": int(oplog.get("size", 0)),
+        "oplog_disk_bytes": int(oplog.get("storageSize", 0)),
     }
 
 
 def _held(client: MongoClient[dict[str, Any]]) -> dict[str, int]:
     """Bytes of what is stored, and on disk, once all is written out; how many jobs there are."""
-    client.admin.command("fsync")
     orders, jobs = (client[DATABASE].command("collStats", name) for name in ("orders", "jobs"))
     return {
         "order_bytes": int(orders["size"]),
@@ -213,7 +215,7 @@ def bytes_summary(usual: Mapping[str, Any], singles: Mapping[str, Any]) -> dict[
     """Per order from the run of usual batches; per job from what the run of single ones adds."""
     share = singles["quantity"] / usual["quantity"]
     more_jobs = singles["jobs"] - usual["jobs"] * share
-    written = ("journal_bytes", "block_bytes", "oplog_bytes")
+    written = ("journal_bytes", "block_bytes", "oplog_bytes", "oplog_disk_bytes")
     per_order = {
         f"{name}_per_order": round(usual[name] / usual["quantity"], 1)
         for name in ("order_bytes", "order_disk_bytes", *written)

@@ -277,11 +277,7 @@ class Pipeline:
         ids = view.outstanding.slice(self._looked_at, LOOK_AT_ONCE)
         yield from self._store.read(self._costs.look_mongod * len(ids))
         settled = [self._settled.pop(job_id) for job_id in ids if job_id in self._settled]
-        seconds = sum(
-            self._costs.orchestrator * _size(job) + self._costs.job_orchestrator / 2
-            for job in settled
-        )
-        yield from self._orchestrator.run(seconds)
+        yield from self._orchestrator.run(self._costs.job_orchestrator / 2 * len(settled))
         for job in settled:
             view.absorb(job)
         is_last = len(ids) < LOOK_AT_ONCE

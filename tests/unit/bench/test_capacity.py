@@ -13,20 +13,27 @@ from bench.capacity_tables import findings, tables, text_of
 from bench.footprint import bytes_summary
 from bench.results import Result, load
 from bench.simulation.check import check_rows
-from bench.simulation.costs import Costs, costs_of, jobs_of
+from bench.simulation.costs import Costs, jobs_of
+from bench.simulation.fitting import costs_of
 from bench.simulation.pipeline import Setup, simulate
 
 COSTS = Costs()
+SETTINGS = {"bound_percent": 10.0, "quantity": 1_000_000}
 SIZES = Bytes(order=250, order_disk=100, journal=500, block=200, oplog=750, job_disk=400, ring=400)
 
 
-def _result(section: str, *rows: dict[str, Any], **summary: float) -> Result:
+def _result(section: str, *rows: dict[str, Any], **summary: Any) -> Result:
     machine = {"system": "Linux", "cores": 2}
-    return Result(section, "", "", machine, {"mongod": "6"}, {"bound_percent": 10.0}, rows, summary)
+    return Result(section, "", "", machine, {"mongod": "6"}, SETTINGS, rows, summary)
 
 
 def _run(batch_size: int, *, replica_set: bool = False, **columns: float) -> dict[str, Any]:
     return {"orders_batch_size": batch_size, "replica_set": replica_set, **columns}
+
+
+def _stage(stage: str, seconds: float) -> dict[str, Any]:
+    told = {"stage": stage, "cpu_seconds_per_100k": seconds}
+    return {"kind": "cpu", "loop": "bare loop", "process": "mongod", **told}
 
 
 def test_a_job_costs_what_single_ones_add_and_an_order_the_rest() -> None:
@@ -45,11 +52,14 @@ def test_a_job_costs_what_single_ones_add_and_an_order_the_rest() -> None:
 def test_the_pipeline_section_gives_orders_their_price_but_not_that_of_an_oplog() -> None:
     rows = {"mongod_cpu_seconds_per_100k": 3.0, "generator_cpu_seconds_per_100k": 0.5}
     footprint = _result("footprint", _run(1_000, replica_set=True, **rows))
-    pipeline = _result("pipeline", {name: value / 2 for name, value in rows.items()})
+    told = {name: {"median": value / 2} for name, value in rows.items()}
+    stages = [_stage("insert", 0.2), _stage("vip", 0.3), _stage("normal", 0.5)]
+    pipeline = _result("pipeline", *stages, pipeline_seconds={"median": 10.0}, **told)
     alone, logged = (costs_of(pipeline, footprint, replica_set=which) for which in (False, True))
     assert logged.generator == alone.generator == pytest.approx(0.25 / 100_000)
     difference = (logged.mongod - alone.mongod) * 100_000
     assert difference == pytest.approx(1.5)
+    assert alone.insert / alone.mongod == pytest.approx(0.2)
 
 
 def test_what_a_process_uses_when_idle_is_no_price_of_orders() -> None:
@@ -61,7 +71,8 @@ def test_what_a_process_uses_when_idle_is_no_price_of_orders() -> None:
 
 
 def test_bytes_are_told_apart_by_order_and_by_job() -> None:
-    written = dict.fromkeys(("journal_bytes", "block_bytes", "oplog_bytes"), 5_000_000)
+    names = ("journal_bytes", "block_bytes", "oplog_bytes", "oplog_disk_bytes")
+    written = dict.fromkeys(names, 5_000_000)
     usual = {"quantity": 10_000, "order_bytes": 2_500_000, "order_disk_bytes": 900_000}
     usual |= {"jobs": 11, "job_bytes": 8_800, "job_disk_bytes": 4_400, **written}
     single = {**usual, "quantity": 1_000, "jobs": 1_001, "job_bytes": 800_800}
