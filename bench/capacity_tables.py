@@ -80,6 +80,11 @@ CEILING_COLUMNS = {
     "orchestrator busy %": "orchestrator_busy_percent",
     "MongoDB busy %": "mongod_busy_percent",
 }
+LIMIT_COLUMNS = {
+    "part": "part",
+    "is full at orders a day": "orders_per_day",
+    "at the peak, orders a second": "peak_orders_per_second",
+}
 COST_COLUMNS = {
     "cost": "what",
     "unit": "unit",
@@ -93,6 +98,7 @@ def tables(result: Result) -> Iterator[tuple[str, Table]]:
     yield "costs", _flat("What is put in", COST_COLUMNS, of_kind(result, "cost"))
     yield "check", _flat("Predicted and measured", CHECK_COLUMNS, of_kind(result, "check"))
     yield "needs", _needs(of_kind(result, "need"))
+    yield "limits", _flat("What is full first", LIMIT_COLUMNS, of_kind(result, "limit"))
     yield "ceilings", _flat("Ceilings of one engine", CEILING_COLUMNS, of_kind(result, "ceiling"))
 
 
@@ -145,6 +151,13 @@ def findings(result: Result) -> Iterator[str]:
                 f"other takes at most {row['simulated_orders_per_second']:,} orders a second on "
                 "these, and more processes do not make it faster."
             )
+    limits = of_kind(result, "limit")
+    if limits:
+        yield (
+            f"What is full first, as it is planned here, is the {limits[0]['part']}, at "
+            f"{limits[0]['orders_per_day']:,} orders a day; then {limits[1]['part']}, at "
+            f"{limits[1]['orders_per_day']:,}."
+        )
     yield from _engine_findings(result)
 
 

@@ -18,7 +18,14 @@ from typing import Any
 from rich.console import Console
 
 from bench import footprint
-from bench.capacity_model import ORDERS_A_DAY, Assumptions, bytes_of, ceiling_row, need_row
+from bench.capacity_model import (
+    ORDERS_A_DAY,
+    Assumptions,
+    bytes_of,
+    ceiling_row,
+    limit_rows,
+    need_row,
+)
 from bench.capacity_page import PAGE, write_page
 from bench.capacity_tables import findings, tables
 from bench.results import FOLDER, Result, load, result_of, save
@@ -27,7 +34,7 @@ from bench.simulation.costs import PER_100K, Costs
 from bench.simulation.fitting import costs_of
 from bench.simulation.pipeline import Setup
 
-MIN_WIDTH = 120
+MIN_WIDTH = 130
 SERVERS = ("mongod", "valkey", "redis")
 CEILING_ORDERS = 5_000_000
 PLENTY = Setup(CEILING_ORDERS, workers=64, generators=64, shards=16, shard_cores=16)
@@ -78,7 +85,9 @@ def _result(measured: Result, options: argparse.Namespace, console: Console) -> 
     for per_day in options.per_day:
         console.print(f"{per_day:,} orders a day ...", markup=False)
         rows.append(need_row(per_day, logged, sizes, assumed))
-    rows += _ceiling_rows(logged)
+    ceilings = list(_ceiling_rows(logged))
+    need = next(row for row in rows if row["kind"] == "need")
+    rows += [*limit_rows(need, ceilings[0], logged, assumed), *ceilings]
     settings = {**asdict(assumed), "bound_percent": options.bound}
     servers = {name: measured.versions[name] for name in SERVERS if name in measured.versions}
     return result_of("capacity", "make bench-simulate", settings, rows, _summary(rows), servers)

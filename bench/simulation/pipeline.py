@@ -245,7 +245,6 @@ class Pipeline:
         """Step, then pause and wait for a call, unless more is known to be due."""
         while True:
             began = self._clock.now
-            self._called = False
             more = yield from self._step()
             self.outcome.steps += 1
             self.outcome.step_seconds += self._clock.now - began
@@ -253,6 +252,7 @@ class Pipeline:
                 poll_at = self._clock.now + POLL_SECONDS_OF[Pace.WAITING]
                 while not self._called and self._clock.now < poll_at:
                     yield self._clock.sleep(STEP_SECONDS)
+                self._called = False
                 yield self._clock.sleep(PAUSE_SECONDS)
 
     def _step(self) -> Generator[Wait, None, bool]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bench.capacity_model import Assumptions, Bytes, need_row
+from bench.capacity_model import Assumptions, Bytes, limit_rows, need_row
 from bench.capacity_page import PAGE, parts_of, with_parts
 from bench.capacity_tables import findings, tables, text_of
 from bench.footprint import bytes_summary
@@ -104,6 +104,17 @@ def test_the_first_bottleneck_follows_from_what_is_scarce() -> None:
     dear = replace(COSTS, update=COSTS.update * 10)
     assert need_row(10**9, dear, SIZES, short)["shards_because_of"] == "cpu"
     assert need_row(10**9, COSTS, SIZES, short)["shards_because_of"] == "writes"
+
+
+def test_what_is_full_first_comes_first() -> None:
+    need = need_row(10**9, COSTS, SIZES, Assumptions())
+    slow, fast = (
+        limit_rows(need, {"orders_per_second": rate}, COSTS, Assumptions())
+        for rate in (1_000, 10**9)
+    )
+    assert slow[0]["part"] == "one engine, one run at a time"
+    assert fast[0]["part"] == "disk of one shard"
+    assert fast[-1]["part"] == "one engine, one run at a time"
 
 
 def test_parts_stand_between_their_marks() -> None:
