@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.simulation.costs import BATCH_ORDERS, CHUNK_ORDERS, Costs
-from bench.simulation.pipeline import Outcome, Setup, simulate
+from bench.simulation.pipeline import simulate
+from bench.simulation.setup import Outcome, Setup
 
 DAY_SECONDS = 86_400
 GB, TB, MB = 1e9, 1e12, 1e6

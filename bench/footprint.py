@@ -8,37 +8,34 @@ hold and have written. About two minutes at the sizes that it has by itself.
 from __future__ import annotations
 
 import argparse
-import asyncio
 import os
 import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
-from typing import Any, cast
+from typing import Any
 
 import httpx
-import redis
-from pymongo import MongoClient, WriteConcern
-from redis.asyncio import Redis
+from pymongo import MongoClient
 
+from bench.footprint_readings import (
+    DATABASE,
+    bytes_held,
+    bytes_written,
+    durable_write_ms,
+    redis_info,
+    ring_bytes,
+)
 from bench.measure import process_use
 from bench.results import FOLDER, result_of, save
 from bench.stack import RunningServices, ServerPair, server_pair, services
-from pedidos_common.adapters.redis.transport import ArqTransport
-from pedidos_common.domain.jobs import Band
-from pedidos_common.domain.orders import Priority
-from pedidos_common.domain.run_jobs import ORDERS_QUEUE, batch_job_id
-from pedidos_common.ports import Bell
 
-DATABASE = "pedidos"
 RUN_SECONDS, POLL_SECONDS = 600.0, 0.25
 ENDED = frozenset({"DONE", "ABORTED", "ERROR"})
 IDLE_SECONDS = 5.0
-RINGS, SMALL_WRITES = 10_000, 200
 GENERATORS, WORKERS = 2, 2
 
 
@@ -89,7 +86,7 @@ def _measured(folder: Path, plans: Sequence[Plan], *, replica_set: bool) -> Meas
         server_pair(folder, replica_set=replica_set) as servers,
         MongoClient[dict[str, Any]](servers.mongo_uri) as client,
     ):
-        durable_write_ms = round(_durable_write_ms(client), 3)
+        write_ms = round(durable_write_ms(client), 3)
         rows = []
         for plan in plans:
             row = _run(servers, folder / f"batch-{plan.batch_size}", client, plan)
@@ -97,11 +94,11 @@ def _measured(folder: Path, plans: Sequence[Plan], *, replica_set: bool) -> Meas
             kind = "replica set" if replica_set else "standalone"
             size, seconds = plan.batch_size, row["seconds"]
             print(f"{kind}: {plan.quantity:,} orders in batches of {size:,}: {seconds} s")
-        info = _redis_info(servers.redis_url, "server")
+        info = redis_info(servers.redis_url, "server")
         name = "valkey" if "valkey_version" in info else "redis"
         version = str(client.server_info()["version"])
         versions = {"mongod": version, name: str(info[f"{name}_version"])}
-        return Measured(rows, durable_write_ms, _ring_bytes(servers.redis_url), versions)
+        return Measured(rows, write_ms, ring_bytes(servers.redis_url), versions)
 
 
 def _run(
@@ -117,9 +114,9 @@ def _run(
         services(servers, folder, GENERATORS, WORKERS) as running,
     ):
         idle = _idle_cores(running, servers)
-        written, before = _written(client), _cpu_seconds(running, servers)
+        written, before = bytes_written(client), _cpu_seconds(running, servers)
         seconds = _take(running, quantity)
-        after, written_after = _cpu_seconds(running, servers), _written(client)
+        after, written_after = _cpu_seconds(running, servers), bytes_written(client)
     used = {role: after[role] - before[role] for role in after}
     return {
         "kind": "run",
@@ -132,7 +129,7 @@ def _run(
         },
         **{f"{role}_idle_cores": value for role, value in idle.items()},
         **{name: written_after[name] - written[name] for name in written},
-        **_held(client),
+        **bytes_held(client),
     }
 
 
@@ -168,7 +165,7 @@ def _cpu_seconds(running: RunningServices, servers: ServerPair) -> dict[str, flo
         role = str(process["role"])
         seconds = process_use(role, process["pid"]).cpu_seconds
         used[role] = used.get(role, 0.0) + seconds
-    cpu = _redis_info(servers.redis_url, "cpu")
+    cpu = redis_info(servers.redis_url, "cpu")
     used["redis"] = float(cpu["used_cpu_user"]) + float(cpu["used_cpu_sys"])
     return used
 
@@ -179,36 +176,6 @@ def _idle_cores(running: RunningServices, servers: ServerPair) -> dict[str, floa
     time.sleep(IDLE_SECONDS)
     after, seconds = _cpu_seconds(running, servers), time.perf_counter() - began
     return {role: round((after[role] - before[role]) / seconds, 4) for role in after}
-
-
-def _redis_info(url: str, section: str) -> Mapping[str, Any]:
-    with closing(redis.Redis.from_url(url, socket_timeout=5)) as client:
-        return cast("Mapping[str, Any]", client.info(section))
-
-
-def _written(client: MongoClient[dict[str, Any]]) -> dict[str, int]:
-    """What the server has written so far: to its journal, and in checkpoints and evictions."""
-    client.admin.command("fsync")  # what is in memory only has to be written too
-    oplog = client.local.command("collStats", "oplog.rs")
-    tiger = client.admin.command("serverStatus")["wiredTiger"]
-    return {
-        "journal_bytes": int(tiger["log"]["log bytes written"]),
-        "block_bytes": int(tiger["block-manager"]["bytes written"]),
-        "oplog_bytes": int(oplog.get("size", 0)),
-        "oplog_disk_bytes": int(oplog.get("storageSize", 0)),
-    }
-
-
-def _held(client: MongoClient[dict[str, Any]]) -> dict[str, int]:
-    """Bytes of what is stored, and on disk, once all is written out; how many jobs there are."""
-    orders, jobs = (client[DATABASE].command("collStats", name) for name in ("orders", "jobs"))
-    return {
-        "order_bytes": int(orders["size"]),
-        "order_disk_bytes": int(orders["totalSize"]),
-        "jobs": int(jobs["count"]),
-        "job_bytes": int(jobs["size"]),
-        "job_disk_bytes": int(jobs["totalSize"]),
-    }
 
 
 def bytes_summary(usual: Mapping[str, Any], singles: Mapping[str, Any]) -> dict[str, float]:
@@ -225,37 +192,6 @@ def bytes_summary(usual: Mapping[str, Any], singles: Mapping[str, Any]) -> dict[
         for name in ("job_bytes", "job_disk_bytes", "journal_bytes", "oplog_bytes")
     }
     return per_order | per_job
-
-
-def _durable_write_ms(client: MongoClient[dict[str, Any]]) -> float:
-    concern = WriteConcern(w="majority", j=True)
-    small = client["footprint"].get_collection("small", write_concern=concern)
-    took = []
-    for number in range(SMALL_WRITES):
-        began = time.perf_counter()
-        small.replace_one({"_id": 1}, {"number": number}, upsert=True)
-        took.append((time.perf_counter() - began) * 1000)
-    return median(took)
-
-
-def _ring_bytes(url: str) -> float:
-    """What Redis' memory grows by for each ring that waits."""
-    run_id = "0199d3a0-0000-8000-8000-000000000000"
-    bells = [
-        Bell(batch_job_id(run_id, Priority.NORMAL, n // 10, n % 10), ORDERS_QUEUE, Band.NORMAL, 1)
-        for n in range(RINGS)
-    ]
-    with closing(redis.Redis.from_url(url, socket_timeout=5)) as client:
-        client.flushall()
-    before = int(_redis_info(url, "memory")["used_memory_dataset"])
-
-    async def ring() -> None:
-        client = Redis.from_url(url, socket_timeout=5)
-        async with client:
-            await ArqTransport(client, "footprint:").ring(bells)
-
-    asyncio.run(asyncio.wait_for(ring(), 60))
-    return round((int(_redis_info(url, "memory")["used_memory_dataset"]) - before) / RINGS)
 
 
 def _options(arguments: list[str] | None) -> argparse.Namespace:

@@ -32,7 +32,7 @@ from bench.results import FOLDER, Result, load, result_of, save
 from bench.simulation.check import SECTIONS, check_rows
 from bench.simulation.costs import PER_100K, Costs
 from bench.simulation.fitting import costs_of
-from bench.simulation.pipeline import Setup
+from bench.simulation.setup import Setup
 
 MIN_WIDTH = 130
 SERVERS = ("mongod", "valkey", "redis")
@@ -127,7 +127,7 @@ def _unit(name: str) -> tuple[float, str]:
 
 def _ceiling_rows(costs: Costs) -> Iterator[dict[str, Any]]:
     yield ceiling_row("as it is", PLENTY, costs)
-    for group in (50_000, 200_000):
+    for group in (20_000, 50_000, 200_000):
         yield ceiling_row("larger groups", replace(PLENTY, group_size=group), costs)
     larger = replace(PLENTY, group_size=200_000, batch_size=10_000, chunk_size=50_000)
     yield ceiling_row("larger groups, batches and chunks", larger, costs)

@@ -7,7 +7,8 @@ from typing import Any
 
 from bench.results import Result
 from bench.simulation.costs import BATCH_ORDERS, PER_100K, ROLES, Costs
-from bench.simulation.pipeline import Outcome, Setup, simulate
+from bench.simulation.pipeline import simulate
+from bench.simulation.setup import Outcome, Setup
 
 SECTIONS = ("scaling", "batch_sizes", "workers", "one_job_an_order")
 # A job for each order is some ten events: more would take minutes and say nothing new.

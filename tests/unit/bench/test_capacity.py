@@ -15,7 +15,8 @@ from bench.results import Result, load
 from bench.simulation.check import check_rows
 from bench.simulation.costs import Costs, jobs_of
 from bench.simulation.fitting import costs_of
-from bench.simulation.pipeline import Setup, simulate
+from bench.simulation.pipeline import simulate
+from bench.simulation.setup import Setup
 
 COSTS = Costs()
 SETTINGS = {"bound_percent": 10.0, "quantity": 1_000_000}

@@ -9,7 +9,8 @@ import pytest
 from bench.simulation.clock import Clock, Permits, Process, Stuck
 from bench.simulation.costs import Costs
 from bench.simulation.machine import Machine, PythonProcess
-from bench.simulation.pipeline import Outcome, Setup, simulate
+from bench.simulation.pipeline import simulate
+from bench.simulation.setup import Outcome, Setup
 
 COSTS = Costs()
 ORDERS = 100_000
