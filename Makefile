@@ -77,6 +77,10 @@ bench-compare: setup ## the last result of make bench beside the committed one (
 bench-page: setup ## all results of the bench as one page with plots, bench/results/index.html
 	@$(BIN)/python -m bench.page
 
+.PHONY: bench-simulate
+bench-simulate: setup ## simulate from measured costs, beside what was measured, and fill docs/capacity.md (MEASURE=1)
+	@$(BIN)/python -m bench.simulate --markdown $(if $(MEASURE),--measure)
+
 .PHONY: images
 images: ## build the three container images (needs a Docker engine; DOCKER_FLAGS='--network host')
 	@for service in generator orchestrator worker; do \
