@@ -102,7 +102,7 @@ def pipeline_round(
         database = client.get_database(PIPELINE_DATABASE, codec_options=CODEC)
         with services(servers, folder, settings.generators, settings.workers) as running:
             before = _uses(running, servers)
-            run_id, outside_seconds, p99_ms = _run(running, settings)
+            run_id, outside_seconds, p99_ms = timed_run(running, settings)
             after = _uses(running, servers)
             used = [now.since(then.cpu_seconds) for then, now in zip(before, after, strict=True)]
         run = database.process_runs.find_one({"_id": run_id}) or {}
@@ -163,8 +163,16 @@ def _uses(running: RunningServices, servers: ServerPair) -> list[ProcessUse]:
     return [process_use("mongod", servers.mongod_pid), *services_]
 
 
-def _run(running: RunningServices, settings: Settings) -> tuple[str, float, float]:
-    """The run's id, its seconds seen from outside, and the status page's p99 in milliseconds."""
+def timed_run(running: RunningServices, settings: Settings) -> tuple[str, float, float]:
+    """Takes a run from its start to its end.
+
+    Returns:
+        its id, its seconds seen from outside, and the status page's p99 in milliseconds.
+
+    Raises:
+        TimeoutError: when it is not over after `RUN_SECONDS`.
+        httpx.HTTPError: when the API refuses the run, or does not answer.
+    """
     answered: list[float] = []
     with httpx.Client(base_url=running.api, timeout=30.0, trust_env=False) as api:
         wanted = {"quantity": settings.quantity, "seed": settings.seed}
