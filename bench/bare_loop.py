@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import multiprocessing
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import pairwise
 from multiprocessing.synchronize import Barrier
@@ -26,6 +26,7 @@ from bench.same_orders import OrderSource
 from pedidos_common.domain.ids import OrderRange
 
 PROCESSES = 2
+STAGES = ("generate", "vip", "normal")
 WORDING = {"VIP": "enviado com prioridade", "NORMAL": "processado sem prioridade"}
 STEP_SECONDS = 1_800.0
 
@@ -48,12 +49,16 @@ class BareTask:
 
 @dataclass(frozen=True, slots=True)
 class BareTimes:
-    """Wall-clock seconds of each step, and what the loop's processes used."""
+    """Wall-clock seconds of each step, and what the loop's processes used.
+
+    `stage_cpu` has CPU seconds by stage (`STAGES`) and process, the server's as `mongod`.
+    """
 
     insert_seconds: float
     vip_seconds: float
     normal_seconds: float
     processes: tuple[ProcessUse, ...]
+    stage_cpu: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     @property
     def total_seconds(self) -> float:
@@ -61,19 +66,35 @@ class BareTimes:
         return self.insert_seconds + self.vip_seconds + self.normal_seconds
 
 
-def run_bare_loop(task: BareTask) -> BareTimes:
-    """Run the loop in two processes of their own; the collection must be there, and empty."""
+def run_bare_loop(task: BareTask, server_cpu: Callable[[], float] = lambda: 0.0) -> BareTimes:
+    """Run the loop in two processes of their own; the collection must be there, and empty.
+
+    `server_cpu` gives the CPU seconds that the server has used until now.
+    """
     context = multiprocessing.get_context("spawn")
     barrier = context.Barrier(PROCESSES + 1, timeout=STEP_SECONDS)
     with context.Pool(PROCESSES, _adopt, (barrier,)) as pool:
         use = pool.starmap_async(_work, [(task, index) for index in range(PROCESSES)], chunksize=1)
-        marks = []
+        marks, server = [], []
         for _ in range(4):
             barrier.wait()
             marks.append(time.perf_counter())
-        processes = tuple(use.get(timeout=STEP_SECONDS))
+            server.append(server_cpu())
+        worked = use.get(timeout=STEP_SECONDS)
     insert, vip, normal = (after - before for before, after in pairwise(marks))
-    return BareTimes(insert, vip, normal, processes)
+    return BareTimes(
+        insert, vip, normal, tuple(one for one, _ in worked), _by_stage(worked, server)
+    )
+
+
+def _by_stage(
+    worked: Sequence[tuple[ProcessUse, Sequence[float]]], server: Sequence[float]
+) -> dict[str, dict[str, float]]:
+    return {
+        stage: {"mongod": round(server[n + 1] - server[n], 2)}
+        | {use.name: round(marks[n + 1] - marks[n], 2) for use, marks in worked}
+        for n, stage in enumerate(STAGES)
+    }
 
 
 _barrier: Barrier | None = None
@@ -85,7 +106,7 @@ def _adopt(barrier: Barrier) -> None:
     _barrier = barrier
 
 
-def _work(task: BareTask, index: int) -> ProcessUse:
+def _work(task: BareTask, index: int) -> tuple[ProcessUse, list[float]]:
     if _barrier is None:
         raise RuntimeError("the process was started without its barrier")
     source = OrderSource(task.seed, task.generator_version)
@@ -100,19 +121,22 @@ def _work(task: BareTask, index: int) -> ProcessUse:
         concern = WriteConcern(w="majority", j=True)
         orders = client[task.database].get_collection("orders", write_concern=concern)
         orders.find_one({})
-        before = own_use("").cpu_seconds
+        used = [own_use("").cpu_seconds]
         _barrier.wait()
         vip = [
             _insert(orders, built[n] if built else source.build(chunk, at))
             for n, (chunk, at) in enumerate(work)
         ]
+        used.append(own_use("").cpu_seconds)
         _barrier.wait()
         _update(orders, "VIP", [_part(c, 0, v) for c, v in zip(chunks, vip, strict=True)], task)
+        used.append(own_use("").cpu_seconds)
         _barrier.wait()
         rest = [_part(c, v, len(c)) for c, v in zip(chunks, vip, strict=True)]
         _update(orders, "NORMAL", rest, task)
         _barrier.wait()
-    return own_use(f"bare loop {index}").since(before)
+    use = own_use(f"bare loop {index}")
+    return use.since(used[0]), [*used, use.cpu_seconds]
 
 
 def _insert(

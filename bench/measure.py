@@ -11,6 +11,7 @@ from typing import Any, cast
 
 import psutil
 import redis
+from pymongo import MongoClient
 
 MIB = 1 << 20
 
@@ -57,3 +58,13 @@ def redis_peak_mib(url: str) -> float:
     with closing(redis.Redis.from_url(url, socket_timeout=5)) as client:
         info = cast("Mapping[str, Any]", client.info("memory"))
     return round(int(info["used_memory_peak"]) / MIB, 1)
+
+
+def server_versions(mongo_uri: str, redis_url: str) -> dict[str, str]:
+    """The servers' versions, by the names of their products."""
+    with MongoClient[dict[str, Any]](mongo_uri) as client:
+        versions = {"mongod": str(client.server_info()["version"])}
+    with closing(redis.Redis.from_url(redis_url, socket_timeout=5)) as cache:
+        info = cast("Mapping[str, Any]", cache.info("server"))
+    name = "valkey" if "valkey_version" in info else "redis"
+    return {**versions, name: str(info[f"{name}_version"])}

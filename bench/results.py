@@ -84,6 +84,16 @@ def save(result: Result, folder: Path = FOLDER) -> Path:
 def load(section: str, folder: Path = FOLDER) -> Result | None:
     """The section's last result; None where it was never measured."""
     path = folder / f"{section}.json"
-    if not path.exists():
-        return None
-    return Result(**json.loads(path.read_text(encoding="utf-8")))
+    return parsed(path.read_text(encoding="utf-8")) if path.exists() else None
+
+
+def parsed(text: str) -> Result:
+    """The result that a file holds.
+
+    Raises:
+        ValueError: when this is no JSON, or not a result's.
+    """
+    try:
+        return Result(**json.loads(text))
+    except TypeError as error:
+        raise ValueError(f"no result of a bench: {error}") from None

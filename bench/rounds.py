@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -21,15 +20,25 @@ from pymongo.database import Database
 
 from bench.bare_loop import BareTask, BareTimes, run_bare_loop
 from bench.measure import ProcessUse, process_use
+from bench.polling import p99_ms, status_replies
+from bench.run_facts import RunFacts, facts_of, loop_lags_ms, phase_seconds
 from bench.stack import RunningServices, ServerPair, services
+from bench.usage import Sample, UsageRecorder, cpu_by_stage
 from pedidos_cli.audit import audit_run
 from pedidos_common.domain.ids import order_id
 
 PIPELINE_DATABASE, BARE_DATABASE = "pedidos", "bare"
 ENDED = frozenset({"DONE", "ABORTED", "ERROR"})
-POLL_SECONDS = 0.05
 RUN_SECONDS = 1_800.0
 SAMPLE_STEP = 97
+# Workers take VIP batches while the generators still write, so `generate` has some of their work.
+STAGE_OF = {
+    "ENQUEUE_VIP": "vip",
+    "WAITING_VIP_DRAIN": "vip",
+    "ENQUEUE_NORMAL": "normal",
+    "WAITING_NORMAL_DRAIN": "normal",
+}
+CLIENTS = ("generator", "worker", "orchestrator", "redis")
 CODEC: CodecOptions[dict[str, Any]] = CodecOptions(
     tz_aware=True, uuid_representation=UuidRepresentation.STANDARD
 )
@@ -76,6 +85,8 @@ class PipelineResult:
     """One run. `server_seconds` is start to DONE on MongoDB's clock, `outside_seconds` by ours.
 
     `status_p99_ms` is what 99% of `GET /pedidos` stayed below, asked 20 times a second meanwhile.
+    `stage_cpu` has CPU seconds by stage and process, mongod's and Redis' too; `loop_lags_ms` how
+    late the event loops were, where metrics tell.
     """
 
     phase: str
@@ -86,6 +97,17 @@ class PipelineResult:
     processes: tuple[ProcessUse, ...]
     mongod_cpu_seconds: float
     status_p99_ms: float
+    redis_cpu_seconds: float = 0.0
+    stage_cpu: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    samples: tuple[Sample, ...] = ()
+    facts: RunFacts = field(default_factory=RunFacts)
+    loop_lags_ms: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def client_cpu_seconds(self) -> float:
+        """Of generators, workers, orchestrator and Redis together."""
+        clients = (one for one in self.processes if one.name.split()[0] in CLIENTS)
+        return sum(one.cpu_seconds for one in clients) + self.redis_cpu_seconds
 
     @property
     def well(self) -> bool:
@@ -101,22 +123,29 @@ def pipeline_round(
         _clean(client)
         database = client.get_database(PIPELINE_DATABASE, codec_options=CODEC)
         with services(servers, folder, settings.generators, settings.workers) as running:
+            recorder = UsageRecorder(_pids(running, servers))
             before = _uses(running, servers)
-            run_id, outside_seconds, p99_ms = timed_run(running, settings)
+            run_id, outside_seconds, p99 = timed_run(running, settings, recorder.note)
             after = _uses(running, servers)
+            lags = loop_lags_ms(running.processes())
             used = [now.since(then.cpu_seconds) for then, now in zip(before, after, strict=True)]
         run = database.process_runs.find_one({"_id": run_id}) or {}
         verdict = audit_run(servers.mongo_uri, PIPELINE_DATABASE, run_id)
-        phases = _phase_seconds(run)
+        phases = phase_seconds(run)
         result = PipelineResult(
             phase=run["phase"],
             audit_passed=verdict.passed,
             outside_seconds=round(outside_seconds, 3),
             server_seconds=round(sum(phases.values()), 3),
             phases=phases,
-            processes=tuple(used[1:]),
+            processes=tuple(used[2:]),
             mongod_cpu_seconds=used[0].cpu_seconds,
-            status_p99_ms=p99_ms,
+            status_p99_ms=p99,
+            redis_cpu_seconds=used[1].cpu_seconds,
+            stage_cpu=cpu_by_stage(recorder.samples()),
+            samples=recorder.samples(),
+            facts=facts_of(database, run),
+            loop_lags_ms=lags,
         )
         return result, _layout(database, run)
 
@@ -144,7 +173,7 @@ def bare_round(servers: ServerPair, layout: Layout, settings: Settings) -> BareR
             prebuilt=settings.prebuilt,
         )
         before = process_use("mongod", servers.mongod_pid).cpu_seconds
-        times = run_bare_loop(task)
+        times = run_bare_loop(task, lambda: process_use("", servers.mongod_pid).cpu_seconds)
         mongod = process_use("mongod", servers.mongod_pid).cpu_seconds - before
         _check_same(database, layout, settings.quantity)
         return BareResult(times, round(mongod, 2))
@@ -157,46 +186,51 @@ def _clean(client: MongoClient[dict[str, Any]]) -> None:
     client.admin.command("fsync")
 
 
+def _pids(running: RunningServices, servers: ServerPair) -> dict[str, int]:
+    """The servers' first, then the services', then who supervises these."""
+    pids = {"mongod": servers.mongod_pid, "redis": servers.redis_pid}
+    pids |= {f"{p['role']} {p['index']}": p["pid"] for p in running.processes()}
+    return {**pids, "supervisor": running.supervisor_pid}
+
+
 def _uses(running: RunningServices, servers: ServerPair) -> list[ProcessUse]:
-    """MongoDB's first, then the services'."""
-    services_ = (process_use(f"{p['role']} {p['index']}", p["pid"]) for p in running.processes())
-    return [process_use("mongod", servers.mongod_pid), *services_]
+    return [process_use(name, pid) for name, pid in _pids(running, servers).items()]
 
 
-def timed_run(running: RunningServices, settings: Settings) -> tuple[str, float, float]:
-    """Takes a run from its start to its end.
+def timed_run(
+    running: RunningServices, settings: Settings, each: Callable[[str], None] = lambda _: None
+) -> tuple[str, float, float]:
+    """Take a run from its start to its end.
+
+    `each` is told the stage of the run (`generate`, `vip` or `normal`) 20 times a second.
 
     Returns:
         its id, its seconds seen from outside, and the status page's p99 in milliseconds.
 
     Raises:
         TimeoutError: when it is not over after `RUN_SECONDS`.
-        httpx.HTTPError: when the API refuses the run, or does not answer.
+        RuntimeError: when the API does not answer.
+        httpx.HTTPError: when the API refuses the run.
     """
-    answered: list[float] = []
-    with httpx.Client(base_url=running.api, timeout=30.0, trust_env=False) as api:
-        wanted = {"quantity": settings.quantity, "seed": settings.seed}
-        start = time.perf_counter()
-        run_id = api.post("/pedidos/generate", params=wanted).raise_for_status().json()["runId"]
-        while time.perf_counter() - start < RUN_SECONDS:
-            asked = time.perf_counter()
-            status = api.get("/pedidos").raise_for_status().json()
-            now = time.perf_counter()
-            answered.append((now - asked) * 1000)
-            if status["lastRunId"] == run_id and status["phase"] in ENDED:
-                p99 = sorted(answered)[int(0.99 * len(answered))]
-                return str(run_id), now - start, round(p99, 1)
-            time.sleep(max(0.0, asked + POLL_SECONDS - now))
+    wanted = {"quantity": settings.quantity, "seed": settings.seed}
+    replies = []
+    with status_replies(running.api) as status:
+        status.next()
+        each("generate")
+        start = time.monotonic()
+        started = httpx.post(
+            f"{running.api}/pedidos/generate", params=wanted, timeout=30.0, trust_env=False
+        )
+        run_id = started.raise_for_status().json()["runId"]
+        while time.monotonic() - start < RUN_SECONDS:
+            reply = status.next()
+            if reply.asked_at < start:
+                continue
+            replies.append(reply)
+            each(STAGE_OF.get(reply.phase, "generate" if reply.phase not in ENDED else "end"))
+            if reply.run_id == run_id and reply.phase in ENDED:
+                return str(run_id), reply.answered_at - start, p99_ms(replies)
     raise TimeoutError(f"run {run_id} is not over after {RUN_SECONDS:.0f} s")
-
-
-def _phase_seconds(run: Mapping[str, Any]) -> dict[str, float]:
-    starts: list[tuple[str, datetime]] = [("start", run["createdAt"])]
-    starts += [(entry["phase"], entry["at"]) for entry in run["phases"]]
-    return {
-        phase: round((after - at).total_seconds(), 3)
-        for (phase, at), (_, after) in pairwise(starts)
-    }
 
 
 def _layout(database: Database[dict[str, Any]], run: Mapping[str, Any]) -> Layout:

@@ -25,19 +25,21 @@ STOP_SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True)
 class ServerPair:
-    """Addresses of one MongoDB and one Redis, and the process id of the former."""
+    """Addresses of one MongoDB and one Redis, and their process ids."""
 
     mongo_uri: str
     redis_url: str
     mongod_pid: int
+    redis_pid: int
 
 
 @dataclass(frozen=True, slots=True)
 class RunningServices:
-    """The API's address, and the processes as `stack.json` lists them."""
+    """The API's address, the processes as `stack.json` lists them, and who supervises them."""
 
     api: str
     stack_file: Path
+    supervisor_pid: int
 
     def processes(self) -> list[dict[str, Any]]:
         """The services that run at this moment."""
@@ -57,9 +59,9 @@ def server_pair(folder: Path, *, replica_set: bool = False) -> Iterator[ServerPa
         mongo = mongod(mongo_binary, data["mongo"], mongo_port, replica_set=replica_set)
         redis_binary = binaries.find("redis-server", binaries.candidates("redis-server"))
         cache = redis_server(redis_binary, data["redis"], free_port([mongo_port]))
-        process = _start_server(stack, mongo, folder / "mongod.log")
-        _start_server(stack, cache, folder / "redis.log")
-        yield ServerPair(mongo.address, cache.address, process.pid)
+        mongo_process = _start_server(stack, mongo, folder / "mongod.log")
+        redis_process = _start_server(stack, cache, folder / "redis.log")
+        yield ServerPair(mongo.address, cache.address, mongo_process.pid, redis_process.pid)
 
 
 def _start_server(
@@ -102,7 +104,8 @@ def services(
     process = _spawn(command, folder / "up.log", environ)
     try:
         stack_file = folder / "stack.json"
-        yield RunningServices(_await_ready(process, stack_file, folder / "up.log"), stack_file)
+        api = _await_ready(process, stack_file, folder / "up.log")
+        yield RunningServices(api, stack_file, process.pid)
     finally:
         _stop(process)
 
