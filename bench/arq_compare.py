@@ -22,9 +22,10 @@ from rich.console import Console
 
 from bench.arq_orders.rounds import ArqFigures, Tuning, arq_round
 from bench.arq_rows import FACTOR, arq_row, pipeline_row, summary_of, table
+from bench.measure import server_versions
 from bench.results import FOLDER, result_of, save
 from bench.rounds import PIPELINE_DATABASE
-from bench.single_runs import FAILURES, RunFigures, RunPlan, run_on, server_versions
+from bench.single_runs import FAILURES, RunFigures, RunPlan, run_on
 from bench.stack import ServerPair, server_pair
 
 MAX_JOBS = (10, 25, 50, 100)
@@ -66,7 +67,7 @@ def _measure(taken: Taken, options: argparse.Namespace, console: Console) -> Non
         server_pair(Path(name)) as servers,
     ):
         folder = Path(name)
-        taken.versions = server_versions(servers)
+        taken.versions = server_versions(servers.mongo_uri, servers.redis_url)
         tuning = _tuned(servers, folder, options, console)
         for number in range(1, options.rounds + 1):
             console.print(f"Round {number} of {options.rounds}:")

@@ -7,8 +7,8 @@ from statistics import median
 from typing import Any
 
 from bench.measure import MIB
-from bench.memory_samples import thinned
-from bench.single_runs import ROLES, SERVICES, RunFigures
+from bench.single_runs import ROLES, SERVICES, RunFigures, role_of
+from bench.usage import Sample
 
 BASE_QUANTITY = 1_000_000
 FLAT_WITHIN = 1.10
@@ -129,13 +129,28 @@ def _name(row: Row) -> str:
 
 
 def memory_rows(runs: Sequence[RunFigures]) -> list[dict[str, Any]]:
-    """MiB by role at moments of each run, a row each; few enough to be kept as a file."""
+    """Resident MiB of each role's largest process at moments of each run; few enough to be kept."""
     return [
         {
             "quantity": run.quantity,
-            "at_seconds": sample.at_seconds,
-            **{f"{role}_mib": sample.mib.get(role) for role in ROLES},
+            "at_seconds": group[-1].at_seconds,
+            **{f"{role}_mib": _largest(role, group) for role in ROLES},
         }
         for run in runs
-        for sample in thinned(run.memory, MOST_SAMPLES)
+        for group in _grouped(run.samples, MOST_SAMPLES)
     ]
+
+
+def _grouped(samples: Sequence[Sample], most: int) -> list[Sequence[Sample]]:
+    size = max(1, -(-len(samples) // most))
+    return [samples[start : start + size] for start in range(0, len(samples), size)]
+
+
+def _largest(role: str, group: Sequence[Sample]) -> float | None:
+    seen = (
+        mib
+        for sample in group
+        for name, mib in sample.resident_mib.items()
+        if role_of(name) == role
+    )
+    return max(seen, default=None)

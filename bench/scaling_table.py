@@ -7,7 +7,9 @@ from typing import Any
 
 from rich.table import Table
 
-MIN_WIDTH = 150
+from bench.run_rows import WELL
+
+MIN_WIDTH = 170
 # A row's key, and its column's head; what no row has gets no column.
 COLUMNS = {
     "quantity": "orders",
@@ -17,15 +19,15 @@ COLUMNS = {
     "runs": "runs",
     "seconds": "seconds",
     "orders_per_second": "orders/s",
-    "cpu_seconds_per_100k": "CPU s per 100k",
+    "cpu_seconds_per_100k": "CPU s / 100k",
     "generator_cpu_seconds_per_100k": "generator",
     "worker_cpu_seconds_per_100k": "worker",
     "orchestrator_cpu_seconds_per_100k": "orchestr.",
     "redis_cpu_seconds_per_100k": "Redis",
     "mongod_cpu_seconds_per_100k": "mongod",
-    "seconds_relative": "seconds, rel.",
+    "seconds_relative": "s, rel.",
     "cpu_relative": "CPU, rel.",
-    "cost_is_flat": "within 10%",
+    "cost_is_flat": "flat",
 }
 PEAKS = {
     "generator_peak_mib": "generator",
@@ -39,15 +41,21 @@ PEAKS = {
 def table(title: str, rows: Sequence[Mapping[str, Any]]) -> Table:
     """One line a row; peaks of memory stand in one column, and how the runs ended in the last."""
     made = Table(title=title, title_justify="left", caption_justify="left")
-    made.caption = f"Peaks in MiB: {', '.join(PEAKS.values())}"
+    made.caption = (
+        f"CPU seconds are for 100,000 orders; peaks, in MiB, of {', '.join(PEAKS.values())}"
+    )
     keys = [key for key in COLUMNS if any(key in row for row in rows)]
     for key in keys:
-        made.add_column(COLUMNS[key], justify="right")
-    made.add_column("peaks", justify="right")
-    made.add_column("ended")
+        made.add_column(COLUMNS[key], justify="right", no_wrap=True)
+    made.add_column("peaks", justify="right", no_wrap=True)
+    made.add_column("audit")
     for row in rows:
-        made.add_row(*(_cell(row.get(key)) for key in keys), "/".join(_peaks(row)), row["ended"])
+        made.add_row(*(_cell(row.get(key)) for key in keys), "/".join(_peaks(row)), _audit(row))
     return made
+
+
+def _audit(row: Mapping[str, Any]) -> str:
+    return "passed" if row["ended"] == WELL else str(row["ended"])
 
 
 def _peaks(row: Mapping[str, Any]) -> Iterator[str]:

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping
-from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import httpx
 import psutil
@@ -20,15 +19,16 @@ import redis
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
-from bench.measure import ProcessUse, process_use, redis_peak_mib
-from bench.memory_samples import MemorySample, MemorySampler
+from bench.measure import ProcessUse, process_use, redis_peak_mib, server_versions
 from bench.rounds import PIPELINE_DATABASE, Settings, timed_run
 from bench.stack import RunningServices, ServerPair, server_pair, services
+from bench.usage import Sample, UsageRecorder
 from pedidos_cli.audit import audit_run
 
 SERVICES = ("generator", "worker", "orchestrator")
 ROLES = (*SERVICES, "redis", "mongod")
 WARM_UP = 10_000
+_Uses = Mapping[str, tuple[int, ProcessUse]]
 # What may go wrong with one run without making the others worthless.
 FAILURES = (
     OSError,
@@ -75,7 +75,7 @@ class RunFigures:
     status_p99_ms: float = 0.0
     cpu_seconds: Mapping[str, float] = field(default_factory=dict)
     peak_mib: Mapping[str, float | None] = field(default_factory=dict)
-    memory: tuple[MemorySample, ...] = ()
+    samples: tuple[Sample, ...] = ()
 
     @property
     def well(self) -> bool:
@@ -98,7 +98,7 @@ def run_alone(plan: RunPlan) -> tuple[RunFigures, Mapping[str, str]]:
         versions: Mapping[str, str] = {}
         try:
             with server_pair(Path(folder)) as servers:
-                versions = server_versions(servers)
+                versions = server_versions(servers.mongo_uri, servers.redis_url)
                 return run_on(servers, Path(folder) / "services", plan), versions
         except FAILURES as problem:
             ended = f"{type(problem).__name__}: {problem}"
@@ -116,8 +116,8 @@ def run_on(servers: ServerPair, folder: Path, plan: RunPlan) -> RunFigures:
         if plan.warm_up:
             timed_run(running, replace(settings, quantity=plan.warm_up))
         before = _uses(running, servers)
-        with MemorySampler({pid: role for pid, (role, _) in before.items()}, servers) as memory:
-            run_id, seconds, p99_ms = timed_run(running, settings)
+        recorder = UsageRecorder({name: pid for name, (pid, _) in before.items()})
+        run_id, seconds, p99_ms = timed_run(running, settings, recorder.note)
         after = _uses(running, servers)
     verdict = audit_run(servers.mongo_uri, PIPELINE_DATABASE, run_id)
     return RunFigures(
@@ -129,46 +129,35 @@ def run_on(servers: ServerPair, folder: Path, plan: RunPlan) -> RunFigures:
         cpu_seconds={role: _cpu_seconds(role, before, after) for role in ROLES},
         peak_mib={role: _peak(role, after) for role in (*SERVICES, "mongod")}
         | {"redis": redis_peak_mib(servers.redis_url)},
-        memory=memory.taken(),
+        samples=recorder.samples(),
     )
 
 
-def server_versions(servers: ServerPair) -> Mapping[str, str]:
-    """Each server's version, by its product's name."""
-    with MongoClient[dict[str, Any]](servers.mongo_uri) as client:
-        mongo = str(client.server_info()["version"])
-    info = _redis_info(servers)
-    name = "valkey" if "valkey_version" in info else "redis"
-    return {"mongod": mongo, name: str(info[f"{name}_version"])}
-
-
-_Uses = Mapping[int, tuple[str, ProcessUse]]
-
-
-def _uses(running: RunningServices, servers: ServerPair) -> _Uses:
-    """By process id: the process' role, and what it has used."""
-    roles = {process["pid"]: process["role"] for process in running.processes()}
-    roles |= {servers.mongod_pid: "mongod", _redis_info(servers)["process_id"]: "redis"}
-    return {pid: (role, process_use(role, pid)) for pid, role in roles.items()}
-
-
-def _redis_info(servers: ServerPair) -> Mapping[str, Any]:
-    with closing(redis.Redis.from_url(servers.redis_url, socket_timeout=5)) as client:
-        return cast("Mapping[str, Any]", client.info("server"))
+def _uses(running: RunningServices, servers: ServerPair) -> dict[str, tuple[int, ProcessUse]]:
+    """By the process' name: its id, and what it has used."""
+    pids = {f"{one['role']} {one['index']}": one["pid"] for one in running.processes()}
+    pids |= {"mongod": servers.mongod_pid, "redis": servers.redis_pid}
+    return {name: (pid, process_use(name, pid)) for name, pid in pids.items()}
 
 
 def _cpu_seconds(role: str, before: _Uses, after: _Uses) -> float:
-    """A process that was started meanwhile counts from its start."""
+    """A process that was started again meanwhile counts from its start."""
     used = 0.0
-    for pid, (whose, use) in after.items():
-        if whose == role:
-            used += use.cpu_seconds - (before[pid][1].cpu_seconds if pid in before else 0.0)
+    for name, (pid, use) in after.items():
+        if role_of(name) == role:
+            earlier_pid, earlier = before[name]
+            used += use.cpu_seconds - (earlier.cpu_seconds if earlier_pid == pid else 0.0)
     return round(used, 2)
 
 
 def _peak(role: str, uses: _Uses) -> float | None:
-    peaks = [use.peak_mib for whose, use in uses.values() if whose == role]
+    peaks = [use.peak_mib for name, (_, use) in uses.items() if role_of(name) == role]
     return max((peak for peak in peaks if peak is not None), default=None)
+
+
+def role_of(process: str) -> str:
+    """Of a process' name: `worker` of `worker 1`."""
+    return process.split(maxsplit=1)[0]
 
 
 def _phase(servers: ServerPair, run_id: str) -> str:

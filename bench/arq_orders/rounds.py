@@ -72,12 +72,12 @@ def arq_round(servers: ServerPair, log: Path, tuning: Tuning, quantity: int) -> 
     redis_url = servers.redis_url.removesuffix("/0") + f"/{REDIS_DATABASE}"
     _clean(servers, redis_url)
     with _workers(servers, redis_url, log, tuning) as pids:
-        before = _cpu_seconds(servers, redis_url, pids)
+        before = _cpu_seconds(servers, pids)
         start = time.perf_counter()
         work = orders_processed(servers.mongo_uri, redis_url, quantity, tuning.concern, RUN_SECONDS)
         asyncio.run(work)
         seconds = time.perf_counter() - start
-        client, mongod = _cpu_seconds(servers, redis_url, pids)
+        client, mongod = _cpu_seconds(servers, pids)
     return ArqFigures(
         quantity, round(seconds, 3), round(client - before[0], 2), round(mongod - before[1], 2)
     )
@@ -128,11 +128,9 @@ def _await_connected(redis_url: str, started: list[subprocess.Popen[bytes]], log
     raise RuntimeError(f"the arq workers do not poll after {START_SECONDS:.0f} s: {said}")
 
 
-def _cpu_seconds(servers: ServerPair, redis_url: str, workers: list[int]) -> tuple[float, float]:
+def _cpu_seconds(servers: ServerPair, workers: list[int]) -> tuple[float, float]:
     """Of generator, workers and Redis together, and of mongod."""
-    with closing(redis.Redis.from_url(redis_url, socket_timeout=5)) as cache:
-        info: Any = cache.info("server")
-    uses = [process_use("", pid) for pid in (*workers, info["process_id"])]
+    uses = [process_use("", pid) for pid in (*workers, servers.redis_pid)]
     client = sum(use.cpu_seconds for use in (*uses, own_use("")))
     return client, process_use("mongod", servers.mongod_pid).cpu_seconds
 
