@@ -3,6 +3,8 @@ PYTHON ?= python3
 QUANTITY ?= 1000000
 SEED ?= 1,2,3
 KILLS ?= 100
+BENCH_ARGS ?=
+AGAINST ?= HEAD
 PYTEST_WORKERS ?= 2
 PYTEST_ARGS ?=
 DOCKER_FLAGS ?=
@@ -64,8 +66,16 @@ demo: setup ## take 1,000,000 orders through the pipeline on embedded servers (Q
 	@$(BIN)/pedidos demo --quantity $(QUANTITY)
 
 .PHONY: bench
-bench: setup ## the pipeline beside a bare driver loop on the same servers, and their ratio
-	@$(BIN)/python -m bench.pipeline
+bench: setup ## the pipeline beside a bare driver loop, in turns, and their ratio (BENCH_ARGS='--rounds 2')
+	@$(BIN)/python -m bench.pipeline $(BENCH_ARGS)
+
+.PHONY: bench-compare
+bench-compare: setup ## the last result of make bench beside the committed one (AGAINST=revision)
+	@$(BIN)/python -m bench.compare --against $(AGAINST)
+
+.PHONY: bench-page
+bench-page: setup ## all results of the bench as one page with plots, bench/results/index.html
+	@$(BIN)/python -m bench.page
 
 .PHONY: images
 images: ## build the three container images (needs a Docker engine; DOCKER_FLAGS='--network host')

@@ -17,6 +17,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
+from itertools import pairwise
 from pathlib import Path
 
 import httpx
@@ -66,8 +67,7 @@ def main(arguments: list[str] | None = None) -> int:
         except FAILURES as failure:
             missed.append(f"round {len(rounds) + 1} failed: {type(failure).__name__}: {failure}")
     if rounds:
-        command = " ".join(("python -m bench.pipeline", *arguments))
-        result = _result(command, options, rounds, redis_peak, versions)
+        result = _result(_command(arguments), options, rounds, redis_peak, versions)
         _show(console, result, rounds, redis_peak)
         console.print(f"Saved in {save(result, options.results)}; `make bench-compare` compares it")
         missed += misses(result.summary, options.limit)
@@ -114,6 +114,16 @@ def _result(
     }
     figures = summary_of(rounds, redis_peak)
     return result_of(options.section, command, settings, list(rows_of(rounds)), figures, versions)
+
+
+def _command(arguments: Sequence[str]) -> str:
+    """As it can be given anywhere: without the folder of the results."""
+    kept = [
+        one
+        for before, one in pairwise(("", *arguments))
+        if before != "--results" and not one.startswith("--results")
+    ]
+    return " ".join(("python -m bench.pipeline", *kept))
 
 
 def _show(console: Console, result: Result, rounds: Sequence[Round], redis_peak: float) -> None:

@@ -123,9 +123,12 @@ def pipeline_round(
         _clean(client)
         database = client.get_database(PIPELINE_DATABASE, codec_options=CODEC)
         with services(servers, folder, settings.generators, settings.workers) as running:
-            recorder = UsageRecorder(_pids(running, servers))
+            pids = _pids(running, servers)
+            recorder = UsageRecorder(pids)
             before = _uses(running, servers)
             run_id, outside_seconds, p99 = timed_run(running, settings, recorder.note)
+            if _pids(running, servers) != pids:
+                raise RuntimeError("a service died during the run and was started again")
             after = _uses(running, servers)
             lags = loop_lags_ms(running.processes())
             used = [now.since(then.cpu_seconds) for then, now in zip(before, after, strict=True)]

@@ -19,8 +19,8 @@ SAMPLE_SECONDS = 0.2
 class Sample:
     """What each process had used at a moment, and the stage that began or went on there.
 
-    CPU seconds are since the process' start, resident memory is in MiB; a process that is gone is
-    missing from both.
+    `at_seconds` is since the first sample. CPU seconds are since the process' start, resident
+    memory is in MiB; a process that is gone is missing from both.
     """
 
     at_seconds: float
@@ -34,12 +34,14 @@ class UsageRecorder:
 
     def __init__(self, pids: Mapping[str, int]) -> None:
         self._processes = {name: psutil.Process(pid) for name, pid in pids.items()}
-        self._start = time.monotonic()
+        self._start: float | None = None
         self._samples: list[Sample] = []
 
     def note(self, stage: str) -> None:
         """Look at the processes where the stage is new or the last look is a while back."""
-        at = time.monotonic() - self._start
+        now = time.monotonic()
+        self._start = now if self._start is None else self._start
+        at = now - self._start
         last = self._samples[-1] if self._samples else None
         if last is None or stage != last.stage or at - last.at_seconds >= SAMPLE_SECONDS:
             self._samples.append(self._look(at, stage))
