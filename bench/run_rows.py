@@ -6,14 +6,12 @@ from collections.abc import Mapping, Sequence
 from statistics import median
 from typing import Any
 
-from bench.measure import MIB
+from bench.report import PROCESS_PEAK_MIB, REDIS_PEAK_MIB
 from bench.single_runs import ROLES, SERVICES, RunFigures, role_of
 from bench.usage import Sample
 
 BASE_QUANTITY = 1_000_000
 FLAT_WITHIN = 1.10
-PYTHON_PEAK_MIB = round(200e6 / MIB, 1)
-REDIS_PEAK_MIB = round(32e6 / MIB, 1)
 MOST_SAMPLES = 80
 
 WELL = "DONE, audit passed"
@@ -117,10 +115,10 @@ def misses(rows: Sequence[Row], summary: Row) -> list[str]:
             f"{summary['largest_cpu_relative']} times the CPU seconds of one of "
             f"{BASE_QUANTITY:,}; at most {FLAT_WITHIN:.2f} is promised"
         )
-    for what, limit in (("python", PYTHON_PEAK_MIB), ("redis", REDIS_PEAK_MIB)):
+    for what, limit in (("python", PROCESS_PEAK_MIB), ("redis", REDIS_PEAK_MIB)):
         peak = summary.get(f"{what}_peak_mib", 0.0)
         if peak > limit:
-            missed.append(f"{what} took {peak} MiB at its peak; at most {limit} is promised")
+            missed.append(f"{what} took {peak} MiB at its peak; at most {limit:.0f} is promised")
     return missed
 
 

@@ -41,7 +41,18 @@ def speed_and_cost(rows: Rows, labels: Sequence[str], what: str) -> Figure:
     left.margins(y=0.15)
     stacked_cpu(right, rows, labels)
     right.set(xlabel=what)
+    legend_below(figure, right)
     return figure
+
+
+def legend_below(figure: Figure, axes: Axes) -> None:
+    """Where no bar is under it."""
+    figure.legend(
+        *axes.get_legend_handles_labels(),
+        loc="outside lower center",
+        ncols=len(COLOURS),
+        fontsize=8,
+    )
 
 
 def stacked_cpu(axes: Axes, rows: Rows, labels: Sequence[str]) -> None:
@@ -54,5 +65,4 @@ def stacked_cpu(axes: Axes, rows: Rows, labels: Sequence[str]) -> None:
     for label, top in zip(labels, below, strict=True):
         axes.text(label, top, f"{top:.2f}", ha="center", va="bottom", fontsize=8)  # type: ignore[arg-type]
     axes.set(ylabel="CPU seconds per 100,000 orders")
-    axes.margins(y=0.25)
-    axes.legend(fontsize=7, ncols=2)
+    axes.margins(y=0.1)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from bench.plots.cost_bars import COLOURS, Rows, axes_of, measured, stacked_cpu
+from bench.plots.cost_bars import COLOURS, Rows, axes_of, legend_below, measured, stacked_cpu
 from bench.results import Result
 from bench.run_rows import BASE_QUANTITY, FLAT_WITHIN
 
@@ -37,6 +37,7 @@ def _cpu(rows: Rows) -> Figure:
     figure, axes = axes_of()
     stacked_cpu(axes, rows, _labels(rows))
     _draw_limit(axes, rows, "cpu_seconds_per_100k")
+    legend_below(figure, axes)
     axes.set(xlabel="orders in the run")
     return figure
 
