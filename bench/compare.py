@@ -20,6 +20,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from bench.page_tables import worded
 from bench.report import told
 from bench.results import FOLDER, Result, parsed
 
@@ -27,6 +28,7 @@ GIT_SECONDS = 30.0
 # The kernel counts CPU in hundredths of a second: less than this is no difference.
 LEAST_DIFFERENCE = 0.005
 FEW_ROUNDS = 3
+MIN_WIDTH = 130
 Spread = Mapping[str, float]
 
 
@@ -90,18 +92,19 @@ def main(arguments: list[str] | None = None) -> int:
     """Print the comparison; 1 where a figure is worse, 2 where there is nothing to compare."""
     options = _options(arguments)
     console = Console()
-    console.width = max(console.width, 110)
+    console.width = max(console.width, MIN_WIDTH)
     try:
         now = parsed(options.file.read_text(encoding="utf-8"))
         before = committed(now.section, options.against)
     except (OSError, ValueError, subprocess.SubprocessError) as error:
-        console.print(f"Nothing to compare: {error}. `make bench` measures, git keeps the former.")
+        console.print(f"Nothing to compare: {error}")
+        console.print("`make bench` measures the present; the former is what git has.")
         return 2
     found = list(compared(before, now))
     console.print(_table(found, before, now, options.against))
     for line in differences(before, now):
         console.print(f"Beware: {line}", highlight=False)
-    worse = [one.name for one in found if one.judged and one.verdict == "worse"]
+    worse = [worded(one.name) for one in found if one.judged and one.verdict == "worse"]
     if worse:
         console.print(f"WORSE, beyond both spreads: {', '.join(worse)}")
     elif not any(one.judged for one in found):
@@ -136,7 +139,7 @@ def committed(section: str, revision: str) -> Result:
 
 def _table(found: list[Comparison], before: Result, now: Result, revision: str) -> Table:
     table = Table(title=f"{now.section}: medians (least to largest)", title_justify="left")
-    table.add_column("")
+    table.add_column("", no_wrap=True)
     for name in (f"{revision}, {before.at[:16]}", f"now, {now.at[:16]}", "change", ""):
         table.add_column(name, justify="right")
     for one in found:
@@ -144,7 +147,9 @@ def _table(found: list[Comparison], before: Result, now: Result, revision: str) 
         was, now_is = one.before["median"], one.now["median"]
         change = f"{100 * (now_is / was - 1):+.1f}%" if was > 0 else "?"
         verdict = one.verdict if one.judged else f"({one.verdict})"
-        table.add_row(one.name, told(one.before, digits), told(one.now, digits), change, verdict)
+        table.add_row(
+            worded(one.name), told(one.before, digits), told(one.now, digits), change, verdict
+        )
     return table
 
 

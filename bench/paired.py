@@ -8,7 +8,10 @@ from functools import partial
 from statistics import median
 from typing import Any
 
+import psutil
+
 from bench.rounds import BareResult, PipelineResult
+from bench.usage import others_percent
 
 ROLES = ("generator", "worker", "orchestrator", "redis", "mongod")
 MEMORY_STEP_SECONDS = 0.5
@@ -38,6 +41,11 @@ class Round:
         less those of the bare loop's processes.
         """
         return self.per_100k(self.pipeline.client_cpu_seconds - self.bare_client_seconds)
+
+    @property
+    def others_percent(self) -> float | None:
+        """How much of the machine others had while the pipeline ran."""
+        return others_percent(self.pipeline.samples, psutil.cpu_count() or 1)
 
     @property
     def bare_client_seconds(self) -> float:
@@ -80,6 +88,7 @@ def summary_of(rounds: Sequence[Round], redis_peak_mib: float) -> dict[str, Any]
         "status_p99_ms": lambda one: one.pipeline.status_p99_ms,
         "barrier_ms": lambda one: one.pipeline.facts.barrier_ms,
         "first_order_ms": lambda one: one.pipeline.facts.first_order_ms,
+        "others_percent": lambda one: one.others_percent,
         "loop_lag_p99_ms": lambda one: max(one.pipeline.loop_lags_ms.values(), default=None),
     }
     figures: dict[str, Any] = {}
@@ -125,6 +134,7 @@ def _round_row(one: Round) -> dict[str, Any]:
         "status_p99_ms": piped.status_p99_ms,
         "barrier_ms": piped.facts.barrier_ms,
         "first_order_ms": piped.facts.first_order_ms,
+        "others_percent": one.others_percent,
         **{f"{phase.lower()}_seconds": seconds for phase, seconds in piped.phases.items()},
     }
 

@@ -48,6 +48,8 @@ def summary_lines(figures: Mapping[str, Any], quantity: int) -> Iterator[str]:
     ):
         if name in figures:
             yield f"{meaning}: {told(figures[name], 1)} ms."
+    if "others_percent" in figures:
+        yield f"Others had {told(figures['others_percent'], 0)} % of the machine meanwhile."
 
 
 def told(figure: Mapping[str, float], digits: int = 2) -> str:
@@ -84,7 +86,7 @@ def misses(figures: Mapping[str, Any], ratio: float = RATIO) -> Iterator[str]:
 def _times(rounds: Sequence[Round]) -> Table:
     names = ("round", "first", "pipeline", "own clock", "audit", "bare", "insert", "VIP", "NORMAL")
     table = Table(title="Seconds from start to DONE", title_justify="left")
-    for name in (*names, "ratio", "client CPU beyond", "p99, ms"):
+    for name in (*names, "ratio", "client CPU beyond", "p99, ms", "others, %"):
         table.add_column(name, justify="right")
     for number, one in enumerate(rounds, start=1):
         bare = one.bare.times
@@ -99,6 +101,7 @@ def _times(rounds: Sequence[Round]) -> Table:
             f"{one.ratio:.2f}",
             f"{one.client_difference:.3f}",
             f"{one.pipeline.status_p99_ms:.1f}",
+            "?" if one.others_percent is None else f"{one.others_percent:.0f}",
         )
     return table
 

@@ -20,13 +20,15 @@ class Sample:
     """What each process had used at a moment, and the stage that began or went on there.
 
     `at_seconds` is since the first sample. CPU seconds are since the process' start, resident
-    memory is in MiB; a process that is gone is missing from both.
+    memory is in MiB; a process that is gone is missing from both. `machine_cpu_seconds` is what all
+    processes of the machine had used.
     """
 
     at_seconds: float
     stage: str
     cpu_seconds: Mapping[str, float]
     resident_mib: Mapping[str, float]
+    machine_cpu_seconds: float = 0.0
 
 
 class UsageRecorder:
@@ -57,7 +59,26 @@ class UsageRecorder:
                 times = process.cpu_times()
                 cpu[name] = times.user + times.system
                 resident[name] = round(process.memory_info().rss / MIB, 1)
-        return Sample(round(at, 2), stage, cpu, resident)
+        return Sample(round(at, 2), stage, cpu, resident, _machine_cpu_seconds())
+
+
+def _machine_cpu_seconds() -> float:
+    """Time that a hypervisor took away counts too: it is as lost as what others used."""
+    times = psutil.cpu_times()._asdict()
+    idle = ("idle", "iowait", "guest", "guest_nice")
+    return float(sum(seconds for name, seconds in times.items() if name not in idle))
+
+
+def others_percent(samples: Sequence[Sample], cores: int) -> float | None:
+    """How much of the machine others had, from the first sample to the last; this bench, too."""
+    if len(samples) < 2 or samples[-1].at_seconds <= samples[0].at_seconds:
+        return None
+    first, last = samples[0], samples[-1]
+    known = first.cpu_seconds.keys() & last.cpu_seconds.keys()
+    ours = sum(last.cpu_seconds[name] - first.cpu_seconds[name] for name in known)
+    busy = last.machine_cpu_seconds - first.machine_cpu_seconds
+    there = cores * (last.at_seconds - first.at_seconds)
+    return round(100 * max(0.0, busy - ours) / there, 1)
 
 
 def cpu_by_stage(samples: Sequence[Sample]) -> dict[str, dict[str, float]]:

@@ -14,6 +14,7 @@ from bench.report import PROCESS_PEAK_MIB, RATIO
 from bench.results import Result
 
 WIDTH, HEIGHT = 7.2, 3.4
+ABOVE: dict[str, Any] = {"loc": "lower right", "bbox_to_anchor": (1.0, 1.0), "columnspacing": 1.2}
 ROLES = ("mongod", "generator", "worker", "bare loop", "orchestrator", "redis")
 COLOURS = dict(
     zip(ROLES, ("#808a94", "#2f7de1", "#d9730d", "#9c5fd6", "#2f9e44", "#e0455e"), strict=True)
@@ -59,8 +60,7 @@ def _seconds(rounds: Rows, result: Result) -> tuple[str, Figure]:
         axes.bar_label(bars, fmt="%.1f", padding=2, fontsize=8)
     axes.set(xlabel="round", ylabel="seconds from start to end")
     axes.set_xticks([row["round"] for row in rounds])
-    axes.margins(y=0.15)
-    axes.legend(ncols=2, loc="upper right")
+    axes.legend(ncols=2, **ABOVE)
     quantity = result.settings["quantity"]
     return f"Seconds for {quantity:,} orders, pipeline and bare loop, round by round", figure
 
@@ -83,8 +83,8 @@ def _ratios(rounds: Rows) -> tuple[str, Figure]:
     axes.axhline(middle, color=COLOURS["mongod"], linestyle=":", label=f"median {middle:.2f}")
     axes.set(xlabel="round", ylabel="pipeline / bare loop")
     axes.set_xticks([row["round"] for row in rounds])
-    axes.set_ylim(min(0.95, *ratios, RATIO) - 0.05, max(*ratios, RATIO) + 0.15)
-    axes.legend(ncols=2, loc="upper right")
+    axes.set_ylim(min(1.0, *ratios) - 0.05, max(*ratios, RATIO) + 0.05)
+    axes.legend(ncols=4, **ABOVE)
     reach = f"{min(ratios):.2f} to {max(ratios):.2f}"
     return f"Ratio of each pair: median {middle:.2f}, {reach}; the limit is {RATIO}", figure
 
@@ -125,10 +125,17 @@ def _cpu(rows: Rows, rounds: int) -> tuple[str, Figure]:
             axes.barh(list(bars), widths, left=left, color=COLOURS[role], label=role)
             left = [start + width for start, width in zip(left, widths, strict=True)]
     for at, whole_width in enumerate(left):
-        axes.text(whole_width, at, f"  {whole_width:.2f}", va="center", fontsize=8)
+        axes.annotate(
+            f"{whole_width:.2f}",
+            (whole_width, at),
+            xytext=(4, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=8,
+        )
     axes.set(xlabel="CPU seconds per 100,000 orders")
     axes.margins(x=0.1)
-    axes.legend(ncols=3, loc="upper center", bbox_to_anchor=(0.45, 1.2))
+    axes.legend(ncols=6, **ABOVE)
     return CPU_CAPTION, figure
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from bench.usage import Sample, UsageRecorder, cpu_by_stage
+from bench.usage import Sample, UsageRecorder, cpu_by_stage, others_percent
 
 
 def sample(at: float, stage: str, **cpu_seconds: float) -> Sample:
@@ -49,3 +49,13 @@ def test_a_new_stage_is_looked_at_at_once_and_the_same_one_only_now_and_then() -
     assert [one.stage for one in recorder.samples()] == ["generate", "vip", "end"]
     assert recorder.samples()[0].at_seconds == 0.0
     assert all(one.resident_mib["me"] > 0 for one in recorder.samples())
+
+
+def test_what_the_machine_was_busy_with_beyond_our_processes_is_of_others() -> None:
+    samples = [
+        Sample(0.0, "generate", {"worker": 1.0}, {}, 100.0),
+        Sample(10.0, "end", {"worker": 9.0}, {}, 113.0),
+    ]
+
+    assert others_percent(samples, cores=2) == 25.0
+    assert others_percent(samples[:1], cores=2) is None
