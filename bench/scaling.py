@@ -121,6 +121,7 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--rounds", type=int, default=3, help="runs of each, up to 1,000,000 orders"
     )
+    parser.add_argument("--large-rounds", type=int, default=1, help="runs of each above 1,000,000")
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--results", type=Path, default=FOLDER, metavar="FOLDER")
     given = sys.argv[1:] if arguments is None else arguments

@@ -54,9 +54,7 @@ def _scaling(options: argparse.Namespace) -> Part:
 
 def _runs_of(quantity: int, options: argparse.Namespace) -> int:
     """Small runs are short and noisy; the largest are long enough to be taken once."""
-    rounds: int = options.rounds
-    if quantity > 1_000_000:
-        return 1
+    rounds: int = options.large_rounds if quantity > 1_000_000 else options.rounds
     return max(SMALL_RUNS, rounds) if quantity <= 100_000 else rounds
 
 
