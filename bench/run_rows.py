@@ -6,9 +6,11 @@ from collections.abc import Mapping, Sequence
 from statistics import median
 from typing import Any
 
+import psutil
+
 from bench.report import PROCESS_PEAK_MIB, REDIS_PEAK_MIB
 from bench.single_runs import ROLES, SERVICES, RunFigures, role_of
-from bench.usage import Sample
+from bench.usage import Sample, others_percent
 
 BASE_QUANTITY = 1_000_000
 FLAT_WITHIN = 1.10
@@ -47,7 +49,15 @@ def _costs(runs: Sequence[RunFigures]) -> dict[str, Any]:
         "cpu_seconds_per_100k": round(median(run.per_100k(*ROLES) for run in runs), 3),
         **{f"{role}_cpu_seconds_per_100k": cost for role, cost in costs.items()},
         "status_p99_ms": median(run.status_p99_ms for run in runs),
+        "others_percent": _others(runs),
     }
+
+
+def _others(runs: Sequence[RunFigures]) -> float | None:
+    """How much of the machine others had meanwhile: the noise that the figures stand in."""
+    shares = [others_percent(run.samples, psutil.cpu_count() or 1) for run in runs]
+    known = [share for share in shares if share is not None]
+    return round(median(known), 1) if known else None
 
 
 def _peaks(runs: Sequence[RunFigures]) -> dict[str, Any]:

@@ -28,6 +28,7 @@ COLUMNS = {
     "seconds_relative": "s, rel.",
     "cpu_relative": "CPU, rel.",
     "cost_is_flat": "flat",
+    "others_percent": "others, %",
 }
 PEAKS = {
     "generator_peak_mib": "generator",
@@ -42,7 +43,8 @@ def table(title: str, rows: Sequence[Mapping[str, Any]]) -> Table:
     """One line a row; peaks of memory stand in one column, and how the runs ended in the last."""
     made = Table(title=title, title_justify="left", caption_justify="left")
     made.caption = (
-        f"CPU seconds are for 100,000 orders; peaks, in MiB, of {', '.join(PEAKS.values())}"
+        f"CPU seconds are for 100,000 orders; peaks, in MiB, of {', '.join(PEAKS.values())}; "
+        "others: how much of the machine was not ours"
     )
     keys = [key for key in COLUMNS if any(key in row for row in rows)]
     for key in keys:

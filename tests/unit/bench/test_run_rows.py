@@ -118,3 +118,10 @@ def test_memory_is_the_largest_process_of_each_role_in_few_rows() -> None:
     assert rows[-1]["worker_mib"] == 259.0
     assert rows[-1]["at_seconds"] == samples[-1].at_seconds
     assert rows[0]["mongod_mib"] is None
+
+
+def test_a_row_says_how_much_of_the_machine_others_had() -> None:
+    samples = (Sample(0.0, "vip", {}, {}, 5.0), Sample(1_000.0, "vip", {}, {}, 5.0))
+
+    assert row_of({}, [a_run(10, samples=samples)])["others_percent"] == 0.0
+    assert row_of({}, [a_run(10)])["others_percent"] is None
