@@ -69,6 +69,14 @@ demo: setup ## take 1,000,000 orders through the pipeline on embedded servers (Q
 bench: setup ## the pipeline beside a bare driver loop, in turns, and their ratio (BENCH_ARGS='--rounds 2')
 	@$(BIN)/python -m bench.pipeline $(BENCH_ARGS)
 
+.PHONY: bench-scaling
+bench-scaling: setup ## cost of an order from 10,000 to 10,000,000, by batch size, processes, jobs (20 minutes)
+	@$(BIN)/python -m bench.scaling $(BENCH_ARGS)
+
+.PHONY: bench-arq
+bench-arq: setup ## a plain tuned arq worker, one job an order, beside the pipeline (5 minutes)
+	@$(BIN)/python -m bench.arq_compare $(BENCH_ARGS)
+
 .PHONY: bench-compare
 bench-compare: setup ## the last result of make bench beside the committed one (AGAINST=revision)
 	@$(BIN)/python -m bench.compare --against $(AGAINST)

@@ -30,6 +30,10 @@ CSS = Path(__file__).with_name("page.css")
 SECTIONS = {
     "pipeline": "The pipeline beside a bare driver loop",
     "scaling": "From 10 thousand to 10 million orders",
+    "memory_over_time": "Memory while the large runs went on",
+    "batch_sizes": "Orders a job",
+    "workers": "Numbers of processes",
+    "one_job_an_order": "A job for each order, beside batches",
     "arq": "Beside a plain arq worker, one job an order",
     "latency": "Latency",
     "layouts": "Storage layouts, indexes and write concerns",

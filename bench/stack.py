@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -84,16 +84,23 @@ def _start_server(
 
 @contextlib.contextmanager
 def services(
-    servers: ServerPair, folder: Path, generators: int, workers: int
+    servers: ServerPair,
+    folder: Path,
+    generators: int,
+    workers: int,
+    environment: Mapping[str, str] | None = None,
 ) -> Iterator[RunningServices]:
-    """The orchestrator, generators and workers as `pedidos up` starts them, until they stop."""
+    """The orchestrator, generators and workers as `pedidos up` starts them, until they stop.
+
+    `environment` has settings of theirs that differ from the defaults.
+    """
     folder.mkdir(parents=True)
     pedidos = str(Path(sys.executable).with_name("pedidos"))
     command = [pedidos, "up", "--data-dir", str(folder), "--port", "0"]
     command += ["--generators", str(generators), "--workers", str(workers)]
     command += ["--mongo-uri", servers.mongo_uri, "--redis-url", servers.redis_url]
     # The bench is no stack that a later `pedidos` command should find.
-    environ = {**os.environ, "XDG_STATE_HOME": str(folder / "state")}
+    environ = {**os.environ, **(environment or {}), "XDG_STATE_HOME": str(folder / "state")}
     process = _spawn(command, folder / "up.log", environ)
     try:
         stack_file = folder / "stack.json"
