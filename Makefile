@@ -67,6 +67,14 @@ demo: setup ## take 1,000,000 orders through the pipeline on embedded servers (Q
 bench: setup ## the pipeline beside a bare driver loop on the same servers, and their ratio
 	@$(BIN)/python -m bench.pipeline
 
+.PHONY: bench-layouts
+bench-layouts: setup ## what each id form, index and write concern costs, and its query gains (6 minutes)
+	@$(BIN)/python -m bench.layouts
+
+.PHONY: bench-latency
+bench-latency: setup ## pickup at rest, tiny runs, the status page, the barrier's price (4 minutes)
+	@$(BIN)/python -m bench.latency
+
 .PHONY: images
 images: ## build the three container images (needs a Docker engine; DOCKER_FLAGS='--network host')
 	@for service in generator orchestrator worker; do \
