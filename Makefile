@@ -72,7 +72,7 @@ bench-layouts: setup ## what each id form, index and write concern costs, and it
 	@$(BIN)/python -m bench.layouts
 
 .PHONY: bench-latency
-bench-latency: setup ## pickup at rest, tiny runs, the status page, the barrier's price (4 minutes)
+bench-latency: setup ## pickup at rest, tiny runs, the status page, the barrier's price (6 minutes)
 	@$(BIN)/python -m bench.latency
 
 .PHONY: images

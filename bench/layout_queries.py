@@ -97,6 +97,7 @@ def measure_queries(
             yield from (_row(query, without[query.name]) for query in mine)
             continue
         built = {"build_seconds": _build_seconds(index, orders)}
+        client.admin.command("fsync")  # until it is written down, its size is not known
         size = client[DATABASE].command("collStats", "orders")["indexSizes"][index.name]
         built["index_bytes_per_order"] = round(size / quantity, 2)
         for query in mine:
