@@ -168,14 +168,17 @@ def _runs(bench: Bench) -> Rows:
             database = bench.client.get_database(PIPELINE_DATABASE, codec_options=CODEC)
             row = run_row(database, one, quantity)
             asked += one.status_ms
-            print(
-                f"Run {number} of {bench.options.rounds} of {quantity:,}: "
-                f"{row['total_ms'] / 1000:.2f} s, barrier {row['barrier_ms']:.0f} ms, first order "
-                f"processed after {row['first_processed_ms']:.0f} ms",
-                flush=True,
-            )
+            print(f"Run {number} of {bench.options.rounds}: {_described(row)}", flush=True)
             yield {"round": number, **row}
         yield from latency_rows(f"{quantity} orders status", asked)
+
+
+def _described(row: dict[str, Any]) -> str:
+    barrier = "none" if row["barrier_ms"] is None else f"{row['barrier_ms']:.0f} ms"
+    return (
+        f"{row['orders']:,} orders in {row['total_ms'] / 1000:.2f} s, barrier {barrier}, "
+        f"first order processed after {row['first_processed_ms']:.0f} ms"
+    )
 
 
 def _sizes(text: str) -> list[int]:

@@ -44,6 +44,9 @@ def summary_of(rows: Sequence[Row]) -> dict[str, Any]:
         if row["kind"] == "latency" and row["samples"]:
             name = row["what"]
             figures |= {f"{name} p50_ms": row["p50_ms"], f"{name} p99_ms": row["p99_ms"]}
+    idle = [row["cpu_percent"] for row in rows if row["kind"] == "idle"]
+    if idle:
+        figures["all processes at rest, % of a core"] = round(sum(idle), 1)
     for quantity in sorted({row["orders"] for row in rows if row["kind"] == "run"}):
         mine = [row for row in rows if row["kind"] == "run" and row["orders"] == quantity]
         for name in ("barrier_ms", "first_processed_ms", "status_p99_ms"):

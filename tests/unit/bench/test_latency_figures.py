@@ -34,7 +34,9 @@ def test_where_nothing_was_measured_nothing_is_said() -> None:
 
 def test_the_summary_has_each_latency_and_the_medians_of_runs() -> None:
     runs = [a_run(1_000_000, barrier_ms=ms) for ms in (90.0, 400.0, 110.0)]
-    summary = summary_of([*latency_rows("pickup, orders", HUNDRED), *runs])
+    idle = [{"kind": "idle", "process": name, "cpu_percent": 1.5} for name in ("a", "b")]
+    summary = summary_of([*idle, *latency_rows("pickup, orders", HUNDRED), *runs])
+    assert summary["all processes at rest, % of a core"] == 3.0
     assert summary["pickup, orders p99_ms"] == 99.0
     assert summary["1000000 orders barrier_ms"] == 110.0
 

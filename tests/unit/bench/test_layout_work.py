@@ -27,12 +27,17 @@ def test_external_ids_are_different_ones_that_do_not_rise() -> None:
     assert ids != sorted(ids)
 
 
-@pytest.mark.parametrize("layout", LAYOUTS, ids=lambda layout: layout.name)
-def test_only_the_id_and_the_external_id_differ(layout: Layout) -> None:
+@pytest.fixture(scope="module")
+def encoded() -> bytes:
+    """The order in place 5 as the product writes it."""
     _, documents = OrderSource(7, GENERATOR_VERSION).build(OrderRange(RUN, 5, 5), CREATED)
-    ours = bson.decode(bytes(documents[0].raw), CODEC)
-    formed = _in_form(bytes(documents[0].raw), 5, layout, Random(1))
-    order = bson.decode(formed.raw, CODEC)
+    return bytes(documents[0].raw)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS, ids=lambda layout: layout.name)
+def test_only_the_id_and_the_external_id_differ(layout: Layout, encoded: bytes) -> None:
+    ours = bson.decode(encoded, CODEC)
+    order = bson.decode(_in_form(encoded, 5, layout, Random(1)).raw, CODEC)
     kinds = {IdForm.OBJECT_ID: ObjectId, IdForm.RANDOM_UUID: str, IdForm.RUN_SEQUENCE: UUID}
     assert isinstance(order.pop("_id"), kinds[layout.ids])
     assert (order.pop("uuid", None) is not None) == (layout.ids is IdForm.OBJECT_ID)
