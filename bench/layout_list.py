@@ -88,7 +88,10 @@ class Layout:
     @property
     def updates_by(self) -> str:
         """How an update names the orders of a batch."""
-        return "id range" if self.ids is IdForm.RUN_SEQUENCE else "id list"
+        if self.ids is IdForm.RUN_SEQUENCE:
+            return "id range"
+        # by a list of ids MongoDB 6.0 scans a clustered collection from end to end
+        return "id by id" if self.clustered else "id list"
 
 
 BASE = Layout("bare", "id form")

@@ -17,7 +17,7 @@ from uuid import UUID
 
 from bson import ObjectId
 from bson.raw_bson import RawBSONDocument
-from pymongo import MongoClient
+from pymongo import MongoClient, UpdateOne
 
 from bench.layout_list import Concern, IdForm, Layout
 from bench.same_orders import OrderSource
@@ -162,10 +162,10 @@ def _source() -> OrderSource:
 
 @dataclass(slots=True)
 class _Built:
-    """A process's documents chunk by chunk, and the query of each of its batches."""
+    """A process's documents chunk by chunk, and the queries of each of its batches."""
 
     chunks: list[list[RawBSONDocument]]
-    batches: list[dict[str, Any]]
+    batches: list[list[dict[str, Any]]]
 
 
 @cache
@@ -189,18 +189,19 @@ def build(task: Task) -> None:
         for chunk in _chunks(task)
     ]
     built.batches = [
-        pending(_ids(task.layout, documents[start : start + BATCH]), _fence())
+        [_guarded(which, task.layout) for which in _named(task.layout, documents[n : n + BATCH])]
         for documents in built.chunks
-        for start in range(0, len(documents), BATCH)
+        for n in range(0, len(documents), BATCH)
     ]
-    if not task.layout.fenced:
-        for query in built.batches:
-            del query["$expr"]
     _collection(task.mongo_uri, task.layout.concern).find_one({})
 
 
-def _fence() -> datetime:
-    return datetime.now(UTC) + timedelta(hours=1)
+def _guarded(which: dict[str, Any], layout: Layout) -> dict[str, Any]:
+    """The query of an update, with the lease's end or without."""
+    query = pending(which, datetime.now(UTC) + timedelta(hours=1))
+    if not layout.fenced:
+        del query["$expr"]
+    return query
 
 
 def external_id(sequence: int) -> str:
@@ -235,11 +236,19 @@ def insert(task: Task) -> None:
 def update(task: Task) -> None:
     """Update the process's chunks in batches, each in one call."""
     orders = _collection(task.mongo_uri, task.layout.concern)
-    for query in _built().batches:
-        orders.update_many(query, processed("processado sem prioridade"))
+    change = processed("processado sem prioridade")
+    for queries in _built().batches:
+        if len(queries) == 1:
+            orders.update_many(queries[0], change)
+        else:
+            orders.bulk_write([UpdateOne(query, change) for query in queries], ordered=False)
 
 
-def _ids(layout: Layout, documents: Sequence[RawBSONDocument]) -> dict[str, Any]:
-    if layout.ids is IdForm.RUN_SEQUENCE:
-        return {"_id": {"$gte": documents[0]["_id"], "$lte": documents[-1]["_id"]}}
-    return {"_id": {"$in": [document["_id"] for document in documents]}}
+def _named(layout: Layout, documents: Sequence[RawBSONDocument]) -> list[dict[str, Any]]:
+    """What names the orders of a batch: its bounds, all their ids at once, or each by itself."""
+    if layout.updates_by == "id range":
+        return [{"_id": {"$gte": documents[0]["_id"], "$lte": documents[-1]["_id"]}}]
+    ids = [document["_id"] for document in documents]
+    if layout.updates_by == "id list":
+        return [{"_id": {"$in": ids}}]
+    return [{"_id": one} for one in ids]
