@@ -89,6 +89,14 @@ bench-page: setup ## all results of the bench as one page with plots, bench/resu
 bench-simulate: setup ## simulate from measured costs, beside what was measured, and fill docs/capacity.md (MEASURE=1)
 	@$(BIN)/python -m bench.simulate --markdown $(if $(MEASURE),--measure)
 
+.PHONY: bench-layouts
+bench-layouts: setup ## what each id form, index and write concern costs, and its query gains (6 minutes)
+	@$(BIN)/python -m bench.layouts
+
+.PHONY: bench-latency
+bench-latency: setup ## pickup at rest, tiny runs, the status page, the barrier's price (6 minutes)
+	@$(BIN)/python -m bench.latency
+
 .PHONY: images
 images: ## build the three container images (needs a Docker engine; DOCKER_FLAGS='--network host')
 	@for service in generator orchestrator worker; do \

@@ -1,152 +1,142 @@
-"""What each index and each guard costs: the same inserts and updates under several layouts.
+"""What each id form, index, write concern and guard costs, and what each index's query gains.
 
-    .venv/bin/python bench/layouts.py --mongo-uri mongodb://127.0.0.1:27017 [--orders 500000]
+    make bench-layouts            (or .venv/bin/python -m bench.layouts [--orders n] [--rounds n])
+    .venv/bin/python -m bench.layouts --markdown     the tables of the last measurement
 
-Two processes insert chunks of 10,000 orders and then update ranges of 1,000, as the pipeline
-does. The database `pedidos_bench` on the server is dropped before each layout.
+Two processes insert chunks of 10,000 orders and then update batches of 1,000, as the pipeline
+does, under each layout in turn, and all of that several times. Documents are put together before
+a clock runs. The database `pedidos_bench` is dropped before each and at the end.
 """
 
 from __future__ import annotations
 
 import argparse
+import sys
+import tempfile
 import time
-from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
-from multiprocessing import Process
+import traceback
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
-import pymongo
-from pymongo.write_concern import WriteConcern
+from pymongo import MongoClient
 
-from pedidos_common.adapters.mongo.encoding import BsonOrderEncoder
-from pedidos_common.domain.generation import OrderDraw, amount_table, name_table
-from pedidos_common.domain.ids import OrderRange, new_run_id
+from bench.layout_figures import layout_rows, markdown, summary_of
+from bench.layout_list import LAYOUTS
+from bench.layout_queries import measure_queries
+from bench.layout_work import DATABASE, Processes, measure, processes
+from bench.results import load, result_of, save
+from bench.stack import server_pair
 
-CHUNK, BATCH, PROCESSES = 10_000, 1_000, 2
-RUN = new_run_id(1_700_000_000_000, 7)
-DURABLE = WriteConcern(w="majority", j=True)
-MEMORY = WriteConcern(w=1)
-FAILED: dict[str, Any] = {
-    "keys": [("status", 1), ("_id", 1)],
-    "partialFilterExpression": {"status": "falhou"},
-}
-LAYOUTS: dict[str, tuple[list[dict[str, Any]], WriteConcern, bool]] = {
-    "clustered, acknowledged from memory": ([], MEMORY, False),
-    "clustered, journaled": ([], DURABLE, False),
-    "+ partial index on falhou": ([FAILED], DURABLE, False),
-    "+ lease's end in each update": ([FAILED], DURABLE, True),
-    "+ index on cliente": ([FAILED, {"keys": [("cliente", 1)]}], DURABLE, True),
-    "+ index on (priority, status)": (
-        [FAILED, {"keys": [("priority", 1), ("status", 1)]}],
-        DURABLE,
-        True,
-    ),
-}
+SECTION = "layouts"
+Servers = Mapping[bool, str]
 
 
-def orders_of(uri: str, concern: WriteConcern) -> Any:
-    """The bench's collection, in a client of its own."""
-    client: Any = pymongo.MongoClient(uri, uuidRepresentation="standard")
-    return client["pedidos_bench"].get_collection("orders", write_concern=concern)
+def main(arguments: list[str] | None = None) -> int:
+    """Measure, or print the tables; 1 where a part failed (what was measured is kept)."""
+    options = _options(arguments)
+    if options.markdown:
+        return _print_markdown()
+    started = time.monotonic()
+    rounds: list[dict[str, Any]] = []
+    asked: list[Mapping[str, Any]] = []
+    failure = None
+    with _servers(options.mongo_uri) as servers, processes() as both:
+        try:
+            # a list keeps what it got before its source fails
+            rounds.extend(_rounds(servers, both, options.orders, options.rounds))
+            asked.extend(_queries(servers, both, options.query_orders))
+        except Exception as error:  # noqa: BLE001 - what was measured before is kept
+            traceback.print_exc()
+            failure = f"{type(error).__name__}: {error}"
+        version = _leave(servers)
+    rows = [*layout_rows(rounds), *asked, *rounds]
+    settings = {k: v for k, v in vars(options).items() if k in {"orders", "rounds", "query_orders"}}
+    settings["seconds"] = round(time.monotonic() - started)
+    summary = {**summary_of(rows), **({"failed": failure} if failure else {})}
+    result = result_of(SECTION, "make bench-layouts", settings, rows, summary, {"mongod": version})
+    print("\n".join(markdown(rows, options.query_orders)))
+    print(f"Written to {save(result)} after {settings['seconds']} s")
+    if failure:
+        print(f"FAILED before the end: {failure}", file=sys.stderr)
+    return 1 if failure else 0
 
 
-def insert(uri: str, concern: WriteConcern, share: int, quantity: int) -> None:
-    """Insert every second chunk."""
-    orders, now = orders_of(uri, concern), datetime.now(UTC)
-    names = name_table([f"Nome{i}" for i in range(512)], [f"Sobrenome{i}" for i in range(512)])
-    encoder, draw = BsonOrderEncoder(names, amount_table()), OrderDraw()
-    for first in range(1 + share * CHUNK, quantity, CHUNK * PROCESSES):
-        ids = OrderRange(RUN, first, first + CHUNK - 1)
-        documents = encoder.drawn(ids, draw.draw(1, 1, ids.first, ids.last), now)
-        orders.insert_many(documents, ordered=False)
+@contextmanager
+def _servers(mongo_uri: str | None) -> Iterator[Servers]:
+    """MongoDB's address by whether it is a replica set: own ones, or the one that is given."""
+    if mongo_uri is not None:
+        with MongoClient[dict[str, Any]](mongo_uri) as client:
+            yield {"setName" in client.admin.command("hello"): mongo_uri}
+        return
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="pedidos-layouts-")))
+        own = {}
+        for replica_set in (False, True):
+            pair = server_pair(folder / f"replica-set-{replica_set}", replica_set=replica_set)
+            own[replica_set] = stack.enter_context(pair).mongo_uri
+        yield own
 
 
-def update(uri: str, concern: WriteConcern, share: int, quantity: int, *, fenced: bool) -> None:
-    """Update every second batch."""
-    orders = orders_of(uri, concern)
-    fence = {"$expr": {"$lt": ["$$NOW", datetime.now(UTC) + timedelta(hours=1)]}}
-    for first in range(1 + share * BATCH, quantity, BATCH * PROCESSES):
-        ids = OrderRange(RUN, first, first + BATCH - 1)
-        orders.update_many(
-            {"_id": {"$gte": ids.low, "$lte": ids.high}, "status": "pendente"}
-            | (fence if fenced else {}),
-            {
-                "$set": {"status": "processado", "observacoes": "processado sem prioridade"},
-                "$currentDate": {"processedAt": True},
-                "$inc": {"attempts": 1},
-                "$unset": {"error": ""},
-            },
-        )
+def _rounds(
+    servers: Servers, both: Processes, orders: int, rounds: int
+) -> Iterator[dict[str, Any]]:
+    """Each layout in each round, so that the machine's noise hits all alike.
+
+    Whoever comes first in one round comes last in the next.
+    """
+    clients: dict[bool, Any] = {kind: MongoClient(uri) for kind, uri in servers.items()}
+    layouts = [one for one in LAYOUTS if one.replica_set in servers or one.group != "write concern"]
+    for number in range(1, rounds + 1):
+        for layout in layouts if number % 2 else reversed(layouts):
+            kind = layout.replica_set if layout.replica_set in servers else min(servers)
+            figures = asdict(measure(clients[kind], servers[kind], layout, orders, both))
+            print(
+                f"Round {number} of {rounds}: {layout.name}: "
+                f"{figures['inserts_per_second']:,} inserts/s, "
+                f"{figures['updates_per_second']:,} updates/s",
+                flush=True,
+            )
+            yield {"kind": "round", "round": number, "layout": layout.name, **figures}
 
 
-def timed(work: Callable[..., None], *arguments: Any, **named: Any) -> float:
-    """Seconds that the processes need for it, side by side."""
-    started = time.perf_counter()
-    running = [
-        Process(target=work, args=(*arguments[:2], share, *arguments[2:]), kwargs=named)
-        for share in range(PROCESSES)
-    ]
-    for process in running:
-        process.start()
-    for process in running:
-        process.join()
-        if process.exitcode:
-            raise SystemExit("a process of the bench failed; see above")
-    return time.perf_counter() - started
+def _queries(servers: Servers, both: Processes, orders: int) -> Iterator[Mapping[str, Any]]:
+    kind = min(servers)
+    print(f"Queries over {orders:,} orders, without each index and with it ...", flush=True)
+    with MongoClient[dict[str, Any]](servers[kind], uuidRepresentation="standard") as client:
+        yield from measure_queries(client, servers[kind], orders, both)
 
 
-def server_cpu(client: Any) -> float:
-    """CPU seconds that mongod has used."""
-    usage = client.admin.command("serverStatus")["extra_info"]
-    return float(usage["user_time_us"] + usage["system_time_us"]) / 1e6
+def _leave(servers: Servers) -> str:
+    """Drop what the bench wrote; MongoDB's version."""
+    version = ""
+    for uri in servers.values():
+        with MongoClient[dict[str, Any]](uri) as client:
+            client.drop_database(DATABASE)
+            version = str(client.server_info()["version"])
+    return version
 
 
-def measure(uri: str, name: str, quantity: int) -> None:
-    """One layout: prepare, insert, update, print a row."""
-    indexes, concern, fenced = LAYOUTS[name]
-    client: Any = pymongo.MongoClient(uri)
-    client.drop_database("pedidos_bench")
-    clustered = {"key": {"_id": 1}, "unique": True}
-    orders = client["pedidos_bench"].create_collection("orders", clusteredIndex=clustered)
-    for index in indexes:
-        options = {key: value for key, value in index.items() if key != "keys"}
-        orders.create_index(index["keys"], **options)
-    before = server_cpu(client)
-    inserting = timed(insert, uri, concern, quantity)
-    between = server_cpu(client)
-    updating = timed(update, uri, concern, quantity, fenced=fenced)
-    scale = quantity / 100_000
-    print(
-        f"| {name} | {inserting:.1f} + {updating:.1f} s | {(between - before) / scale:.2f}"
-        f" + {(server_cpu(client) - between) / scale:.2f} |",
-        flush=True,
-    )
+def _print_markdown() -> int:
+    result = load(SECTION)
+    if result is None:
+        print(f"There is no bench/results/{SECTION}.json: run make bench-layouts.", file=sys.stderr)
+        return 1
+    print("\n".join(markdown(result.rows, result.settings["query_orders"])))
+    return 0
 
 
-def scans(uri: str) -> None:
-    """How long the filters of the listing take without an index of their own."""
-    orders = orders_of(uri, DURABLE)
-    for query in ({"cliente": "nobody"}, {"status": "pendente"}, {"tier": "OURO"}):
-        started = time.perf_counter()
-        found = len(list(orders.find(query).sort("_id", 1).limit(100)))
-        print(f"| first 100 of {query} | {found} found | {time.perf_counter() - started:.3f} s |")
-
-
-def main() -> None:
-    """Measure every layout, twice, in turn."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--mongo-uri", required=True)
-    parser.add_argument("--orders", type=int, default=500_000)
-    parser.add_argument("--rounds", type=int, default=2)
-    given = parser.parse_args()
-    print("| layout | insert + update | mongod CPU s per 100,000: insert + update |")
-    print("| --- | --- | --- |")
-    for _ in range(given.rounds):
-        for name in LAYOUTS:
-            measure(given.mongo_uri, name, given.orders)
-    scans(given.mongo_uri)
-    pymongo.MongoClient(given.mongo_uri).drop_database("pedidos_bench")
+def _options(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench.layouts", description=__doc__)
+    parser.add_argument("--mongo-uri", help="a server to use in place of own ones")
+    parser.add_argument("--orders", type=int, default=200_000, help="orders a layout and round")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--query-orders", type=int, default=1_000_000, help="orders to query")
+    parser.add_argument("--markdown", action="store_true", help="print the last tables, no more")
+    return parser.parse_args(arguments)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

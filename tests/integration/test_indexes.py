@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from datetime import UTC, datetime
+from uuid import UUID
+
+from bson.decimal128 import Decimal128
 
 from pedidos_common.adapters.mongo.client import connect, durable
 from pedidos_common.adapters.mongo.indexes import ensure_indexes
+from pedidos_common.adapters.mongo.orders import MongoOrderStore
+from pedidos_common.domain.ids import new_run_id, order_id
 
 AT_ONCE = 8
 
@@ -22,3 +28,35 @@ async def test_many_that_start_at_once_make_them_together(
         await asyncio.gather(*(database.command("ping") for database in databases))
         await asyncio.gather(*(ensure_indexes(database) for database in databases))
         assert "external_id_once" in await databases[0]["orders"].index_information()
+
+
+async def test_orders_that_are_named_by_id_are_found_without_a_scan(
+    mongo_uri: str, mongo_database: str
+) -> None:
+    run_id = new_run_id(1, 1)
+    async with connect(mongo_uri, "reader") as client:
+        database = durable(client, mongo_database)
+        await ensure_indexes(database)
+        await database["orders"].insert_many(
+            [an_order(order_id(run_id, sequence)) for sequence in range(1, 501)]
+        )
+        await database.command({"profile": 2})
+        wanted = [order_id(run_id, 250), order_id(run_id, 252)]
+        found = await MongoOrderStore(database).read_pending_among(wanted)
+        await database.command({"profile": 0})
+        read = await database["system.profile"].find_one({"op": "query", "command.find": "orders"})
+    assert [order.id for order in found] == wanted
+    assert read is not None
+    assert read["docsExamined"] <= 4, read["planSummary"]
+
+
+def an_order(which: UUID) -> dict[str, object]:
+    return {
+        "_id": which,
+        "cliente": "Ana",
+        "valor": Decimal128("1.00"),
+        "tier": "OURO",
+        "priority": "NORMAL",
+        "status": "pendente",
+        "createdAt": datetime(2023, 11, 14, tzinfo=UTC),
+    }
