@@ -67,7 +67,7 @@ demo: setup ## take 1,000,000 orders through the pipeline on embedded servers (Q
 
 .PHONY: bench
 bench: setup ## the pipeline beside a bare driver loop, in turns, and their ratio (BENCH_ARGS='--rounds 2')
-	@$(BIN)/python -m bench.pipeline $(BENCH_ARGS)
+	@$(BIN)/python -m bench.paired $(BENCH_ARGS)
 
 .PHONY: bench-scaling
 bench-scaling: setup ## cost of an order from 10,000 to 10,000,000, by batch size, processes, jobs (20 minutes)
@@ -75,11 +75,11 @@ bench-scaling: setup ## cost of an order from 10,000 to 10,000,000, by batch siz
 
 .PHONY: bench-arq
 bench-arq: setup ## a plain tuned arq worker, one job an order, beside the pipeline (5 minutes)
-	@$(BIN)/python -m bench.arq_compare $(BENCH_ARGS)
+	@$(BIN)/python -m bench.arq $(BENCH_ARGS)
 
 .PHONY: bench-compare
 bench-compare: setup ## the last result of make bench beside the committed one (AGAINST=revision)
-	@$(BIN)/python -m bench.compare --against $(AGAINST)
+	@$(BIN)/python -m bench.paired.compare --against $(AGAINST)
 
 .PHONY: bench-page
 bench-page: setup ## all results of the bench as one page with plots, bench/results/index.html
@@ -87,7 +87,7 @@ bench-page: setup ## all results of the bench as one page with plots, bench/resu
 
 .PHONY: bench-simulate
 bench-simulate: setup ## simulate from measured costs, beside what was measured, and fill docs/capacity.md (MEASURE=1)
-	@$(BIN)/python -m bench.simulate --markdown $(if $(MEASURE),--measure)
+	@$(BIN)/python -m bench.capacity --markdown $(if $(MEASURE),--measure)
 
 .PHONY: bench-layouts
 bench-layouts: setup ## what each id form, index and write concern costs, and its query gains (6 minutes)

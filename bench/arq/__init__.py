@@ -1,0 +1,1 @@
+"""A plain arq worker with one job an order, beside the pipeline."""

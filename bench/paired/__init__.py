@@ -1,0 +1,1 @@
+"""The pipeline and a bare driver loop in turns, and such a result beside an earlier one."""

@@ -1,0 +1,1 @@
+"""What benches run on and read: servers, services, runs, processor time and memory."""
