@@ -10,10 +10,10 @@ from typing import Any
 from rich.table import Table
 
 from bench.arq.rounds import ArqFigures, Tuning
+from bench.promises import ARQ_FACTOR
 from bench.running.single_runs import ROLES, RunFigures
 from bench.scaling.rows import WELL
 
-FACTOR = 50.0
 PIPELINE, PLAIN = "pipeline", "plain arq, {} writes"
 
 
@@ -67,7 +67,7 @@ def summary_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return {
         "factor": round(speeds[PIPELINE] / speeds[PLAIN.format("default")], 1),
         "factor_durable": round(speeds[PIPELINE] / speeds[PLAIN.format("durable")], 1),
-        "promised_factor": FACTOR,
+        "promised_factor": ARQ_FACTOR,
     }
 
 

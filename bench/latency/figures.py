@@ -7,10 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from statistics import median
 from typing import Any
 
+from bench.promises import BARRIER_MS, PICKUP_P99_MS, STATUS_P99_MS
+
 Row = Mapping[str, Any]
-PICKUP_P99_MS = 50.0
-STATUS_P99_MS = 10.0
-BARRIER_MS = 250.0
 BARRIER_ORDERS = 1_000_000
 POINTS = (*range(0, 100, 5), 99, 100)
 

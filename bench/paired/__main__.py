@@ -27,8 +27,9 @@ from pymongo.errors import PyMongoError
 from rich.console import Console
 
 from bench.paired.figures import Round, rows_of, summary_of
-from bench.paired.report import RATIO, misses, summary_lines, tables
+from bench.paired.report import misses, summary_lines, tables
 from bench.paired.rounds import Layout, Settings, bare_round, pipeline_round
+from bench.promises import RATIO
 from bench.results import FOLDER, Result, result_of, save
 from bench.running.measure import redis_peak_mib, server_versions
 from bench.running.stack import ServerPair, server_pair

@@ -10,13 +10,14 @@ from rich.table import Table
 
 from bench.paired.bare_loop import STAGES
 from bench.paired.figures import Round
-
-RATIO = 1.25
-CLIENT_DIFFERENCE = 0.35
-STATUS_P99_MS = 10.0
-PROCESS_PEAK_MIB = 200.0
-REDIS_PEAK_MIB = 32.0
-BARRIER_MS = 250.0
+from bench.promises import (
+    BARRIER_MS,
+    CLIENT_DIFFERENCE,
+    PROCESS_PEAK_MIB,
+    RATIO,
+    REDIS_PEAK_MIB,
+    STATUS_P99_MS,
+)
 
 
 def tables(rounds: Sequence[Round], redis_peak_mib: float) -> Iterator[Table]:

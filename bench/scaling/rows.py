@@ -8,12 +8,11 @@ from typing import Any
 
 import psutil
 
-from bench.paired.report import PROCESS_PEAK_MIB, REDIS_PEAK_MIB
+from bench.promises import FLAT_WITHIN, PROCESS_PEAK_MIB, REDIS_PEAK_MIB
 from bench.running.single_runs import ROLES, SERVICES, RunFigures, role_of
 from bench.running.usage import Sample, others_percent
 
 BASE_QUANTITY = 1_000_000
-FLAT_WITHIN = 1.10
 MOST_SAMPLES = 80
 
 WELL = "DONE, audit passed"

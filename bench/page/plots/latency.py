@@ -7,7 +7,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from bench.latency.figures import BARRIER_MS, PICKUP_P99_MS, STATUS_P99_MS
+from bench.promises import BARRIER_MS, PICKUP_P99_MS, STATUS_P99_MS
 from bench.results import Result
 
 Rows = Sequence[Any]

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bench.paired.bare_loop import STAGES
-from bench.paired.report import PROCESS_PEAK_MIB, RATIO
+from bench.promises import PROCESS_PEAK_MIB, RATIO
 from bench.results import Result
 
 WIDTH, HEIGHT = 7.2, 3.4

@@ -8,8 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bench.page.plots.cost_bars import COLOURS, Rows, axes_of, legend_below, measured, stacked_cpu
+from bench.promises import FLAT_WITHIN
 from bench.results import Result
-from bench.scaling.rows import BASE_QUANTITY, FLAT_WITHIN
+from bench.scaling.rows import BASE_QUANTITY
 
 
 def figures(result: Result) -> Iterator[tuple[str, Figure]]:
