@@ -22,12 +22,13 @@ from rich.console import Console
 
 from bench.arq.rounds import ArqFigures, Tuning, arq_round
 from bench.arq.rows import arq_row, pipeline_row, summary_of, table
-from bench.paired.rounds import PIPELINE_DATABASE
 from bench.promises import ARQ_FACTOR
 from bench.results import FOLDER, result_of, save
+from bench.running.database import PIPELINE_DATABASE, dropped
 from bench.running.measure import server_versions
-from bench.running.single_runs import FAILURES, RunFigures, RunPlan, run_on
+from bench.running.single_runs import RunFigures, RunPlan, run_on
 from bench.running.stack import ServerPair, server_pair
+from bench.running.timed_run import FAILURES
 
 MAX_JOBS = (10, 25, 50, 100)
 POLL_DELAYS = (0.01, 0.05)
@@ -81,7 +82,8 @@ def _measure(taken: Taken, options: argparse.Namespace, console: Console) -> Non
             plan = RunPlan(options.quantity, options.seed)
             run = run_on(servers, folder / f"round-{number}", plan)
             taken.piped.append(run)
-            _drop_pipeline(servers)
+            with MongoClient[dict[str, Any]](servers.mongo_uri) as client:
+                dropped(client, PIPELINE_DATABASE)
             console.print(f"  pipeline: {run.quantity / run.seconds:,.0f} orders/s")
 
 
@@ -113,12 +115,6 @@ def _tuned(
             f"{speeds[tuning]:,.0f} orders/s"
         )
     return max(speeds, key=lambda tuning: speeds[tuning])
-
-
-def _drop_pipeline(servers: ServerPair) -> None:
-    with MongoClient[dict[str, Any]](servers.mongo_uri) as client:
-        client.drop_database(PIPELINE_DATABASE)
-        client.admin.command("fsync")
 
 
 def _options(arguments: list[str] | None) -> argparse.Namespace:

@@ -19,6 +19,7 @@ from pymongo import MongoClient
 
 from bench.arq.generate import orders_processed
 from bench.arq.worker import DATABASE
+from bench.running.database import dropped
 from bench.running.measure import own_use, process_use
 from bench.running.stack import ServerPair
 
@@ -85,8 +86,7 @@ def arq_round(servers: ServerPair, log: Path, tuning: Tuning, quantity: int) -> 
 
 def _clean(servers: ServerPair, redis_url: str) -> None:
     with MongoClient[dict[str, Any]](servers.mongo_uri) as client:
-        client.drop_database(DATABASE)
-        client.admin.command("fsync")
+        dropped(client, DATABASE)
     with closing(redis.Redis.from_url(redis_url, socket_timeout=5)) as cache:
         cache.flushdb()
 

@@ -11,8 +11,8 @@ from rich.table import Table
 
 from bench.arq.rounds import ArqFigures, Tuning
 from bench.promises import ARQ_FACTOR
-from bench.running.single_runs import ROLES, RunFigures
-from bench.scaling.rows import WELL
+from bench.running.single_runs import WELL, RunFigures
+from bench.running.stack import ROLES
 
 PIPELINE, PLAIN = "pipeline", "plain arq, {} writes"
 
@@ -49,9 +49,7 @@ def pipeline_row(taken: Sequence[RunFigures]) -> dict[str, Any]:
         "orders_per_second": round(median(quantity / run.seconds for run in taken)),
         "client_cpu_seconds_per_100k": round(median(run.per_100k(*clients) for run in taken), 2),
         "mongod_cpu_seconds_per_100k": round(median(run.per_100k("mongod") for run in taken), 2),
-        "ended": "DONE, audit passed"
-        if all(run.well for run in taken)
-        else "A RUN DID NOT END WELL",
+        "ended": WELL if all(run.well for run in taken) else "A RUN DID NOT END WELL",
     }
 
 

@@ -8,12 +8,10 @@ they hold and have written. About two minutes at the sizes that it has by itself
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +20,6 @@ import httpx
 from pymongo import MongoClient
 
 from bench.capacity.readings import (
-    DATABASE,
     bytes_held,
     bytes_written,
     durable_write_ms,
@@ -30,11 +27,12 @@ from bench.capacity.readings import (
     ring_bytes,
 )
 from bench.results import FOLDER, result_of, save
-from bench.running.measure import process_use
+from bench.running.database import PIPELINE_DATABASE
+from bench.running.measure import process_use, server_versions
 from bench.running.stack import RunningServices, ServerPair, server_pair, services
+from bench.running.timed_run import ENDED
 
 RUN_SECONDS, POLL_SECONDS = 600.0, 0.25
-ENDED = frozenset({"DONE", "ABORTED", "ERROR"})
 IDLE_SECONDS = 5.0
 GENERATORS, WORKERS = 2, 2
 
@@ -94,10 +92,7 @@ def _measured(folder: Path, plans: Sequence[Plan], *, replica_set: bool) -> Meas
             kind = "replica set" if replica_set else "standalone"
             size, seconds = plan.batch_size, row["seconds"]
             print(f"{kind}: {plan.quantity:,} orders in batches of {size:,}: {seconds} s")
-        info = redis_info(servers.redis_url, "server")
-        name = "valkey" if "valkey_version" in info else "redis"
-        version = str(client.server_info()["version"])
-        versions = {"mongod": version, name: str(info[f"{name}_version"])}
+        versions = server_versions(servers.mongo_uri, servers.redis_url)
         return Measured(rows, write_ms, ring_bytes(servers.redis_url), versions)
 
 
@@ -108,11 +103,9 @@ def _run(
     plan: Plan,
 ) -> dict[str, Any]:
     quantity = plan.quantity
-    client.drop_database(DATABASE)
-    with (
-        _environment(ORDERS_BATCH_SIZE=str(plan.batch_size)),
-        services(servers, folder, GENERATORS, WORKERS) as running,
-    ):
+    client.drop_database(PIPELINE_DATABASE)
+    batches = {"ORDERS_BATCH_SIZE": str(plan.batch_size)}
+    with services(servers, folder, GENERATORS, WORKERS, batches) as running:
         idle = _idle_cores(running, servers)
         written, before = bytes_written(client), _cpu_seconds(running, servers)
         seconds = _take(running, quantity)
@@ -131,17 +124,6 @@ def _run(
         **{name: written_after[name] - written[name] for name in written},
         **bytes_held(client),
     }
-
-
-@contextmanager
-def _environment(**variables: str) -> Iterator[None]:
-    before = dict(os.environ)
-    os.environ.update(variables)
-    try:
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
 
 
 def _take(running: RunningServices, quantity: int) -> float:

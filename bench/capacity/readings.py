@@ -13,13 +13,13 @@ import redis
 from pymongo import MongoClient, WriteConcern
 from redis.asyncio import Redis
 
+from bench.running.database import PIPELINE_DATABASE
 from pedidos_common.adapters.redis.transport import ArqTransport
 from pedidos_common.domain.jobs import Band
 from pedidos_common.domain.orders import Priority
 from pedidos_common.domain.run_jobs import ORDERS_QUEUE, batch_job_id
 from pedidos_common.ports import Bell
 
-DATABASE = "pedidos"
 RINGS, SMALL_WRITES = 10_000, 200
 
 
@@ -44,7 +44,8 @@ def bytes_written(client: MongoClient[dict[str, Any]]) -> dict[str, int]:
 
 def bytes_held(client: MongoClient[dict[str, Any]]) -> dict[str, int]:
     """Bytes of what is stored, and on disk, once all is written out; how many jobs there are."""
-    orders, jobs = (client[DATABASE].command("collStats", name) for name in ("orders", "jobs"))
+    database = client[PIPELINE_DATABASE]
+    orders, jobs = (database.command("collStats", name) for name in ("orders", "jobs"))
     return {
         "order_bytes": int(orders["size"]),
         "order_disk_bytes": int(orders["totalSize"]),

@@ -29,8 +29,8 @@ from bench.latency.pickup import (
     redrive_of_nothing,
 )
 from bench.latency.runs import run, run_row, status_at_rest
-from bench.paired.rounds import CODEC, PIPELINE_DATABASE
 from bench.results import result_of, save
+from bench.running.database import CODEC, PIPELINE_DATABASE
 from bench.running.measure import ProcessUse, process_use
 from bench.running.stack import RunningServices, ServerPair, server_pair, services
 from pedidos_common.domain.jobs import NewJob

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from random import Random
 
-from bench.paired.rounds import PIPELINE_DATABASE
+from bench.running.database import PIPELINE_DATABASE
 from bench.running.stack import ServerPair
 from pedidos_common.adapters.mongo.client import Database, connect, durable
 from pedidos_common.adapters.mongo.jobs import MongoJobLedger

@@ -16,13 +16,13 @@ from uuid import UUID
 from pymongo.database import Database
 
 from bench.latency.figures import spread
+from bench.running.timed_run import ENDED
 from pedidos_common.adapters.mongo.order_documents import range_filter
 from pedidos_common.domain.ids import whole_run
 
 ASK_SECONDS = 0.05
 RUN_SECONDS = 600.0
 HTTP_SECONDS = 30.0
-ENDED = frozenset({"DONE", "ABORTED", "ERROR"})
 Jobs = Database[dict[str, Any]]
 
 

@@ -20,6 +20,7 @@ from bson.raw_bson import RawBSONDocument
 from pymongo import MongoClient, UpdateOne
 
 from bench.layouts.catalogue import Concern, IdForm, Layout
+from bench.running.database import dropped
 from bench.running.same_orders import OrderSource
 from pedidos_common.adapters.mongo.encoding import EncodedDocument, string_field
 from pedidos_common.adapters.mongo.order_changes import pending, processed
@@ -111,8 +112,7 @@ def measure(client: Any, uri: str, layout: Layout, quantity: int, both: Processe
 
 def prepare(client: Any, layout: Layout) -> Any:
     """An empty collection of that layout, on a server that has written down all before."""
-    client.drop_database(DATABASE)
-    client.admin.command("fsync")
+    dropped(client, DATABASE)
     clustered = {"clusteredIndex": {"key": {"_id": 1}, "unique": True}} if layout.clustered else {}
     orders = client[DATABASE].create_collection("orders", **clustered)
     for index in layout.indexes:

@@ -20,31 +20,21 @@ from dataclasses import asdict
 from itertools import pairwise
 from pathlib import Path
 
-import httpx
-import psutil
-import redis
-from pymongo.errors import PyMongoError
 from rich.console import Console
 
 from bench.paired.figures import Round, rows_of, summary_of
+from bench.paired.layout import Layout
 from bench.paired.report import misses, summary_lines, tables
-from bench.paired.rounds import Layout, Settings, bare_round, pipeline_round
+from bench.paired.rounds import Settings, bare_round, pipeline_round
 from bench.promises import RATIO
 from bench.results import FOLDER, Result, result_of, save
 from bench.running.measure import redis_peak_mib, server_versions
 from bench.running.stack import ServerPair, server_pair
+from bench.running.timed_run import FAILURES
 
 MIN_WIDTH = 130
 # What may end a round without making the rounds before it worthless.
-FAILURES = (
-    OSError,
-    RuntimeError,
-    httpx.HTTPError,
-    psutil.Error,
-    PyMongoError,
-    redis.RedisError,
-    KeyboardInterrupt,
-)
+ENDS_ROUNDS = (*FAILURES, KeyboardInterrupt)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -65,7 +55,7 @@ def main(arguments: list[str] | None = None) -> int:
                 rounds.append(one)
                 redis_peak = redis_peak_mib(servers.redis_url)
                 console.print(_line(len(rounds), options.rounds, one))
-        except FAILURES as failure:
+        except ENDS_ROUNDS as failure:
             missed.append(f"round {len(rounds) + 1} failed: {type(failure).__name__}: {failure}")
     if rounds:
         result = _result(_command(arguments), options, rounds, redis_peak, versions)

@@ -11,9 +11,9 @@ from typing import Any
 import psutil
 
 from bench.paired.rounds import BareResult, PipelineResult
+from bench.running.stack import ROLES, role_of
 from bench.running.usage import others_percent
 
-ROLES = ("generator", "worker", "orchestrator", "redis", "mongod")
 MEMORY_STEP_SECONDS = 0.5
 
 
@@ -58,7 +58,7 @@ class Round:
             return self.pipeline.mongod_cpu_seconds
         if role == "redis":
             return self.pipeline.redis_cpu_seconds
-        used = (one for one in self.pipeline.processes if one.name.split()[0] == role)
+        used = (one for one in self.pipeline.processes if role_of(one.name) == role)
         return sum(one.cpu_seconds for one in used)
 
 

@@ -9,35 +9,32 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import httpx
-import psutil
-import redis
 from pymongo import MongoClient
-from pymongo.errors import PyMongoError
 
-from bench.paired.rounds import PIPELINE_DATABASE, Settings, timed_run
+from bench.running.database import PIPELINE_DATABASE
 from bench.running.measure import ProcessUse, process_use, redis_peak_mib, server_versions
-from bench.running.stack import RunningServices, ServerPair, server_pair, services
+from bench.running.stack import (
+    ROLES,
+    SERVICES,
+    RunningServices,
+    ServerPair,
+    process_ids,
+    role_of,
+    server_pair,
+    services,
+)
+from bench.running.timed_run import FAILURES, timed_run
 from bench.running.usage import Sample, UsageRecorder
 from pedidos_cli.audit import audit_run
 
-SERVICES = ("generator", "worker", "orchestrator")
-ROLES = (*SERVICES, "redis", "mongod")
+# How a run is said to have ended where nothing is to be said against it.
+WELL = "DONE, audit passed"
 WARM_UP = 10_000
 _Uses = Mapping[str, tuple[int, ProcessUse]]
-# What may go wrong with one run without making the others worthless.
-FAILURES = (
-    OSError,
-    RuntimeError,
-    httpx.HTTPError,
-    psutil.Error,
-    PyMongoError,
-    redis.RedisError,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,13 +108,12 @@ def run_on(servers: ServerPair, folder: Path, plan: RunPlan) -> RunFigures:
     Raises:
         Exception: one of `FAILURES`, where there is no end of the run to tell about.
     """
-    settings = Settings(plan.quantity, plan.seed, plan.generators, plan.workers, prebuilt=False)
     with services(servers, folder, plan.generators, plan.workers, plan.settings()) as running:
         if plan.warm_up:
-            timed_run(running, replace(settings, quantity=plan.warm_up))
+            timed_run(running, plan.warm_up, plan.seed)
         before = _uses(running, servers)
         recorder = UsageRecorder({name: pid for name, (pid, _) in before.items()})
-        run_id, seconds, p99_ms = timed_run(running, settings, recorder.note)
+        run_id, seconds, p99_ms = timed_run(running, plan.quantity, plan.seed, recorder.note)
         after = _uses(running, servers)
     verdict = audit_run(servers.mongo_uri, PIPELINE_DATABASE, run_id)
     return RunFigures(
@@ -135,8 +131,7 @@ def run_on(servers: ServerPair, folder: Path, plan: RunPlan) -> RunFigures:
 
 def _uses(running: RunningServices, servers: ServerPair) -> dict[str, tuple[int, ProcessUse]]:
     """By the process' name: its id, and what it has used."""
-    pids = {f"{one['role']} {one['index']}": one["pid"] for one in running.processes()}
-    pids |= {"mongod": servers.mongod_pid, "redis": servers.redis_pid}
+    pids = process_ids(servers, running)
     return {name: (pid, process_use(name, pid)) for name, pid in pids.items()}
 
 
@@ -153,11 +148,6 @@ def _cpu_seconds(role: str, before: _Uses, after: _Uses) -> float:
 def _peak(role: str, uses: _Uses) -> float | None:
     peaks = [use.peak_mib for name, (_, use) in uses.items() if role_of(name) == role]
     return max((peak for peak in peaks if peak is not None), default=None)
-
-
-def role_of(process: str) -> str:
-    """Of a process' name: `worker` of `worker 1`."""
-    return process.split(maxsplit=1)[0]
 
 
 def _phase(servers: ServerPair, run_id: str) -> str:

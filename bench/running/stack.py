@@ -19,6 +19,8 @@ from pedidos_cli.embedded import binaries
 from pedidos_cli.embedded.servers import Server, mongod, redis_server
 from pedidos_cli.free_ports import free_port
 
+SERVICES = ("generator", "worker", "orchestrator")
+ROLES = (*SERVICES, "redis", "mongod")
 START_SECONDS = 120.0
 STOP_SECONDS = 60.0
 
@@ -45,6 +47,17 @@ class RunningServices:
         """The services that run at this moment."""
         found: list[dict[str, Any]] = json.loads(self.stack_file.read_text("utf-8"))["processes"]
         return found
+
+
+def role_of(process: str) -> str:
+    """Of a process' name: `worker` of `worker 1`."""
+    return process.split(maxsplit=1)[0]
+
+
+def process_ids(servers: ServerPair, running: RunningServices) -> dict[str, int]:
+    """By name (`mongod`, `redis`, `worker 1`): the servers' first, then the services'."""
+    pids = {"mongod": servers.mongod_pid, "redis": servers.redis_pid}
+    return pids | {f"{one['role']} {one['index']}": one["pid"] for one in running.processes()}
 
 
 @contextlib.contextmanager

@@ -9,13 +9,12 @@ from typing import Any
 import psutil
 
 from bench.promises import FLAT_WITHIN, PROCESS_PEAK_MIB, REDIS_PEAK_MIB
-from bench.running.single_runs import ROLES, SERVICES, RunFigures, role_of
+from bench.running.single_runs import WELL, RunFigures
+from bench.running.stack import ROLES, SERVICES, role_of
 from bench.running.usage import Sample, others_percent
 
 BASE_QUANTITY = 1_000_000
 MOST_SAMPLES = 80
-
-WELL = "DONE, audit passed"
 
 Row = Mapping[str, Any]
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.table import Table
 
-from bench.scaling.rows import WELL
+from bench.running.single_runs import WELL
 
 MIN_WIDTH = 170
 # A row's key, and its column's head; what no row has gets no column.

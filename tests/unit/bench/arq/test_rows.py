@@ -9,7 +9,8 @@ from bench.arq.rounds import ArqFigures, Tuning
 from bench.arq.rows import arq_row, pipeline_row, summary_of
 from bench.page.plots import arq as plots
 from bench.results import result_of
-from bench.running.single_runs import ROLES, RunFigures
+from bench.running.single_runs import RunFigures
+from bench.running.stack import ROLES
 
 TUNING = Tuning(25, 0.01)
 DURABLE = Tuning(25, 0.01, "durable")

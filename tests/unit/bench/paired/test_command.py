@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from bench.paired import __main__ as pipeline
-from bench.paired.rounds import Layout
+from bench.paired.layout import Layout
 from bench.results import load
 from bench.running.stack import ServerPair
 from tests.unit.bench.paired.rounds import a_round

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from bench.results import load
-from bench.running.single_runs import ROLES, RunFigures, RunPlan
+from bench.running.single_runs import RunFigures, RunPlan
+from bench.running.stack import ROLES
 from bench.scaling import __main__ as scaling
 
 VERSIONS = {"mongod": "6.0.5"}

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from bench.running.single_runs import ROLES, RunFigures
+from bench.running.single_runs import RunFigures
+from bench.running.stack import ROLES
 from bench.running.usage import Sample
 from bench.scaling.rows import compared, memory_rows, misses, row_of, scaling_summary
 
