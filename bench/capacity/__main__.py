@@ -18,12 +18,11 @@ from typing import Any
 from rich.console import Console
 
 from bench.capacity import footprint
+from bench.capacity.limits import ceiling_row, limit_rows
 from bench.capacity.model import (
     ORDERS_A_DAY,
     Assumptions,
     bytes_of,
-    ceiling_row,
-    limit_rows,
     need_row,
 )
 from bench.capacity.page import PAGE, write_page

@@ -26,7 +26,8 @@ from pymongo import MongoClient
 from bench.layouts.catalogue import LAYOUTS
 from bench.layouts.figures import layout_rows, markdown, summary_of
 from bench.layouts.queries import measure_queries
-from bench.layouts.work import DATABASE, Processes, measure, processes
+from bench.layouts.shares import DATABASE
+from bench.layouts.work import Processes, measure, processes
 from bench.results import load, result_of, save
 from bench.running.stack import server_pair
 

@@ -9,16 +9,9 @@ from statistics import median
 from typing import Any
 
 from bench.layouts.catalogue import CLIENTE, EXTERNAL, FAILED, PRIORITY_STATUS, Index, Layout
-from bench.layouts.work import (
-    DATABASE,
-    RUN,
-    Processes,
-    build,
-    external_id,
-    insert,
-    prepare,
-    update,
-)
+from bench.layouts.forms import external_id
+from bench.layouts.shares import DATABASE, RUN, build, insert, update
+from bench.layouts.work import Processes, prepare
 from pedidos_common.adapters.mongo.order_documents import listing_filter
 from pedidos_common.domain.ids import order_id
 from pedidos_common.domain.orders import OrderStatus, Priority, Tier

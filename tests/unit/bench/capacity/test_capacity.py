@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from bench.capacity.footprint import bytes_summary
-from bench.capacity.model import Assumptions, Bytes, limit_rows, need_row
+from bench.capacity.limits import limit_rows
+from bench.capacity.model import Assumptions, Bytes, need_row
 from bench.capacity.page import PAGE, parts_of, with_parts
 from bench.capacity.simulation.check import check_rows
 from bench.capacity.simulation.costs import Costs, jobs_of

@@ -11,7 +11,8 @@ from bson import ObjectId
 from bson.codec_options import CodecOptions
 
 from bench.layouts.catalogue import LAYOUTS, IdForm, Layout
-from bench.layouts.work import CREATED, RUN, _in_form, external_id
+from bench.layouts.forms import external_id, in_form
+from bench.layouts.shares import CREATED, RUN
 from bench.running.same_orders import OrderSource
 from pedidos_common.domain.generation import GENERATOR_VERSION
 from pedidos_common.domain.ids import OrderRange
@@ -37,7 +38,7 @@ def encoded() -> bytes:
 @pytest.mark.parametrize("layout", LAYOUTS, ids=lambda layout: layout.name)
 def test_only_the_id_and_the_external_id_differ(layout: Layout, encoded: bytes) -> None:
     ours = bson.decode(encoded, CODEC)
-    order = bson.decode(_in_form(encoded, 5, layout, Random(1)).raw, CODEC)
+    order = bson.decode(in_form(encoded, 5, layout, Random(1)).raw, CODEC)
     kinds = {IdForm.OBJECT_ID: ObjectId, IdForm.RANDOM_UUID: str, IdForm.RUN_SEQUENCE: UUID}
     assert isinstance(order.pop("_id"), kinds[layout.ids])
     assert (order.pop("uuid", None) is not None) == (layout.ids is IdForm.OBJECT_ID)
