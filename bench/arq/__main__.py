@@ -23,13 +23,14 @@ from rich.console import Console
 from bench.arq.rounds import ArqFigures, Tuning, arq_round
 from bench.arq.rows import arq_row, pipeline_row, summary_of, table
 from bench.promises import ARQ_FACTOR
-from bench.results import FOLDER, result_of, save
+from bench.results import FOLDER, command_of, result_of, save
 from bench.running.database import PIPELINE_DATABASE, dropped
 from bench.running.measure import server_versions
 from bench.running.single_runs import RunFigures, RunPlan, run_on
 from bench.running.stack import ServerPair, server_pair
 from bench.running.timed_run import FAILURES
 
+MODULE = "bench.arq"
 MAX_JOBS = (10, 25, 50, 100)
 POLL_DELAYS = (0.01, 0.05)
 MIN_WIDTH = 150
@@ -119,7 +120,7 @@ def _tuned(
 
 def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="python -m bench.arq",
+        prog=f"python -m {MODULE}",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -135,7 +136,7 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--results", type=Path, default=FOLDER, metavar="FOLDER")
     given = sys.argv[1:] if arguments is None else arguments
     options = parser.parse_args(given)
-    options.command = " ".join(["python -m bench.arq", *given])
+    options.command = command_of(MODULE, given)
     return options
 
 

@@ -17,7 +17,6 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
-from itertools import pairwise
 from pathlib import Path
 
 from rich.console import Console
@@ -27,11 +26,12 @@ from bench.paired.layout import Layout
 from bench.paired.report import misses, summary_lines, tables
 from bench.paired.rounds import Settings, bare_round, pipeline_round
 from bench.promises import RATIO
-from bench.results import FOLDER, Result, result_of, save
+from bench.results import FOLDER, Result, command_of, result_of, save
 from bench.running.measure import redis_peak_mib, server_versions
 from bench.running.stack import ServerPair, server_pair
 from bench.running.timed_run import FAILURES
 
+MODULE = "bench.paired"
 MIN_WIDTH = 130
 # What may end a round without making the rounds before it worthless.
 ENDS_ROUNDS = (*FAILURES, KeyboardInterrupt)
@@ -58,7 +58,7 @@ def main(arguments: list[str] | None = None) -> int:
         except ENDS_ROUNDS as failure:
             missed.append(f"round {len(rounds) + 1} failed: {type(failure).__name__}: {failure}")
     if rounds:
-        result = _result(_command(arguments), options, rounds, redis_peak, versions)
+        result = _result(command_of(MODULE, arguments), options, rounds, redis_peak, versions)
         _show(console, result, rounds, redis_peak)
         console.print(f"Saved in {save(result, options.results)}; `make bench-compare` compares it")
         missed += misses(result.summary, options.limit)
@@ -107,16 +107,6 @@ def _result(
     return result_of(options.section, command, settings, list(rows_of(rounds)), figures, versions)
 
 
-def _command(arguments: Sequence[str]) -> str:
-    """As it can be given anywhere: without the folder of the results."""
-    kept = [
-        one
-        for before, one in pairwise(("", *arguments))
-        if before != "--results" and not one.startswith("--results")
-    ]
-    return " ".join(("python -m bench.paired", *kept))
-
-
 def _show(console: Console, result: Result, rounds: Sequence[Round], redis_peak: float) -> None:
     for table in tables(rounds, redis_peak):
         console.print(table)
@@ -125,7 +115,7 @@ def _show(console: Console, result: Result, rounds: Sequence[Round], redis_peak:
 
 
 def _options(arguments: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m bench.paired", description=__doc__)
+    parser = argparse.ArgumentParser(prog=f"python -m {MODULE}", description=__doc__)
     parser.add_argument("--quantity", type=int, default=1_000_000, help="orders a round")
     parser.add_argument("--rounds", type=int, default=6)
     parser.add_argument("--seed", type=int, default=7)

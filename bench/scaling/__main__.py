@@ -24,12 +24,13 @@ from typing import Any
 
 from rich.console import Console
 
-from bench.results import FOLDER, result_of, save
+from bench.results import FOLDER, command_of, result_of, save
 from bench.running.single_runs import RunFigures, run_alone
 from bench.scaling.parts import PARTS, QUANTITIES, Part, Point, Rows
 from bench.scaling.rows import memory_rows, misses, row_of
 from bench.scaling.table import MIN_WIDTH, table
 
+MODULE = "bench.scaling"
 MEMORY_QUANTITY = 1_000_000
 
 
@@ -108,7 +109,7 @@ def _saved(
 
 def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="python -m bench.scaling",
+        prog=f"python -m {MODULE}",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -126,7 +127,7 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--results", type=Path, default=FOLDER, metavar="FOLDER")
     given = sys.argv[1:] if arguments is None else arguments
     options = parser.parse_args(given)
-    options.command = " ".join(["python -m bench.scaling", *given])
+    options.command = command_of(MODULE, given)
     return options
 
 

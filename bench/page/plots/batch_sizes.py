@@ -6,14 +6,10 @@ from collections.abc import Iterator
 
 from matplotlib.figure import Figure
 
-from bench.page.plots.cost_bars import measured, speed_and_cost
+from bench.page.plots.cost_bars import by_orders_a_job
 from bench.results import Result
 
 
 def figures(result: Result) -> Iterator[tuple[str, Figure]]:
     """Speed and cost by orders a job."""
-    rows = measured(result.rows)
-    if rows:
-        labels = [f"{row['orders_batch_size']:,}" for row in rows]
-        caption = f"Speed and cost by the number of orders in a job, {rows[0]['quantity']:,} orders"
-        yield caption, speed_and_cost(rows, labels, "orders a job")
+    return by_orders_a_job(result.rows, "Speed and cost by the number of orders in a job")

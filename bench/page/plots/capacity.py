@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bench.results import Result
@@ -37,11 +38,7 @@ def _checks(rows: Sequence[Mapping[str, Any]]) -> Figure:
         axes.loglog(measured, predicted, marker, label=part, alpha=0.8)
     every = [row[name] for row in rows for name in ("measured_seconds", "predicted_seconds")]
     axes.loglog([min(every), max(every)], [min(every), max(every)], color="grey", linewidth=1)
-    axes.set_xlabel("measured, s")
-    axes.set_ylabel("simulated, s")
-    axes.legend()
-    axes.grid(visible=True, which="major", alpha=0.3)
-    return figure
+    return _explained(figure, axes, "measured, s", "simulated, s")
 
 
 def _needs(rows: Sequence[Mapping[str, Any]]) -> Figure:
@@ -52,8 +49,11 @@ def _needs(rows: Sequence[Mapping[str, Any]]) -> Figure:
         shards = [row[f"{what}_shards_exactly"] for row in rows]
         axes.loglog(days, shards, "o-", label=name)
     axes.axhline(1.0, color="grey", linewidth=1)
-    axes.set_xlabel("orders a day")
-    axes.set_ylabel("shards, not rounded up")
+    return _explained(figure, axes, "orders a day", "shards, not rounded up")
+
+
+def _explained(figure: Figure, axes: Axes, across: str, upwards: str) -> Figure:
+    axes.set(xlabel=across, ylabel=upwards)
     axes.legend()
     axes.grid(visible=True, which="major", alpha=0.3)
     return figure

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -43,6 +43,15 @@ def speed_and_cost(rows: Rows, labels: Sequence[str], what: str) -> Figure:
     right.set(xlabel=what)
     legend_below(figure, right)
     return figure
+
+
+def by_orders_a_job(rows: Rows, caption: str) -> Iterator[tuple[str, Figure]]:
+    """Speed and cost of each batch size; `caption` is completed by the number of orders."""
+    rows = measured(rows)
+    if rows:
+        labels = [f"{row['orders_batch_size']:,}" for row in rows]
+        figure = speed_and_cost(rows, labels, "orders a job")
+        yield f"{caption}, {rows[0]['quantity']:,} orders", figure
 
 
 def legend_below(figure: Figure, axes: Axes) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from bench.paired.__main__ import _command
 from bench.paired.figures import rows_of, spread, summary_of
 from bench.paired.report import misses, summary_lines
 from tests.unit.bench.paired.rounds import QUANTITY, a_round
@@ -61,9 +60,3 @@ def test_rows_are_flat_and_memory_is_thinned() -> None:
     assert [row["kind"] for row in rows].count("round") == 2
     memory = [row for row in rows if row["kind"] == "memory"]
     assert [(row["round"], row["at_seconds"]) for row in memory] == [(2, 0.0), (2, 0.8)]
-
-
-def test_the_command_that_is_kept_names_no_folder_of_this_machine() -> None:
-    given = ["--rounds", "2", "--results", "somewhere", "--seed", "1", "--results=else"]
-
-    assert _command(given) == "python -m bench.paired --rounds 2 --seed 1"
