@@ -12,15 +12,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import psutil
 
 FOLDER = Path(__file__).parent / "results"
-# What the commands call it.
-FOLDER_OPTIONS = ("--results", "--folder")
 PACKAGES = ("pymongo", "redis", "arq", "fastapi")
 
 
@@ -65,16 +62,6 @@ def result_of(
         rows=rows,
         summary=summary,
     )
-
-
-def command_of(module: str, given: Sequence[str]) -> str:
-    """A command as it can be given anywhere: without the folder of the results."""
-    kept = [
-        one
-        for before, one in pairwise(("", *given))
-        if before not in FOLDER_OPTIONS and one.split("=")[0] not in FOLDER_OPTIONS
-    ]
-    return " ".join((f"python -m {module}", *kept))
 
 
 def machine() -> dict[str, Any]:

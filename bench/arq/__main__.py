@@ -22,15 +22,15 @@ from rich.console import Console
 
 from bench.arq.rounds import ArqFigures, Tuning, arq_round
 from bench.arq.rows import arq_row, pipeline_row, summary_of, table
+from bench.command_line import options_of, wide_console
 from bench.promises import ARQ_FACTOR
-from bench.results import FOLDER, command_of, result_of, save
+from bench.results import FOLDER, result_of, save
 from bench.running.database import PIPELINE_DATABASE, dropped
 from bench.running.measure import server_versions
 from bench.running.single_runs import RunFigures, RunPlan, run_on
 from bench.running.stack import ServerPair, server_pair
 from bench.running.timed_run import FAILURES
 
-MODULE = "bench.arq"
 MAX_JOBS = (10, 25, 50, 100)
 POLL_DELAYS = (0.01, 0.05)
 MIN_WIDTH = 150
@@ -39,8 +39,7 @@ MIN_WIDTH = 150
 def main(arguments: list[str] | None = None) -> int:
     """Measure both sides; 1 when one did not end well, or the factor is below what is promised."""
     options = _options(arguments)
-    console = Console()
-    console.width = max(console.width, MIN_WIDTH)
+    console = wide_console(MIN_WIDTH)
     taken = Taken()
     try:
         _measure(taken, options, console)
@@ -120,7 +119,7 @@ def _tuned(
 
 def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog=f"python -m {MODULE}",
+        prog="python -m bench.arq",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -134,10 +133,7 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--results", type=Path, default=FOLDER, metavar="FOLDER")
-    given = sys.argv[1:] if arguments is None else arguments
-    options = parser.parse_args(given)
-    options.command = command_of(MODULE, given)
-    return options
+    return options_of(parser, arguments)
 
 
 if __name__ == "__main__":

@@ -31,6 +31,7 @@ from bench.capacity.simulation.costs import PER_100K, Costs
 from bench.capacity.simulation.fitting import costs_of
 from bench.capacity.simulation.setup import Setup
 from bench.capacity.tables import findings, tables
+from bench.command_line import wide_console
 from bench.results import FOLDER, Result, load, result_of, save
 
 MIN_WIDTH = 130
@@ -51,8 +52,7 @@ def main(arguments: list[str] | None = None) -> int:
             file=sys.stderr,
         )
         return 2
-    console = Console()
-    console.width = max(console.width, MIN_WIDTH)
+    console = wide_console(MIN_WIDTH)
     result = _result(measured, options, console)
     print(f"Written: {save(result, options.folder)}")
     for _name, table in tables(result):

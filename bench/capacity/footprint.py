@@ -26,13 +26,13 @@ from bench.capacity.readings import (
     redis_info,
     ring_bytes,
 )
-from bench.results import FOLDER, command_of, result_of, save
+from bench.command_line import options_of
+from bench.results import FOLDER, result_of, save
 from bench.running.database import PIPELINE_DATABASE
 from bench.running.measure import process_use, server_versions
 from bench.running.stack import RunningServices, ServerPair, server_pair, services
 from bench.running.timed_run import ENDED
 
-MODULE = "bench.capacity.footprint"
 RUN_SECONDS, POLL_SECONDS = 600.0, 0.25
 IDLE_SECONDS = 5.0
 GENERATORS, WORKERS = 2, 2
@@ -40,7 +40,6 @@ GENERATORS, WORKERS = 2, 2
 
 def main(arguments: list[str] | None = None) -> int:
     """Measure, save the section `footprint`, say where."""
-    arguments = sys.argv[1:] if arguments is None else arguments
     options = _options(arguments)
     plans = [Plan(1_000, options.quantity), Plan(1, options.singles)]
     with tempfile.TemporaryDirectory(prefix="pedidos-bench-") as folder:
@@ -54,9 +53,7 @@ def main(arguments: list[str] | None = None) -> int:
     }
     settings = {"quantity": options.quantity, "singles": options.singles}
     rows = [*alone.rows, *logged.rows]
-    result = result_of(
-        "footprint", command_of(MODULE, arguments), settings, rows, summary, alone.versions
-    )
+    result = result_of("footprint", options.command, settings, rows, summary, alone.versions)
     for name, value in summary.items():
         print(f"{name}: {value}")
     print(f"Written: {save(result, options.folder)}")
@@ -179,12 +176,12 @@ def bytes_summary(usual: Mapping[str, Any], singles: Mapping[str, Any]) -> dict[
     return per_order | per_job
 
 
-def _options(arguments: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog=f"python -m {MODULE}", description=__doc__)
+def _options(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench.capacity.footprint", description=__doc__)
     parser.add_argument("--quantity", type=int, default=300_000, help="orders in usual batches")
     parser.add_argument("--singles", type=int, default=10_000, help="orders with a job for each")
     parser.add_argument("--folder", type=Path, default=FOLDER, help="where the result is written")
-    return parser.parse_args(arguments)
+    return options_of(parser, arguments)
 
 
 if __name__ == "__main__":

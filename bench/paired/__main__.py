@@ -21,17 +21,17 @@ from pathlib import Path
 
 from rich.console import Console
 
+from bench.command_line import options_of, wide_console
 from bench.paired.figures import Round, rows_of, summary_of
 from bench.paired.layout import Layout
 from bench.paired.report import misses, summary_lines, tables
 from bench.paired.rounds import Settings, bare_round, pipeline_round
 from bench.promises import RATIO
-from bench.results import FOLDER, Result, command_of, result_of, save
+from bench.results import FOLDER, Result, result_of, save
 from bench.running.measure import redis_peak_mib, server_versions
 from bench.running.stack import ServerPair, server_pair
 from bench.running.timed_run import FAILURES
 
-MODULE = "bench.paired"
 MIN_WIDTH = 130
 # What may end a round without making the rounds before it worthless.
 ENDS_ROUNDS = (*FAILURES, KeyboardInterrupt)
@@ -39,10 +39,8 @@ ENDS_ROUNDS = (*FAILURES, KeyboardInterrupt)
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the rounds, print and save them; 1 when a round failed or a limit was missed."""
-    arguments = sys.argv[1:] if arguments is None else arguments
     options = _options(arguments)
-    console = Console()
-    console.width = max(console.width, MIN_WIDTH)
+    console = wide_console(MIN_WIDTH)
     rounds: list[Round] = []
     missed: list[str] = []
     redis_peak, versions = 0.0, {}
@@ -58,7 +56,7 @@ def main(arguments: list[str] | None = None) -> int:
         except ENDS_ROUNDS as failure:
             missed.append(f"round {len(rounds) + 1} failed: {type(failure).__name__}: {failure}")
     if rounds:
-        result = _result(command_of(MODULE, arguments), options, rounds, redis_peak, versions)
+        result = _result(options, rounds, redis_peak, versions)
         _show(console, result, rounds, redis_peak)
         console.print(f"Saved in {save(result, options.results)}; `make bench-compare` compares it")
         missed += misses(result.summary, options.limit)
@@ -92,7 +90,6 @@ def _line(number: int, count: int, one: Round) -> str:
 
 
 def _result(
-    command: str,
     options: argparse.Namespace,
     rounds: Sequence[Round],
     redis_peak: float,
@@ -104,7 +101,9 @@ def _result(
         "replica_set": options.replica_set,
     }
     figures = summary_of(rounds, redis_peak)
-    return result_of(options.section, command, settings, list(rows_of(rounds)), figures, versions)
+    return result_of(
+        options.section, options.command, settings, list(rows_of(rounds)), figures, versions
+    )
 
 
 def _show(console: Console, result: Result, rounds: Sequence[Round], redis_peak: float) -> None:
@@ -114,8 +113,8 @@ def _show(console: Console, result: Result, rounds: Sequence[Round], redis_peak:
         console.print(line, highlight=False)
 
 
-def _options(arguments: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog=f"python -m {MODULE}", description=__doc__)
+def _options(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench.paired", description=__doc__)
     parser.add_argument("--quantity", type=int, default=1_000_000, help="orders a round")
     parser.add_argument("--rounds", type=int, default=6)
     parser.add_argument("--seed", type=int, default=7)
@@ -130,7 +129,7 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     )
     parser.add_argument("--section", default="pipeline", help="name of the result's file")
     parser.add_argument("--results", type=Path, default=FOLDER, help="folder of the result's file")
-    return parser.parse_args(arguments)
+    return options_of(parser, arguments)
 
 
 if __name__ == "__main__":

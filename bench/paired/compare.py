@@ -17,9 +17,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Table
 
+from bench.command_line import wide_console
 from bench.page.tables import worded
 from bench.paired.report import told
 from bench.results import FOLDER, Result, parsed
@@ -91,8 +91,7 @@ def differences(before: Result, now: Result) -> Iterator[str]:
 def main(arguments: list[str] | None = None) -> int:
     """Print the comparison; 1 where a figure is worse, 2 where there is nothing to compare."""
     options = _options(arguments)
-    console = Console()
-    console.width = max(console.width, MIN_WIDTH)
+    console = wide_console(MIN_WIDTH)
     try:
         now = parsed(options.file.read_text(encoding="utf-8"))
         before = committed(now.section, options.against)

@@ -84,6 +84,18 @@ class PipelineResult:
         return self.phase == "DONE" and self.audit_passed
 
 
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """A run as it was seen from outside; `used` is in the order of `_pids`."""
+
+    run_id: str
+    seconds: float
+    status_p99_ms: float
+    used: list[ProcessUse]
+    samples: tuple[Sample, ...]
+    loop_lags_ms: Mapping[str, float]
+
+
 def pipeline_round(
     servers: ServerPair, folder: Path, settings: Settings
 ) -> tuple[PipelineResult, Layout]:
@@ -92,36 +104,40 @@ def pipeline_round(
         dropped(client, PIPELINE_DATABASE, BARE_DATABASE)
         database = pipeline_database(client)
         with services(servers, folder, settings.generators, settings.workers) as running:
-            pids = _pids(running, servers)
-            recorder = UsageRecorder(pids)
-            before = _uses(running, servers)
-            run_id, outside_seconds, p99 = timed_run(
-                running, settings.quantity, settings.seed, recorder.note
-            )
-            if _pids(running, servers) != pids:
-                raise RuntimeError("a service died during the run and was started again")
-            after = _uses(running, servers)
-            lags = loop_lags_ms(running.processes())
-            used = [now.since(then.cpu_seconds) for then, now in zip(before, after, strict=True)]
-        run = database.process_runs.find_one({"_id": run_id}) or {}
-        verdict = audit_run(servers.mongo_uri, PIPELINE_DATABASE, run_id)
+            seen = _seen_run(running, servers, settings)
+        run = database.process_runs.find_one({"_id": seen.run_id}) or {}
+        verdict = audit_run(servers.mongo_uri, PIPELINE_DATABASE, seen.run_id)
         phases = phase_seconds(run)
+        mongod, redis, *processes = seen.used
         result = PipelineResult(
             phase=run["phase"],
             audit_passed=verdict.passed,
-            outside_seconds=round(outside_seconds, 3),
+            outside_seconds=round(seen.seconds, 3),
             server_seconds=round(sum(phases.values()), 3),
             phases=phases,
-            processes=tuple(used[2:]),
-            mongod_cpu_seconds=used[0].cpu_seconds,
-            status_p99_ms=p99,
-            redis_cpu_seconds=used[1].cpu_seconds,
-            stage_cpu=cpu_by_stage(recorder.samples()),
-            samples=recorder.samples(),
+            processes=tuple(processes),
+            mongod_cpu_seconds=mongod.cpu_seconds,
+            status_p99_ms=seen.status_p99_ms,
+            redis_cpu_seconds=redis.cpu_seconds,
+            stage_cpu=cpu_by_stage(seen.samples),
+            samples=seen.samples,
             facts=facts_of(database, run),
-            loop_lags_ms=lags,
+            loop_lags_ms=seen.loop_lags_ms,
         )
         return result, layout_of(database, run)
+
+
+def _seen_run(running: RunningServices, servers: ServerPair, settings: Settings) -> _Seen:
+    pids = _pids(running, servers)
+    recorder = UsageRecorder(pids)
+    before = _uses(running, servers)
+    run_id, seconds, p99 = timed_run(running, settings.quantity, settings.seed, recorder.note)
+    if _pids(running, servers) != pids:
+        raise RuntimeError("a service died during the run and was started again")
+    after = _uses(running, servers)
+    lags = loop_lags_ms(running.processes())
+    used = [now.since(then.cpu_seconds) for then, now in zip(before, after, strict=True)]
+    return _Seen(run_id, seconds, p99, used, recorder.samples(), lags)
 
 
 def bare_round(servers: ServerPair, layout: Layout, settings: Settings) -> BareResult:

@@ -24,21 +24,20 @@ from typing import Any
 
 from rich.console import Console
 
-from bench.results import FOLDER, command_of, result_of, save
+from bench.command_line import options_of, wide_console
+from bench.results import FOLDER, result_of, save
 from bench.running.single_runs import RunFigures, run_alone
 from bench.scaling.parts import PARTS, QUANTITIES, Part, Point, Rows
 from bench.scaling.rows import memory_rows, misses, row_of
 from bench.scaling.table import MIN_WIDTH, table
 
-MODULE = "bench.scaling"
 MEMORY_QUANTITY = 1_000_000
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Measure the parts asked for; 1 when a run did not end well, or a promise was missed."""
     options = _options(arguments)
-    console = Console()
-    console.width = max(console.width, MIN_WIDTH)
+    console = wide_console(MIN_WIDTH)
     settings = {k: v for k, v in vars(options).items() if k not in {"parts", "command", "results"}}
     missed: list[str] = []
     for name in options.parts:
@@ -109,7 +108,7 @@ def _saved(
 
 def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog=f"python -m {MODULE}",
+        prog="python -m bench.scaling",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -125,10 +124,7 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--large-rounds", type=int, default=1, help="runs of each above 1,000,000")
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--results", type=Path, default=FOLDER, metavar="FOLDER")
-    given = sys.argv[1:] if arguments is None else arguments
-    options = parser.parse_args(given)
-    options.command = command_of(MODULE, given)
-    return options
+    return options_of(parser, arguments)
 
 
 if __name__ == "__main__":

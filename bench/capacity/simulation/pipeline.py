@@ -7,19 +7,17 @@ work costs is simulated.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Generator, Mapping
+from collections.abc import Generator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from itertools import pairwise
-from typing import Any
 
 from bench.capacity.simulation.clock import Clock, Permits, Process, Wait
 from bench.capacity.simulation.costs import Costs
+from bench.capacity.simulation.jobs import START, place_of, settled_job, size_of
 from bench.capacity.simulation.machine import Machine, PythonProcess, Store
 from bench.capacity.simulation.setup import Outcome, Setup
-from pedidos_common.domain.generation import WEIGHTS_PERCENT
 from pedidos_common.domain.ids import new_run_id
-from pedidos_common.domain.jobs import Job, JobStatus, NewJob
+from pedidos_common.domain.jobs import Job, NewJob
 from pedidos_common.domain.orders import Priority
 from pedidos_common.domain.pipeline import next_step
 from pedidos_common.domain.run_jobs import GENERATION_QUEUE
@@ -30,8 +28,6 @@ from pedidos_orchestrator.engine.run_engine import LOOK_AT_ONCE, Pace
 
 LIMIT_SECONDS = 1e6
 SHORTEST_IDLE_SECONDS, STEP_SECONDS, LONGEST_IDLE_SECONDS, IDLE_GROWTH = 0.02, 0.003, 0.05, 1.05
-VIP_SHARE = WEIGHTS_PERCENT[0] / 100
-START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def simulate(setup: Setup, costs: Costs) -> Outcome:
@@ -137,44 +133,27 @@ class Pipeline:
         yield from work
         yield from process.run(self._costs.job_client / 2)
         yield from self._store.write(self._costs.job_mongod / 3)
-        self._settled[new.id] = self._settlement(new, claimed)
+        self._settled[new.id] = settled_job(new, claimed, self._clock.now)
         if new.payload.get("priority") == Priority.VIP:
             self.outcome.last_vip_settled = self._clock.now
         free[0] += 1
         self._called = True
 
     def _write_chunk(self, process: PythonProcess, job: NewJob, _writes: Permits) -> Process:
-        orders = _size(job)
+        orders = size_of(job)
         yield from process.run(self._costs.generator * orders)
-        yield from self._store.write(self._costs.insert * orders, _place(job))
+        yield from self._store.write(self._costs.insert * orders, place_of(job))
         self.outcome.inserted[job.id] += 1
         self.outcome.orders_inserted += orders
 
     def _process_batch(self, process: PythonProcess, job: NewJob, writes: Permits) -> Process:
-        orders = _size(job)
+        orders = size_of(job)
         yield writes.take()
         yield from process.run(self._costs.worker * orders)
-        yield from self._store.write(self._costs.update * orders, _place(job))
+        yield from self._store.write(self._costs.update * orders, place_of(job))
         writes.give_back()
         self.outcome.updated[job.id] += 1
         self.outcome.orders_updated += orders
-
-    def _settlement(self, new: NewJob, claimed: float) -> Job:
-        size = _size(new)
-        vip = round(size * VIP_SHARE)
-        chunk = new.queue == GENERATION_QUEUE
-        return Job(
-            id=new.id,
-            function=new.function,
-            queue=new.queue,
-            band=new.band,
-            payload=new.payload,
-            status=JobStatus.SUCCEEDED,
-            created_at=START,
-            first_claimed_at=START + timedelta(seconds=claimed),
-            settled_at=START + timedelta(seconds=self._clock.now),
-            result={"vip": vip, "normal": size - vip} if chunk else {"processed": size},
-        )
 
     # -- the engine
 
@@ -230,14 +209,3 @@ class Pipeline:
             self._rings[job.queue == GENERATION_QUEUE].append(job)
         waiting = sum(map(len, self._rings.values()))
         self.outcome.rings_at_most = max(self.outcome.rings_at_most, waiting)
-
-
-def _size(job: NewJob | Job) -> int:
-    payload: Mapping[str, Any] = job.payload
-    return int(payload["last"]) - int(payload["first"]) + 1
-
-
-def _place(job: NewJob) -> int:
-    """The chunk that the job is of: shards take turns with chunks, and batches go with theirs."""
-    payload: Mapping[str, Any] = job.payload
-    return int(payload["index"] if job.queue == GENERATION_QUEUE else payload["chunk"])
