@@ -1,4 +1,4 @@
-"""What is promised of the figures that the benches measure (SPEC N-2, N-3, O-8)."""
+"""What is promised of the figures that the benches measure; beyond these a bench says MISSED."""
 
 from __future__ import annotations
 

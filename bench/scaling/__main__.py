@@ -56,12 +56,10 @@ def measure(
     turns = list(_turns(part.points))
     try:
         for number, index in enumerate(turns, start=1):
-            plan = part.points[index].plan
-            told = ", ".join(
-                f"{name} {value:,}" for name, value in part.points[index].labels.items()
-            )
-            console.print(f"{part.title}, run {number} of {len(turns)}: {told} ...", markup=False)
-            figures, seen = run_alone(plan)
+            point = part.points[index]
+            said = f"{part.title}, run {number} of {len(turns)}: {point.told()} ..."
+            console.print(said, markup=False)
+            figures, seen = run_alone(point.plan)
             runs[index].append(figures)
             versions |= seen
             console.print(f"  {_line(figures)}", markup=False)
