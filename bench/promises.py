@@ -1,4 +1,4 @@
-"""What is promised of the figures that the benches measure; beyond these a bench says MISSED."""
+"""What is promised of the figures that the benches measure; a bench that misses one ends with 1."""
 
 from __future__ import annotations
 

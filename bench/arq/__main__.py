@@ -2,8 +2,8 @@
 
 The arq side (`generate` and `worker`) is what its users would write, tuned: first each of a few
 settings takes a small number of orders, and the fastest of them is measured, with the driver's
-default write concern and with the pipeline's. Both sides' seconds go from the first insert to the last update.
-About 5 minutes on 2 cores.
+default write concern and with the pipeline's. Both sides' seconds go from the first insert to the
+last update. About 5 minutes on 2 cores.
 """
 
 from __future__ import annotations

@@ -9,16 +9,15 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from bench.page.plots import cost_bars
 from bench.paired.bare_loop import STAGES
 from bench.promises import PROCESS_PEAK_MIB, RATIO
 from bench.results import Result
 
-WIDTH, HEIGHT = 7.2, 3.4
+WIDTH, HEIGHT = cost_bars.WIDTH, cost_bars.HEIGHT
 ABOVE: dict[str, Any] = {"loc": "lower right", "bbox_to_anchor": (1.0, 1.0), "columnspacing": 1.2}
 ROLES = ("mongod", "generator", "worker", "bare loop", "orchestrator", "redis")
-COLOURS = dict(
-    zip(ROLES, ("#808a94", "#2f7de1", "#d9730d", "#9c5fd6", "#2f9e44", "#e0455e"), strict=True)
-)
+COLOURS = {**cost_bars.COLOURS, "bare loop": "#9c5fd6"}
 CPU_CAPTION = (
     "CPU seconds per 100,000 orders by stage and process, pipeline and bare loop: medians of the "
     "rounds. Workers take VIP batches while generators still write, so “generate” has some of "
