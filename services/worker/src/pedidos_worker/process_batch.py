@@ -7,7 +7,6 @@ that is to blame.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from uuid import UUID
 
@@ -22,12 +21,14 @@ from pedidos_common.domain.order_policy import OrderPolicy, policy_of
 from pedidos_common.domain.orders import OBSERVATION, Order, Priority, StatusCounts
 from pedidos_common.domain.run_jobs import PROCESS_BATCH, UPGRADES, place_of
 from pedidos_common.execution.registry import JobContext, JobFunction
+from pedidos_common.execution.write_limiter import Constant, WriteLimiter
 from pedidos_common.ports import OrderStore
 from pedidos_worker.handlers import BuiltInHandler, OrderHandler
 from pedidos_worker.settling import deadline_seconds, outcome_of, outcome_of_giving_up
 from pedidos_worker.verdicts import Verdicts, judge
 
 SPLIT_PARTS = 10
+WRITES_AT_ONCE = 4
 
 
 def range_of(job: Job) -> OrderRange:
@@ -78,8 +79,8 @@ class BatchProcessing:
     """The job function `orders.process_batch`, bound to a store and a handler.
 
     A job that carries no policy (of a run that an earlier release started) has `policy`.
-    At most `writes_at_once` batches write at the same time: MongoDB needs the more processor
-    time for each update, the more of them it does side by side.
+    `writes` says how many batches write at the same time: MongoDB needs the more processor time
+    for each update, the more of them it does side by side.
     """
 
     def __init__(
@@ -87,10 +88,10 @@ class BatchProcessing:
         store: OrderStore,
         handler: OrderHandler,
         policy: OrderPolicy,
-        writes_at_once: int = 4,
+        writes: WriteLimiter | None = None,
     ) -> None:
         self._store, self._handler, self._policy = store, handler, policy
-        self._writes = asyncio.Semaphore(writes_at_once)
+        self._writes = writes or WriteLimiter(Constant(WRITES_AT_ONCE))
 
     def as_function(self) -> JobFunction:
         """The entry of the registry."""
@@ -117,7 +118,7 @@ class BatchProcessing:
     async def _process_unseen(self, job: Job, context: JobContext) -> Outcome:
         orders = range_of(job)
         text = OBSERVATION[Priority(job.payload["priority"])]
-        async with self._writes:
+        async with self._writes.writing(len(orders)):
             context.ensure_held()
             changed = await self._store.mark_processed(
                 orders, text, context.fence, first_time=is_first_run(job)
@@ -132,7 +133,7 @@ class BatchProcessing:
                 return await self._stopped(job, wait)
             answers = await self._handler.answer(orders, policy.timeout_seconds)
             verdicts = judge(orders, answers, policy.retry)
-            async with self._writes:
+            async with self._writes.writing(len(orders)):
                 written = await write_verdicts(
                     self._store, orders, verdicts, context, first_time=is_first_run(job)
                 )
