@@ -132,6 +132,7 @@ class BatchProcessing:
             if context.stopping:
                 return await self._stopped(job, wait)
             answers = await self._handler.answer(orders, policy.timeout_seconds)
+            orders = orders[: len(answers)]
             verdicts = judge(orders, answers, policy.retry)
             async with self._writes.writing(len(orders)):
                 written = await write_verdicts(
