@@ -1,0 +1,1 @@
+"""Plots of the sections: each module has `figures(result)`, which gives captions and figures."""
