@@ -67,6 +67,10 @@ demo: setup ## take 1,000,000 orders through the pipeline on embedded servers (Q
 bench: setup ## the pipeline beside a bare driver loop on the same servers, and their ratio
 	@$(BIN)/python -m bench.pipeline
 
+.PHONY: bench-write-limit
+bench-write-limit: setup ## how many batches should write at once: constants beside the limit found
+	@$(BIN)/python -m bench.write_limit $(BENCH_ARGS)
+
 .PHONY: images
 images: ## build the three container images (needs a Docker engine; DOCKER_FLAGS='--network host')
 	@for service in generator orchestrator worker; do \

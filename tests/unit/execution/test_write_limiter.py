@@ -61,6 +61,7 @@ async def test_no_more_go_on_than_may_and_each_in_turn() -> None:
     tasks = writers.start(20)
     await asyncio.sleep(0.01)
     assert writers.began == [0, 1, 2, 3]
+    assert (writers.limiter.in_flight, writers.limiter.waiting) == (4, 16)
     writers.go_on.set()
     await asyncio.gather(*tasks)
     assert writers.began == list(range(20))

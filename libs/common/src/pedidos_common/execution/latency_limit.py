@@ -61,6 +61,7 @@ class LatencyLimit:
         self._most = most
         self._limit = max(1, min(start, most))
         self._quiet: dict[int, deque[float]] = defaultdict(lambda: deque(maxlen=QUIET_WRITES))
+        self._asked: set[int] = set()
         self._probes_left = PROBE_WRITES
         self._probed_at = 0.0
         self._cut_at = float("-inf")
@@ -138,11 +139,15 @@ class LatencyLimit:
     def _probe_if_due(self, write: Write) -> None:
         """Seldom enough that probes cost next to nothing, however slow writes are.
 
-        A size of which no write was ever seen alone can't be judged; it is a reason to probe soon.
+        A size of which no write was ever seen alone can't be judged; it is a reason to probe soon,
+        once.
         """
         latencies, seconds = PROBE_EVERY_LATENCIES, PROBE_EVERY_SECONDS
-        if write.size_class not in self._quiet:
+        is_new = write.size_class not in self._quiet and write.size_class not in self._asked
+        if is_new:
             latencies, seconds = latencies / 10, seconds / 10
         pause = max(seconds, latencies * (write.ended_at - write.began_at))
         if self._limit > 1 and write.ended_at - self._probed_at >= pause:
             self._probes_left = PROBE_WRITES
+            if is_new:
+                self._asked.add(write.size_class)

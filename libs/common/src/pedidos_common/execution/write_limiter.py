@@ -105,6 +105,11 @@ class WriteLimiter:
         """How many writes go on."""
         return self._in_flight
 
+    @property
+    def waiting(self) -> int:
+        """How many writes wait for their turn."""
+        return len(self._waiting)
+
     @asynccontextmanager
     async def writing(self, orders: int) -> AsyncIterator[None]:
         """Write so many orders inside; waits for its turn.
