@@ -97,6 +97,10 @@ bench-layouts: setup ## what each id form, index and write concern costs, and it
 bench-latency: setup ## pickup at rest, tiny runs, the status page, the barrier's price (6 minutes)
 	@$(BIN)/python -m bench.latency
 
+.PHONY: bench-write-limit
+bench-write-limit: setup ## how many batches should write at once: constants beside the limit found
+	@$(BIN)/python -m bench.write_limit $(BENCH_ARGS)
+
 .PHONY: images
 images: ## build the three container images (needs a Docker engine; DOCKER_FLAGS='--network host')
 	@for service in generator orchestrator worker; do \

@@ -143,6 +143,20 @@ async def test_a_hanging_loop_is_noticed_while_beats_go_on() -> None:
     heart.stop()
 
 
+async def test_leases_hold_while_the_loop_is_blocked_for_longer_than_one_lasts() -> None:
+    held, keeper = HeldLeases(1.5), Keeper()
+    lease = hold(held, "a")
+    heart = Heartbeat(keeper, held, report, Rhythm(1.5 / 3.3))
+    heart.start(asyncio.get_running_loop())
+    await asyncio.sleep(0)
+    time.sleep(3.0)  # noqa: ASYNC251 - what a shop's handler should not do
+    lease.ensure_held()
+    assert lease.fence == LATER
+    assert len(keeper.beats) > 3
+    assert heart.failures == 0
+    heart.stop()
+
+
 def test_a_lease_that_was_not_renewed_is_not_held() -> None:
     held = HeldLeases(0.0)
     with pytest.raises(LeaseLost):

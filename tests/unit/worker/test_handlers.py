@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,9 +26,20 @@ from pedidos_worker.handlers import (
     bulk,
     load_handler,
 )
+from pedidos_worker.slice_pace import SlicePace
 from pedidos_worker.verdicts import judge
 
 RUN = new_run_id(1, 1)
+
+
+def each(call: Callable[[Order], Awaitable[Any]], calls: Calls | None = None) -> EachOrder:
+    return EachOrder("h", call, calls or Calls(), 10, SlicePace(10, 1_000))
+
+
+def many_orders(call: Callable[[Sequence[Order]], Awaitable[Any]]) -> ManyOrders:
+    return ManyOrders("h", call, Calls(), SlicePace(10, 1_000, start=1_000))
+
+
 HERE = __name__
 
 
@@ -55,7 +67,7 @@ async def by_sequence(given: Order) -> str | None:
 
 
 async def test_each_answer_becomes_what_it_should() -> None:
-    handler = EachOrder("h", by_sequence, Calls(), slice_size=10)
+    handler = each(by_sequence)
     orders = [order(n) for n in (1, 2, 3, 4, 5, 6, 7)]
     verdicts = judge(orders, await handler.answer(orders, 0.02), RetryPolicy(max_attempts=3))
     assert verdicts.alike == "enviado com prioridade"
@@ -86,7 +98,7 @@ async def test_what_cannot_be_stored_or_shown_fails_nobody_else() -> None:
         return "fine"
 
     orders = [order(n) for n in (1, 2, 3, 4, 5)]
-    answers = await EachOrder("h", odd, Calls(), slice_size=10).answer(orders, 1.0)
+    answers = await each(odd).answer(orders, 1.0)
     verdicts = judge(orders, answers, RetryPolicy(max_attempts=3))
     assert verdicts.alike == "fine"
     assert verdicts.others == {orders[0].id: "sent ?"}
@@ -103,7 +115,7 @@ async def test_a_cancellation_that_a_handler_ran_into_is_its_failure() -> None:
         shared.cancel()
         await shared
 
-    [answer] = await EachOrder("h", cancelled, Calls(), slice_size=10).answer([order(1)], 1.0)
+    [answer] = await each(cancelled).answer([order(1)], 1.0)
     assert "cancelled" in str(answer)
 
 
@@ -122,7 +134,7 @@ async def test_a_handler_that_will_not_end_holds_nobody_up() -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("pedidos_worker.calls.CLEAN_UP_SECONDS", 0.01)
         patch.setattr("pedidos_worker.calls.MAX_ABANDONED", 2)
-        handler = EachOrder("h", stubborn, calls, slice_size=10)
+        handler = each(stubborn, calls)
         assert [str(answer) for answer in await handler.answer([order(1)], 0.01)] == [
             "the handler took longer than 0.01 s"
         ]
@@ -143,7 +155,7 @@ async def test_a_cancelled_slice_cancels_its_calls() -> None:
         finally:
             ended.set()
 
-    slice_ = asyncio.create_task(load_and_answer(EachOrder("h", endless, Calls(), slice_size=10)))
+    slice_ = asyncio.create_task(load_and_answer(each(endless)))
     await entered.wait()
     slice_.cancel()
     await asyncio.wait_for(ended.wait(), 5)
@@ -162,7 +174,7 @@ async def test_a_call_that_blocks_the_loop_takes_no_time_from_its_neighbours() -
             await asyncio.sleep(0.02)
         return "needed a moment"
 
-    handler = EachOrder("h", work, Calls(), slice_size=10)
+    handler = each(work)
     answers = await handler.answer([order(2), order(1), order(3)], 0.2)
     assert answers == ["needed a moment", "blocked the loop", "needed a moment"]
 
@@ -178,7 +190,7 @@ async def test_one_order_that_fails_a_bulk_call_fails_alone() -> None:
         return ["sent"] * len(orders)
 
     orders = [order(n) for n in range(1, 101)]
-    answers = await ManyOrders("h", picky, Calls()).answer(orders, 5.0)
+    answers = await many_orders(picky).answer(orders, 5.0)
     refused = [n for n, answer in enumerate(answers, 1) if isinstance(answer, PermanentOrderError)]
     assert refused == [11]
     assert answers.count("sent") == 99
@@ -198,7 +210,7 @@ async def test_a_bulk_handler_that_hangs_is_not_asked_for_each_order(
         return []
 
     orders = [order(n) for n in range(1, 201)]
-    answers = await ManyOrders("h", hangs, Calls(), slice_size=200).answer(orders, 0.02)
+    answers = await many_orders(hangs).answer(orders, 0.02)
     assert all(isinstance(answer, TimeoutError) for answer in answers)
     assert len(answers) == 200
     assert len(calls) < 40
@@ -276,3 +288,32 @@ def test_a_module_that_fails_at_import_is_named(
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(HandlerNotUsable, match=f"shop_broken:handle.*{reason}"):
         load_handler("shop_broken:handle", 10)
+
+
+async def test_no_more_calls_than_asked_for_go_on_at_once_in_a_large_slice() -> None:
+    most = now = 0
+
+    async def quick(given: Order) -> None:
+        nonlocal most, now
+        now += 1
+        most = max(most, now)
+        await asyncio.sleep(0)
+        now -= 1
+
+    handler = each(quick)
+    answers = await handler.answer([order(n) for n in range(1, 96)], 1.0)
+    assert answers == [None] * 95
+    assert most == 10
+
+
+async def test_a_slow_handler_answers_for_the_first_orders_and_is_given_fewer() -> None:
+    async def slow(given: Order) -> str:
+        await asyncio.sleep(0.06)
+        return str(given.id.int & 0xFF)
+
+    pace = SlicePace(10, 1_000, start=90, target_seconds=0.1)
+    handler = EachOrder("h", slow, Calls(), 10, pace)
+    answers = await handler.answer([order(n) for n in range(1, 91)], 1.0)
+    assert answers == [str(n) for n in range(1, len(answers) + 1)]
+    assert len(answers) < 90
+    assert handler.slice_size <= 20

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -26,8 +28,19 @@ from pedidos_common.domain.orders import Order, OrderFailure, Priority, StatusCo
 from pedidos_common.testing.clock import ManualClock
 from pedidos_common.testing.held_context import HeldContext
 from pedidos_common.testing.in_memory_orders import InMemoryOrderStore, PlainChunk
-from pedidos_worker.handlers import Answer, BuiltInHandler, OrderHandler
+from pedidos_worker.calls import Calls
+from pedidos_worker.handlers import (
+    Answer,
+    BuiltInHandler,
+    EachOrder,
+    ManyOrders,
+    OrderHandler,
+    bulk,
+    bulk_seconds,
+)
 from pedidos_worker.process_batch import BatchProcessing
+from pedidos_worker.settling import deadline_seconds
+from pedidos_worker.slice_pace import SlicePace
 from tests.unit.worker.scripted import Scripted
 
 RUN = new_run_id(1, 1)
@@ -226,3 +239,42 @@ async def test_an_order_that_was_sent_again_is_not_its_old_batch_s(
     record = await bench.store.get(dead)
     assert record is not None
     assert record.status == "pendente"
+
+
+async def test_slices_of_a_batch_are_as_large_as_its_handler_is_quick() -> None:
+    asked: list[int] = []
+
+    @bulk
+    async def slow(orders: Sequence[Order]) -> list[None]:
+        asked.append(len(orders))
+        await asyncio.sleep(0.01 * len(orders))
+        return [None] * len(orders)
+
+    pace = SlicePace(1, 20, start=12, target_seconds=0.04)
+    bench = Bench(ManyOrders("m", slow, Calls(), pace))
+    await bench.fill()
+    assert isinstance(await bench.run(), Succeeded)
+    assert asked == [12, 6, 2]
+    assert pace.size <= 4
+
+
+@pytest.mark.parametrize("concurrency", [1, 10, 100, 5_000])
+def test_a_deadline_has_time_for_every_call_whatever_the_slices(concurrency: int) -> None:
+    def each(size: int) -> OrderHandler:
+        pace = SlicePace(concurrency, 1_000, start=size)
+        return EachOrder("e", never, Calls(), concurrency, pace)
+
+    def seconds(handler: OrderHandler) -> float:
+        return deadline_seconds(handler, 1_000, handler.slice_size, 30.0)
+
+    waves = -(-1_000 // concurrency)
+    assert all(seconds(each(size)) >= 120 + waves * 61 for size in (1, 100, 400, 1_000))
+    many = [
+        seconds(ManyOrders("m", never, Calls(), SlicePace(10, 1_000, n))) for n in (10, 100, 1_000)
+    ]
+    assert many == sorted(many, reverse=True)
+    assert many[-1] > bulk_seconds(1_000, 30.0)
+
+
+async def never(_given: object) -> None:
+    raise AssertionError

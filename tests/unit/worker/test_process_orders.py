@@ -29,6 +29,7 @@ from pedidos_common.testing.in_memory_orders import InMemoryOrderStore, PlainChu
 from pedidos_worker.calls import Calls
 from pedidos_worker.handlers import Answer, EachOrder, ManyOrders, OrderHandler
 from pedidos_worker.process_orders import OrderProcessing
+from pedidos_worker.slice_pace import SlicePace
 from tests.unit.worker.scripted import Scripted
 
 RUN = new_run_id(1, 1)
@@ -166,7 +167,23 @@ async def test_a_handler_is_never_given_nothing_when_a_job_is_run_again(many: bo
         assert orders
         return [await one(order) for order in orders]
 
-    bench = Bench(ManyOrders("m", all_of, Calls(), 4) if many else EachOrder("e", one, Calls(), 4))
+    by_four = SlicePace(4, 4)
+    each = EachOrder("e", one, Calls(), 4, by_four)
+    bench = Bench(ManyOrders("m", all_of, Calls(), by_four) if many else each)
     first = await bench.run()
     assert isinstance(first, Retry) or many
     assert isinstance(await bench.run(), Succeeded)
+
+
+async def test_orders_that_a_slow_handler_was_not_asked_about_yet_follow() -> None:
+    asked: list[int] = []
+
+    async def one(order: Order) -> str | None:
+        asked.append(sequence_of(order.id))
+        return None
+
+    by_two = SlicePace(2, 8, start=8, target_seconds=0.0)
+    bench = Bench(EachOrder("e", one, Calls(), 2, by_two))
+    assert isinstance(await bench.run(), Succeeded)
+    assert asked == list(range(1, 10))
+    assert by_two.size < 8

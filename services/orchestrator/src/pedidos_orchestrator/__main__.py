@@ -16,6 +16,7 @@ from pedidos_common.runtime.event_loop import run
 from pedidos_common.runtime.listening import listening_socket, port_of, write_port_file
 from pedidos_common.runtime.load_settings import load
 from pedidos_common.runtime.logging import Logs, configure_logging
+from pedidos_common.runtime.loop_lag import LoopLag
 from pedidos_common.runtime.memory_log import log_memory
 from pedidos_common.runtime.metrics import new_registry, watch_dropped_logs
 from pedidos_common.runtime.supervise import end_other_tasks, running, stop_on_signals
@@ -76,6 +77,7 @@ async def _serve(
     stop = stop_on_signals()
     registry, signs = new_registry(), LifeSigns()
     watch_dropped_logs(registry, lambda: logs.dropped)
+    lag = LoopLag(registry)
     async with connected(settings, name) as connections:
         write_port_file(settings.port_file, port_of(listening))
         deps = deps_of(settings, connections, registry, signs)
@@ -85,6 +87,7 @@ async def _serve(
             "act": act,
             "ship logs": logs.ship(deps.logs),
             "memory": log_memory(settings),
+            "loop lag": lag.watch(),
         }
         serving = asyncio.create_task(server.serve([listening]))
         log.info("api_started", host=settings.host, port=port_of(listening))

@@ -10,7 +10,9 @@ from pedidos_common.runtime.event_loop import run
 from pedidos_common.runtime.giving_up import give_up
 from pedidos_common.runtime.job_service import run_job_service
 from pedidos_common.runtime.load_settings import load
+from pedidos_common.runtime.metrics import new_registry
 from pedidos_worker.handlers import HandlerNotUsable
+from pedidos_worker.metrics import WriteMetrics
 from pedidos_worker.settings import WorkerSettings
 from pedidos_worker.wiring import functions_of, handler_of, service_of
 
@@ -23,10 +25,13 @@ def main() -> None:
     except HandlerNotUsable as error:
         give_up(f": {error}")
 
-    def functions(connections: Connections) -> Sequence[JobFunction]:
-        return functions_of(settings, handler, connections)
+    registry = new_registry()
+    writes = WriteMetrics(registry)
 
-    run(run_job_service(service_of(settings), settings, functions))
+    def functions(connections: Connections) -> Sequence[JobFunction]:
+        return functions_of(settings, handler, connections, writes)
+
+    run(run_job_service(service_of(settings), settings, functions, registry))
 
 
 if __name__ == "__main__":

@@ -8,6 +8,9 @@ The text it returns becomes the order's `observacoes` (None keeps the built-in o
 `PermanentOrderError` makes the order `falhou` at once; any other exception, a timeout, or a
 result of another kind is a failed attempt and is tried again later.
 
+How many orders a handler is given before what it said is written follows from how long it takes
+(`slice_pace`).
+
 A bulk handler takes many orders in one call and answers for each in the same sequence, with a
 text, None, or an exception instance. One that raises is called again with half of the orders,
 down to one alone:
@@ -29,10 +32,12 @@ from typing import Any, Protocol, TypeVar
 from pedidos_common.domain.errors import PedidosError
 from pedidos_common.domain.orders import Order
 from pedidos_worker.calls import CLEAN_UP_SECONDS, Calls
+from pedidos_worker.slice_pace import SlicePace
 
 BUILT_IN = "builtin"
 LONGEST_REASON = 300
 BULK_SLICE = 1_000
+SMALLEST_BULK, FIRST_BULK = 10, 100
 _BULK_MARK = "__pedidos_bulk__"
 Answer = str | BaseException | None
 F = TypeVar("F", bound=Callable[..., Any])
@@ -62,13 +67,14 @@ class OrderHandler(Protocol):
 
     @property
     def slice_size(self) -> int:
-        """How many orders it is given at once."""
+        """How many orders it is given at once, as of now."""
         ...
 
     async def answer(self, orders: Sequence[Order], timeout_seconds: float) -> Sequence[Answer]:
         """One answer for each order, in the same sequence; never raises for an order.
 
-        No call of the shop's code takes longer than `timeout_seconds`.
+        Where it takes long, answers only for the first ones, at least one: the others were not
+        handled yet. No call of the shop's code takes longer than `timeout_seconds`.
         """
         ...
 
@@ -91,18 +97,30 @@ class BuiltInHandler:
 
 @dataclass(frozen=True, slots=True)
 class EachOrder:
-    """Calls a handler once an order, `slice_size` orders side by side."""
+    """Calls a handler once an order, `concurrency` orders side by side."""
 
     name: str
     call: Callable[[Order], Awaitable[Any]]
     calls: Calls
-    slice_size: int
+    concurrency: int
+    pace: SlicePace
+
+    @property
+    def slice_size(self) -> int:
+        """See `OrderHandler.slice_size`."""
+        return self.pace.size
 
     async def answer(self, orders: Sequence[Order], timeout_seconds: float) -> Sequence[Answer]:
         """See `OrderHandler.answer`."""
-        calls = [self._one(order) for order in orders]
-        answers = await self.calls.answers(calls, timeout_seconds)
-        return [_checked(answer) for answer in answers]
+        began, answers = time.monotonic(), list[Answer]()
+        while len(answers) < len(orders):
+            wave = orders[len(answers) : len(answers) + self.concurrency]
+            calls = [self._one(order) for order in wave]
+            answers += map(_checked, await self.calls.answers(calls, timeout_seconds))
+            if time.monotonic() - began >= self.pace.target_seconds:
+                break
+        self.pace.took(len(answers), time.monotonic() - began, offered=len(orders))
+        return answers
 
     async def _one(self, order: Order) -> Any:
         return await self.call(order)
@@ -119,12 +137,20 @@ class ManyOrders:
     name: str
     call: Callable[[Sequence[Order]], Awaitable[Any]]
     calls: Calls
-    slice_size: int = BULK_SLICE
+    pace: SlicePace
+
+    @property
+    def slice_size(self) -> int:
+        """See `OrderHandler.slice_size`."""
+        return self.pace.size
 
     async def answer(self, orders: Sequence[Order], timeout_seconds: float) -> Sequence[Answer]:
         """See `OrderHandler.answer`."""
-        until = time.monotonic() + bulk_seconds(self.slice_size, timeout_seconds)
-        return await self._halved(orders, timeout_seconds, until)
+        began = time.monotonic()
+        until = began + bulk_seconds(len(orders), timeout_seconds)
+        answers = await self._halved(orders, timeout_seconds, until)
+        self.pace.took(len(orders), time.monotonic() - began)
+        return answers
 
     async def _halved(
         self, orders: Sequence[Order], timeout_seconds: float, until: float
@@ -165,12 +191,15 @@ def bulk_seconds(slice_size: int, timeout_seconds: float) -> float:
     return (1 + math.ceil(math.log2(slice_size))) * (timeout_seconds + CLEAN_UP_SECONDS)
 
 
-def slice_seconds(handler: OrderHandler, timeout_seconds: float) -> float:
-    """The longest that a slice may take."""
+def slice_seconds(handler: OrderHandler, size: int, timeout_seconds: float) -> float:
+    """The longest that a slice of so many orders may take."""
     # a call may be held up as long again, and has a moment to clean up
     call_seconds = 2 * timeout_seconds + CLEAN_UP_SECONDS
-    if isinstance(handler, ManyOrders):
-        return bulk_seconds(handler.slice_size, timeout_seconds) + call_seconds
+    match handler:
+        case ManyOrders():
+            return bulk_seconds(size, timeout_seconds) + call_seconds
+        case EachOrder(concurrency=concurrency):
+            return math.ceil(size / concurrency) * call_seconds
     return call_seconds
 
 
@@ -184,8 +213,8 @@ def load_handler(spec: str, concurrency: int) -> OrderHandler:
         return BuiltInHandler()
     call = _resolve(spec)
     if getattr(call, _BULK_MARK, False):
-        return ManyOrders(spec, call, Calls())
-    return EachOrder(spec, call, Calls(), concurrency)
+        return ManyOrders(spec, call, Calls(), SlicePace(SMALLEST_BULK, BULK_SLICE, FIRST_BULK))
+    return EachOrder(spec, call, Calls(), concurrency, SlicePace(concurrency, BULK_SLICE))
 
 
 def _resolve(spec: str) -> Callable[..., Awaitable[Any]]:

@@ -7,9 +7,7 @@ that is to blame.
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from uuid import UUID
 
 from pedidos_common.domain.ids import OrderRange, sequence_of
@@ -23,12 +21,14 @@ from pedidos_common.domain.order_policy import OrderPolicy, policy_of
 from pedidos_common.domain.orders import OBSERVATION, Order, Priority, StatusCounts
 from pedidos_common.domain.run_jobs import PROCESS_BATCH, UPGRADES, place_of
 from pedidos_common.execution.registry import JobContext, JobFunction
+from pedidos_common.execution.write_limiter import Constant, WriteLimiter
 from pedidos_common.ports import OrderStore
 from pedidos_worker.handlers import BuiltInHandler, OrderHandler
 from pedidos_worker.settling import deadline_seconds, outcome_of, outcome_of_giving_up
 from pedidos_worker.verdicts import Verdicts, judge
 
 SPLIT_PARTS = 10
+WRITES_AT_ONCE = 4
 
 
 def range_of(job: Job) -> OrderRange:
@@ -79,8 +79,8 @@ class BatchProcessing:
     """The job function `orders.process_batch`, bound to a store and a handler.
 
     A job that carries no policy (of a run that an earlier release started) has `policy`.
-    At most `writes_at_once` batches write at the same time: MongoDB needs the more processor
-    time for each update, the more of them it does side by side.
+    `writes` says how many batches write at the same time: MongoDB needs the more processor time
+    for each update, the more of them it does side by side.
     """
 
     def __init__(
@@ -88,11 +88,10 @@ class BatchProcessing:
         store: OrderStore,
         handler: OrderHandler,
         policy: OrderPolicy,
-        writes_at_once: int = 4,
+        writes: WriteLimiter | None = None,
     ) -> None:
         self._store, self._handler, self._policy = store, handler, policy
-        self._writes, self._waiting = asyncio.Semaphore(writes_at_once), 0
-        self._writes_at_once = writes_at_once
+        self._writes = writes or WriteLimiter(Constant(WRITES_AT_ONCE))
 
     def as_function(self) -> JobFunction:
         """The entry of the registry."""
@@ -103,20 +102,8 @@ class BatchProcessing:
             deadline_seconds=self._deadline,
             probe_first=lambda job: len(range_of(job)) == 1,
             upgrades=UPGRADES[PROCESS_BATCH],
-            has_enough=lambda: self._waiting >= self._writes_at_once,
+            has_enough=lambda: self._writes.waiting >= self._writes.limit,
         )
-
-    @asynccontextmanager
-    async def _turn_to_write(self) -> AsyncIterator[None]:
-        self._waiting += 1
-        try:
-            await self._writes.acquire()
-        finally:
-            self._waiting -= 1
-        try:
-            yield
-        finally:
-            self._writes.release()
 
     def _deadline(self, job: Job) -> float:
         timeout = policy_of(job.payload, self._policy).timeout_seconds
@@ -132,7 +119,7 @@ class BatchProcessing:
     async def _process_unseen(self, job: Job, context: JobContext) -> Outcome:
         orders = range_of(job)
         text = OBSERVATION[Priority(job.payload["priority"])]
-        async with self._turn_to_write():
+        async with self._writes.writing(len(orders)):
             context.ensure_held()
             changed = await self._store.mark_processed(
                 orders, text, context.fence, first_time=is_first_run(job)
@@ -146,8 +133,9 @@ class BatchProcessing:
             if context.stopping:
                 return await self._stopped(job, wait)
             answers = await self._handler.answer(orders, policy.timeout_seconds)
+            orders = orders[: len(answers)]
             verdicts = judge(orders, answers, policy.retry)
-            async with self._turn_to_write():
+            async with self._writes.writing(len(orders)):
                 written = await write_verdicts(
                     self._store, orders, verdicts, context, first_time=is_first_run(job)
                 )

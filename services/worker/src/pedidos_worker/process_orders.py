@@ -50,15 +50,15 @@ class OrderProcessing:
         wait: float | None = None
         for ids in self._slices(job):
             orders = await self._store.read_pending_among(ids)
-            if not orders:
-                continue  # of an earlier run of the job; a handler is never given nothing
-            if context.stopping:
-                return await self._stopped(job, wait)
-            answers = await self._handler.answer(orders, self._policy.timeout_seconds)
-            verdicts = judge(orders, answers, self._policy.retry)
-            await self._write(orders, verdicts, context)
-            if verdicts.retry_seconds is not None:
-                wait = max(wait or 0.0, verdicts.retry_seconds)
+            while orders:
+                if context.stopping:
+                    return await self._stopped(job, wait)
+                answers = await self._handler.answer(orders, self._policy.timeout_seconds)
+                done, orders = orders[: len(answers)], orders[len(answers) :]
+                verdicts = judge(done, answers, self._policy.retry)
+                await self._write(done, verdicts, context)
+                if verdicts.retry_seconds is not None:
+                    wait = max(wait or 0.0, verdicts.retry_seconds)
         return outcome_of(await self._count(job), self._handler, wait)
 
     def _slices(self, job: Job) -> Iterator[list[UUID]]:

@@ -15,7 +15,7 @@ def deadline_seconds(
 ) -> float:
     """How long a job over that many orders may take, `at_once` of them in a slice."""
     slices = -(-orders // at_once)
-    return DEADLINE_SPARE_SECONDS + slices * slice_seconds(handler, timeout_seconds)
+    return DEADLINE_SPARE_SECONDS + slices * slice_seconds(handler, at_once, timeout_seconds)
 
 
 def outcome_of(counts: StatusCounts, handler: OrderHandler, wait: float | None) -> Outcome:

@@ -9,12 +9,14 @@ import httpx
 from pedidos_common.adapters.mongo.orders import MongoOrderStore
 from pedidos_common.domain.order_policy import OrderPolicy
 from pedidos_common.domain.run_jobs import NOTIFICATIONS_QUEUE, ORDERS_QUEUE
+from pedidos_common.execution.latency_limit import LatencyLimit
 from pedidos_common.execution.registry import JobFunction
+from pedidos_common.execution.write_limiter import WriteLimiter, WriteWatch
 from pedidos_common.runtime.connections import Connections
 from pedidos_common.runtime.job_service import Service
 from pedidos_worker.handlers import BUILT_IN, OrderHandler, load_handler
 from pedidos_worker.notify import webhook_function
-from pedidos_worker.process_batch import BatchProcessing
+from pedidos_worker.process_batch import WRITES_AT_ONCE, BatchProcessing
 from pedidos_worker.process_orders import OrderProcessing
 from pedidos_worker.settings import WorkerSettings
 
@@ -44,13 +46,17 @@ def policy_of(settings: WorkerSettings) -> OrderPolicy:
 
 
 def functions_of(
-    settings: WorkerSettings, handler: OrderHandler, connections: Connections
+    settings: WorkerSettings,
+    handler: OrderHandler,
+    connections: Connections,
+    watch: WriteWatch | None = None,
 ) -> Sequence[JobFunction]:
-    """The job functions of a worker."""
-    store = MongoOrderStore(connections.database)
-    policy, at_once = policy_of(settings), settings.orders_write_concurrency
+    """The job functions of a worker; `watch` is told of writes of orders."""
+    store, policy = MongoOrderStore(connections.database), policy_of(settings)
+    size = LatencyLimit(settings.orders_write_concurrency, start=WRITES_AT_ONCE)
+    writes = WriteLimiter(size, watch)
     functions = [
-        BatchProcessing(store, handler, policy, at_once).as_function(),
+        BatchProcessing(store, handler, policy, writes).as_function(),
         OrderProcessing(store, handler, policy).as_function(),
     ]
     if settings.webhook_url is not None:

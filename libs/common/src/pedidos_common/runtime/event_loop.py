@@ -7,7 +7,7 @@ import sys
 from collections.abc import Coroutine
 from typing import Any
 
-if sys.platform != "win32":
+if sys.platform != "win32":  # where the package is not to be had
     import uvloop
 
 

@@ -8,6 +8,8 @@ import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from prometheus_client import CollectorRegistry
+
 from pedidos_common.adapters.mongo.client import connect_blocking
 from pedidos_common.adapters.mongo.controls import MongoQueueState
 from pedidos_common.adapters.mongo.jobs import MongoJobLedger
@@ -27,6 +29,7 @@ from pedidos_common.runtime.connections import (
     wait_for_servers,
 )
 from pedidos_common.runtime.logging import Logs, configure_logging
+from pedidos_common.runtime.loop_lag import LoopLag
 from pedidos_common.runtime.memory_log import log_memory
 from pedidos_common.runtime.metrics import (
     ProcessMetrics,
@@ -67,23 +70,31 @@ Functions = Callable[[Connections], Sequence[JobFunction]]
 
 
 async def run_job_service(
-    service: Service, settings: JobServiceSettings, functions: Functions
+    service: Service,
+    settings: JobServiceSettings,
+    functions: Functions,
+    registry: CollectorRegistry | None = None,
 ) -> None:
-    """Serve until SIGTERM or SIGINT; then drain, hand back what is left, and return."""
+    """Serve until SIGTERM or SIGINT; then drain, hand back what is left, and return.
+
+    `registry` may have metrics of the service's own; without one it is a new one.
+    """
     name = settings.name_for(service.name)
     logs = configure_logging(settings, service.name, name)
     stop = stop_on_signals()
-    registry = new_registry()
+    registry = registry or new_registry()
     metrics, signs = process_metrics(registry), LifeSigns()
     watch_dropped_logs(registry, lambda: logs.dropped)
+    lag = LoopLag(registry)
     try:
         async with connected(settings, name) as connections:
             checks = checks_of(connections, signs, settings.lease_seconds)
             status = StatusServer(registry, checks, signs.stuck)
             await status.start(settings.host, settings.metrics_port, port_file=settings.port_file)
-            await _serve(
-                service, settings, name, connections, functions, logs, metrics, signs, stop
-            )
+            async with running({"loop lag": lag.watch()}):
+                await _serve(
+                    service, settings, name, connections, functions, logs, metrics, signs, stop
+                )
             await status.close()
         left = await end_other_tasks(STRAGGLERS_SECONDS)
     finally:

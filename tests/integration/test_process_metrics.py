@@ -1,0 +1,53 @@
+"""What every service tells of its event loop, and a worker of its writes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.integration.service_process import (
+    ServiceProcess,
+    each,
+    environment,
+    patiently,
+    started,
+)
+
+LAG = ("pedidos_event_loop_lag_seconds_count", "pedidos_event_loop_lag_max_seconds")
+WRITES = (
+    "pedidos_worker_write_limit",
+    "pedidos_worker_writes_in_flight",
+    "pedidos_mongodb_order_write_seconds_count",
+)
+
+
+def metric(one: ServiceProcess, name: str) -> float:
+    """The value of a metric without labels."""
+    lines = one.get("/metrics").text.splitlines()
+    return float(next(line for line in lines if line.startswith(f"{name} ")).split()[1])
+
+
+def test_every_service_tells_how_late_its_event_loop_is(
+    tmp_path: Path, mongo_uri: str, mongo_database: str, redis_url: str
+) -> None:
+    environ = environment(MONGO_URI=mongo_uri, MONGO_DB=mongo_database, REDIS_URL=redis_url)
+
+    def tells_its_lag(one: ServiceProcess) -> None:
+        patiently(lambda: metric(one, LAG[0]) > 3)
+        assert 0 <= metric(one, LAG[1]) < 60
+
+    with started(tmp_path, environ) as services:
+        each(services, tells_its_lag)
+
+
+def test_a_worker_tells_how_many_batches_may_write_at_once(
+    tmp_path: Path, mongo_uri: str, mongo_database: str, redis_url: str
+) -> None:
+    environ = environment(
+        MONGO_URI=mongo_uri,
+        MONGO_DB=mongo_database,
+        REDIS_URL=redis_url,
+        ORDERS_WRITE_CONCURRENCY="3",
+    )
+    with started(tmp_path, environ, ("worker",)) as (worker,):
+        patiently(lambda: metric(worker, WRITES[0]) == 3)
+        assert [metric(worker, name) for name in WRITES[1:]] == [0, 0]
