@@ -10,79 +10,33 @@ before each measurement. At full size it takes some 4 minutes; nothing but Mongo
 from __future__ import annotations
 
 import argparse
-import asyncio
 import multiprocessing
 import tempfile
-import time
-from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 from pymongo import MongoClient, WriteConcern
 
+from bench.command_line import options_of
 from bench.results import result_of, save
-from bench.running.measure import process_use
+from bench.running.measure import process_use, server_versions
 from bench.running.same_orders import OrderSource
 from bench.running.stack import ServerPair, server_pair
-from pedidos_common.adapters.mongo.client import connect, durable
-from pedidos_common.adapters.mongo.orders import MongoOrderStore
+from bench.write_limit.rows import row_of, summary_of
+from bench.write_limit.writing import DATABASE, MOST, RUN, SLOTS, START, Part, started, write
 from pedidos_common.domain.generation import GENERATOR_VERSION
-from pedidos_common.domain.ids import OrderRange, new_run_id
-from pedidos_common.execution.latency_limit import LatencyLimit
-from pedidos_common.execution.write_limiter import Constant, WriteLimiter
+from pedidos_common.domain.ids import OrderRange
 
-SECTION, DATABASE = "write_limit", "pedidos_write_limit"
-CHUNK, SLOTS, MOST, START = 10_000, 25, 16, 4
+SECTION = "write_limit"
+CHUNK = 10_000
 ADAPTIVE = 0
 LIMITS = (1, 2, 3, 4, 6, 8, 16, ADAPTIVE)
-RUN = new_run_id(1_700_000_000_000, 7)
-FOREVER = datetime(2999, 1, 1, tzinfo=UTC)
 CLUSTERED = {"key": {"_id": 1}, "unique": True}
-TEXT = "processado sem prioridade"
 STEP_SECONDS = 600.0
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """What one process does: every so-many-th batch; limit 0 finds its own."""
-
-    uri: str
-    orders: int
-    batch: int
-    limit: int
-    share: int
-    processes: int
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """What one process saw: the limits that it had and how long each write took."""
-
-    began_at: float
-    ended_at: float
-    limits: Sequence[int]
-    seconds: Sequence[float]
-
-
-class Watch:
-    """Keeps how long writes took, and the limit after each."""
-
-    def __init__(self) -> None:
-        self.seconds: list[float] = []
-        self.limits: list[int] = []
-
-    def wrote(self, seconds: float) -> None:
-        """See `WriteWatch`."""
-        self.seconds.append(seconds)
-
-    def stands(self, limit: int, in_flight: int) -> None:  # noqa: ARG002 - as it is called
-        """See `WriteWatch`."""
-        self.limits.append(limit)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -92,7 +46,7 @@ def main(arguments: list[str] | None = None) -> None:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="pedidos-bench-")))
         servers = stack.enter_context(server_pair(folder))
-        version = MongoClient[Any](servers.mongo_uri).server_info()["version"]
+        version = server_versions(servers.mongo_uri, servers.redis_url)["mongod"]
         stack.callback(lambda: _save(rows, options, version))
         for row in _rows(servers, options):
             rows.append(row)
@@ -106,7 +60,7 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--limits", type=int, nargs="+", default=LIMITS, help="0: finds its own")
-    return parser.parse_args(arguments)
+    return options_of(parser, arguments)
 
 
 def _rows(servers: ServerPair, options: argparse.Namespace) -> Iterator[Mapping[str, Any]]:
@@ -135,57 +89,12 @@ def _fill(part: Part) -> None:
 def _measured(part: Part, mongod_pid: int) -> dict[str, Any]:
     context = multiprocessing.get_context("spawn")
     parts = [replace(part, share=share) for share in range(part.processes)]
-    with context.Pool(part.processes) as pool:
+    with context.Pool(part.processes, started) as pool:
         pool.map(abs, range(part.processes))  # all have started
         before = process_use("mongod", mongod_pid).cpu_seconds
-        seen = pool.map_async(_work, parts, chunksize=1).get(STEP_SECONDS)
+        seen = pool.map_async(write, parts, chunksize=1).get(STEP_SECONDS)
         cpu = process_use("mongod", mongod_pid).since(before).cpu_seconds
     return row_of(part, seen, cpu)
-
-
-def row_of(part: Part, seen: Sequence[Seen], cpu_seconds: float) -> dict[str, Any]:
-    """What one measurement comes to; the limit is the median of the second half of each."""
-    took = max(one.ended_at for one in seen) - min(one.began_at for one in seen)
-    return {
-        "limit": part.limit or "adaptive",
-        "seconds": round(took, 3),
-        "orders_per_second": round(part.orders / took),
-        "mongod_cpu_seconds_per_100k": round(cpu_seconds / part.orders * 100_000, 3),
-        "write_ms_median": round(1_000 * median(s for one in seen for s in one.seconds), 2),
-        "limits_found": [median(one.limits[len(one.limits) // 2 :]) for one in seen],
-    }
-
-
-def _work(part: Part) -> Seen:
-    return asyncio.run(_write_all(part))
-
-
-async def _write_all(part: Part) -> Seen:
-    watch = Watch()
-    size = Constant(part.limit) if part.limit else LatencyLimit(MOST, START)
-    writes = WriteLimiter(size, watch)
-    batches = deque(_batches(part))
-    async with connect(part.uri, "bench") as client:
-        store = MongoOrderStore(durable(client, DATABASE))
-        await store.get(batches[0].low)
-        began_at = time.time()
-        async with asyncio.TaskGroup() as group:
-            for _ in range(SLOTS):
-                group.create_task(_slot(store, writes, batches))
-        return Seen(began_at, time.time(), watch.limits, watch.seconds)
-
-
-def _batches(part: Part) -> Iterator[OrderRange]:
-    step = part.batch * part.processes
-    for first in range(1 + part.share * part.batch, part.orders + 1, step):
-        yield OrderRange(RUN, first, min(first + part.batch - 1, part.orders))
-
-
-async def _slot(store: MongoOrderStore, writes: WriteLimiter, batches: deque[OrderRange]) -> None:
-    while batches:
-        orders = batches.popleft()
-        async with writes.writing(len(orders)):
-            await store.mark_processed(orders, TEXT, FOREVER, first_time=True)
 
 
 def _line(row: Mapping[str, Any]) -> str:
@@ -196,33 +105,13 @@ def _line(row: Mapping[str, Any]) -> str:
     )
 
 
-def summary_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The best constant and the limit that was found, by medians of the rounds."""
-    speed = {
-        limit: median(row["orders_per_second"] for row in rows if row["limit"] == limit)
-        for limit in dict.fromkeys(row["limit"] for row in rows)
-    }
-    constants = {limit: value for limit, value in speed.items() if limit != "adaptive"}
-    found = [limit for row in rows if row["limit"] == "adaptive" for limit in row["limits_found"]]
-    best = max(constants, key=lambda limit: constants[limit], default=None)
-    return {
-        "best_constant": best,
-        "best_constant_orders_per_second": constants.get(best),
-        "adaptive_orders_per_second": speed.get("adaptive"),
-        "limit_found_median": median(found) if found else None,
-    }
-
-
 def _save(rows: Sequence[Mapping[str, Any]], options: argparse.Namespace, version: str) -> None:
     if not rows:
         return
-    command = (
-        f"python -m bench.write_limit --orders {options.orders} --batch {options.batch} "
-        f"--rounds {options.rounds} --processes {options.processes}"
-    )
-    settings = {**vars(options), "slots": SLOTS, "most": MOST, "start": START}
+    given = {name: value for name, value in vars(options).items() if name != "command"}
+    settings = {**given, "slots": SLOTS, "most": MOST, "start": START}
     summary = summary_of(rows)
-    result = result_of(SECTION, command, settings, rows, summary, {"mongod": version})
+    result = result_of(SECTION, options.command, settings, rows, summary, {"mongod": version})
     print(f"Summary: {summary}\nSaved as {save(result).name}")
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from bench.write_limit.__main__ import Part, Seen, row_of, summary_of
+from bench.write_limit.rows import row_of, summary_of
+from bench.write_limit.writing import Part, Seen
 
 PART = Part("mongodb://127.0.0.1", 200_000, 1_000, 0, 0, 2)
 
