@@ -24,6 +24,7 @@ from tests.faults.twin import Twin
 RECOVERY_SECONDS = 15.0
 REACHED_SECONDS = 40.0
 HEALED_SECONDS = 60.0
+ANSWER_SECONDS = 5.0
 NOT_YET = (httpx.TransportError, PyMongoError, IndexError, OSError)
 DEAD = psutil.STATUS_ZOMBIE
 Provoke = Callable[["Hurting"], None]
@@ -41,6 +42,8 @@ class Hurting:
         twin: Twin | None = None,
     ) -> None:
         self.stack, self.mode, self._twin = stack, mode, twin
+        # whoever is asked may be the one that is frozen, and others wait for what is done then
+        self.stack.http.timeout = ANSWER_SECONDS
         self._failpoints, self._quantity = failpoints, quantity
         self._looked_at: set[str] = set()
         self._mended: set[Armed] = set()
