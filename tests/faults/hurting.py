@@ -58,8 +58,7 @@ class Hurting:
         fired: list[Fired] = []
         try:
             self._await_fired(provoke, self._failpoints.arm(*those), fired)
-            self._restart_twin_if_dead()  # it may have been stopped to provoke this
-            until(lambda: self._all_healed(fired), HEALED_SECONDS, 0.02)
+            until(lambda: self._all_healed_beside_a_twin(fired), HEALED_SECONDS, 0.02)
         except AssertionError as late:
             raise AssertionError(f"{late}; fired: {fired}; mended: {self._mended}") from late
         finally:
@@ -91,12 +90,11 @@ class Hurting:
             self._twin.await_ready()
 
     def _restart_twin_if_dead(self) -> None:
-        """One that is frozen is neither dead nor does it get ready."""
+        """One that is frozen is not dead, and gets ready only later."""
         if self._twin is None:
             return
         if not psutil.pid_exists(self._twin.pid) or psutil.Process(self._twin.pid).status() == DEAD:
             self._twin.end(signal.SIGKILL)
-            self._twin.await_ready()
 
     def may_again(self, every_seconds: float) -> bool:
         """Whether that long has passed since this was last true: what is stopped must come back."""
@@ -125,6 +123,11 @@ class Hurting:
         return fired
 
     # --- recovery
+
+    def _all_healed_beside_a_twin(self, fired: list[Fired]) -> bool:
+        """The same; a twin that was stopped to provoke them may end only now."""
+        self._restart_twin_if_dead()
+        return self._all_healed(fired)
 
     def _all_healed(self, fired: list[Fired]) -> bool:
         """Whether others did what each victim had to do; those that are mended are noted."""
