@@ -25,6 +25,7 @@ class Lab:
 
     clock: ManualClock | None = None
     database: Database | None = None
+    together: bool = False
 
     async def now(self) -> datetime:
         """The server's time."""

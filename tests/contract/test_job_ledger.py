@@ -30,15 +30,20 @@ RUN = "01934f1e-7c00-8a1b-8c3d-4e0000000000"
 OTHER = "01934f1e-7c01-8a1b-8c3d-4e0000000000"
 
 
-@pytest.fixture(params=KINDS)
+TOGETHER = "mongo, together"
+
+
+@pytest.fixture(params=[*KINDS, TOGETHER])
 async def lab(request: pytest.FixtureRequest) -> AsyncIterator[Lab]:
-    async with lab_of(request.param, request) as found:
+    together = request.param == TOGETHER
+    async with lab_of("mongo" if together else request.param, request) as found:
+        found.together = together
         yield found
 
 
 def ledger_of(lab: Lab, lease_seconds: float) -> JobLedger:
     if lab.database is not None:
-        return MongoJobLedger(lab.database, lease_seconds)
+        return MongoJobLedger(lab.database, lease_seconds, together=lab.together)
     assert lab.clock is not None
     return InMemoryJobLedger(lab.clock, lease_seconds)
 
@@ -497,3 +502,47 @@ async def test_a_resumed_scope_begins_anew_with_what_nobody_understood(ledger: J
     await ledger.cancel_scope(RUN)
     await ledger.resume_scope(RUN, ())
     assert (await stored(ledger)).refused_since is None
+
+
+async def test_many_claims_at_once_are_won_once_each(ledger: JobLedger) -> None:
+    names = [f"{RUN}:{number:02}" for number in range(12)]
+    await ledger.create([new(f"{number:02}") for number in range(12)])
+    asked = [*names, *names, f"{RUN}:missing"]
+    found = await asyncio.gather(
+        *(ledger.claim(job_id, f"w{n % 3}") for n, job_id in enumerate(asked))
+    )
+    won = [job for job in found if job is not None]
+    assert sorted(job.id for job in won) == names
+    assert len({job.lease.id for job in won if job.lease}) == len(names)
+    assert all(job.deliveries == 1 for job in won)
+
+
+async def test_many_settlements_at_once_are_told_from_stale_ones(ledger: JobLedger) -> None:
+    await ledger.create([new(f"{number}") for number in range(6)])
+    jobs = [await claimed(ledger, str(number)) for number in range(6)]
+    assert await ledger.settle(jobs[1], Succeeded({"n": 1}))
+    outcomes: list[Outcome] = [Succeeded({"n": n}) for n in range(4)]
+    outcomes += [Retry("not now", 30.0, counts=True), Failed("$for good")]
+    done = await asyncio.gather(
+        *(ledger.settle(job, outcome) for job, outcome in zip(jobs, outcomes, strict=True))
+    )
+    kept = [await ledger.get(job.id) for job in jobs]
+    # whether the one that was settled before is told "yes" or "no", it was settled by this lease
+    assert [said for n, said in enumerate(done) if n != 1] == [True] * 5
+    assert [job.status for job in kept if job] == [
+        *[JobStatus.SUCCEEDED] * 4,
+        JobStatus.RETRYING,
+        JobStatus.FAILED,
+    ]
+    assert [job.result for job in kept[:4] if job] == [{"n": n} for n in range(4)]
+
+
+async def test_a_stale_worker_among_many_settlements_changes_nothing(ledger: JobLedger) -> None:
+    await ledger.create([new(f"{number}") for number in range(3)])
+    jobs = [await claimed(ledger, str(number)) for number in range(3)]
+    stale = replace(jobs[0], lease=jobs[0].lease and replace(jobs[0].lease, id="another's"))
+    done = await asyncio.gather(*(ledger.settle(job, Succeeded()) for job in [stale, *jobs[1:]]))
+    assert done == [False, True, True]
+    kept = await ledger.get(jobs[0].id)
+    assert kept is not None
+    assert kept.status is JobStatus.RUNNING

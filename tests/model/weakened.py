@@ -10,7 +10,7 @@ from unittest.mock import patch
 from uuid import UUID
 
 from pedidos_common.adapters.mongo import job_changes, jobs, order_changes
-from pedidos_common.domain.jobs import Job, JobStatus, JobTrigger, Outcome, Succeeded, sources
+from pedidos_common.domain.jobs import Job, JobStatus, Outcome, Succeeded
 from pedidos_common.domain.run_view import RunView
 from pedidos_common.ports import Bell
 from pedidos_orchestrator.engine.reconcile import Reconciler
@@ -38,9 +38,8 @@ def _in_time_alone(query: Document, fence: datetime) -> Document:
     return {**query, "$expr": {"$lt": ["$$NOW", fence]}}
 
 
-def _or_running(trigger: JobTrigger) -> list[JobStatus]:
-    claims = trigger is JobTrigger.CLAIM
-    return [*sources(trigger), *([JobStatus.RUNNING] if claims else [])]
+def _or_running(job_id: str) -> Document:
+    return {"_id": job_id, "status": {"$in": [JobStatus.QUEUED, JobStatus.RUNNING]}}
 
 
 def _any_running(_lease_ms: int) -> Document:
@@ -93,7 +92,7 @@ WEAKENED: Mapping[str, Weakening] = {
     "lease_id_is_random": _replaced(Product, "new_id", staticmethod(_counted_id)),
     "writes_end_with_the_lease": _replaced(order_changes, "pending", _pending_for_ever),
     "only_pending_orders_change": _replaced(order_changes, "pending", _in_time_alone),
-    "claim_wants_a_queued_job": _replaced(jobs, "sources", _or_running),
+    "claim_wants_a_queued_job": _replaced(job_changes, "claimable", _or_running),
     "expiry_waits_for_the_lease": _replaced(job_changes, "expired", _any_running),
     "expiry_compares_again": _replaced(
         jobs.MongoJobLedger, "expire_leases", _expire_whatever_is_there

@@ -33,7 +33,7 @@ MUTANTS = (
     ),
     Mutant(
         "lease-id-is-random",
-        f"{COMMON}/adapters/mongo/job_changes.py",
+        f"{COMMON}/adapters/mongo/jobs.py",
         "uuid.uuid4().hex",
         '"the same"',
         LEDGER,
@@ -41,7 +41,7 @@ MUTANTS = (
     ),
     Mutant(
         "claim-wants-a-queued-job",
-        f"{COMMON}/adapters/mongo/jobs.py",
+        f"{COMMON}/adapters/mongo/job_changes.py",
         '{"_id": job_id, "status": {"$in": sources(JobTrigger.CLAIM)}}',
         '{"_id": job_id}',
         LEDGER,

@@ -136,7 +136,7 @@ def _surroundings(
 ) -> Surroundings:
     database, redis, prefix = connections.database, connections.redis, connections.key_prefix
     return Surroundings(
-        ledger=MongoJobLedger(database, lease_seconds),
+        ledger=MongoJobLedger(database, lease_seconds, together=True),
         keeper=keeper,
         transport=ArqTransport(redis, prefix),
         events=events,

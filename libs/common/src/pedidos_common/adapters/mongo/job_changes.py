@@ -5,8 +5,6 @@ Statuses come from the domain's table. Times are the server's (`$$NOW`), never a
 
 from __future__ import annotations
 
-import uuid
-
 from pymongo import UpdateOne
 
 from pedidos_common.adapters.mongo.client import Document
@@ -28,10 +26,15 @@ from pedidos_common.ports import Bell
 ERROR_LIMIT = 2_000
 
 
-def claim(worker: str, lease_id: str | None) -> list[Document]:
+def claimable(job_id: str) -> Document:
+    """The job, where it is to be had."""
+    return {"_id": job_id, "status": {"$in": sources(JobTrigger.CLAIM)}}
+
+
+def claim(worker: str, lease_id: str) -> list[Document]:
     """A worker takes a queued job, under a lease of its own."""
     lease = {
-        "id": {"$literal": lease_id or uuid.uuid4().hex},
+        "id": {"$literal": lease_id},
         "worker": {"$literal": worker},
     }
     return [

@@ -7,6 +7,7 @@ the server (`$$NOW`), never with a process's clock.
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 
@@ -16,6 +17,14 @@ from pedidos_common.adapters.mongo import job_changes as changes
 from pedidos_common.adapters.mongo.client import Collection, Database, Document, confirmed
 from pedidos_common.adapters.mongo.errors import batches, guarded
 from pedidos_common.adapters.mongo.inserts import insert_absent
+from pedidos_common.adapters.mongo.job_claims import (
+    Claim,
+    JobGroups,
+    Settlement,
+    claim_one,
+    has_settled,
+    settle_one,
+)
 from pedidos_common.adapters.mongo.job_documents import (
     bell_of,
     document_of,
@@ -41,11 +50,16 @@ SCOPE_BATCH = 1_000
 
 
 class MongoJobLedger:
-    """`ports.JobLedger` on the collection `jobs`."""
+    """`ports.JobLedger` on the collection `jobs`.
 
-    def __init__(self, database: Database, lease_seconds: float) -> None:
+    With `together`, claims that come in the same moment are one call to the server, and so are
+    settlements; a ledger that is so is used in one event loop.
+    """
+
+    def __init__(self, database: Database, lease_seconds: float, *, together: bool = False) -> None:
         self._jobs: Collection = database["jobs"]
         self._lease_ms = int(lease_seconds * 1000)
+        self._groups = JobGroups(self._jobs) if together else None
 
     @guarded
     async def create(self, jobs: Sequence[NewJob]) -> Sequence[Bell]:
@@ -63,11 +77,12 @@ class MongoJobLedger:
         self, job_id: str, worker: str, lease_id: str | None = None, *, again: bool = False
     ) -> Job | None:
         """See `ports.JobLedger.claim`."""
-        document = await self._jobs.find_one_and_update(
-            {"_id": job_id, "status": {"$in": sources(JobTrigger.CLAIM)}},
-            changes.claim(worker, lease_id),
-            return_document=ReturnDocument.AFTER,
-        )
+        lease_id = lease_id or uuid.uuid4().hex
+        asked = Claim(job_id, worker, lease_id)
+        if self._groups is not None and not again:
+            document = await self._groups.claims.ask(asked)
+        else:
+            document = await claim_one(self._jobs, asked)
         if document is None and again:
             # a write, so that a majority has it, and the lease counts from after this question
             document = await self._jobs.find_one_and_update(
@@ -91,15 +106,11 @@ class MongoJobLedger:
         if job.lease is None:
             return False
         status = advance(job.status, TRIGGER_OF[type(outcome)])
-        done = await self._jobs.update_one(
-            changes.held_by(job),
-            changes.settlement(status, outcome, job, exonerated=exonerated),
-        )
-        return done.matched_count == 1 or (again and await self._has_settled(job))
-
-    async def _has_settled(self, job: Job) -> bool:
-        query = changes.settled_by(job)
-        return await confirmed(self._jobs).find_one(query, {"_id": 1}) is not None
+        change = changes.settlement(status, outcome, job, exonerated=exonerated)
+        asked = Settlement(job, change)
+        if self._groups is not None and not again:
+            return await self._groups.settlements.ask(asked)
+        return await settle_one(self._jobs, asked) or (again and await has_settled(self._jobs, job))
 
     @guarded
     async def get(self, job_id: str) -> Job | None:
