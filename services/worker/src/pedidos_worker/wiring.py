@@ -16,9 +16,11 @@ from pedidos_common.runtime.connections import Connections
 from pedidos_common.runtime.job_service import Service
 from pedidos_worker.handlers import BUILT_IN, OrderHandler, load_handler
 from pedidos_worker.notify import webhook_function
-from pedidos_worker.process_batch import WRITES_AT_ONCE, BatchProcessing
+from pedidos_worker.process_batch import BatchProcessing
 from pedidos_worker.process_orders import OrderProcessing
 from pedidos_worker.settings import WorkerSettings
+
+WRITES_AT_FIRST = 2
 
 
 def service_of(settings: WorkerSettings) -> Service:
@@ -53,7 +55,7 @@ def functions_of(
 ) -> Sequence[JobFunction]:
     """The job functions of a worker; `watch` is told of writes of orders."""
     store, policy = MongoOrderStore(connections.database), policy_of(settings)
-    size = LatencyLimit(settings.orders_write_concurrency, start=WRITES_AT_ONCE)
+    size = LatencyLimit(settings.orders_write_concurrency, start=WRITES_AT_FIRST)
     writes = WriteLimiter(size, watch)
     functions = [
         BatchProcessing(store, handler, policy, writes).as_function(),
