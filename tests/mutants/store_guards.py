@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from tests.mutants.mutant import (
     COMMON,
+    DOORBELL,
+    DRIVER,
     LEASES,
     LEDGER,
     ORDERS,
@@ -147,5 +149,26 @@ STORE_GUARDS = (
         '"_id": job.id,\n        "createdSeq"',
         '"_id": job.id + __import__("uuid").uuid4().hex,\n        "createdSeq"',
         LEDGER,
+    ),
+    Mutant(
+        "an-insert-is-trusted-only-when-whole",
+        f"{COMMON}/adapters/mongo/inserts.py",
+        'return is_durable and int(reply["n"]) == len(documents)',
+        "return True",
+        DRIVER,
+    ),
+    Mutant(
+        "a-stale-settlement-among-many-is-told",
+        f"{COMMON}/adapters/mongo/job_claims.py",
+        "if written.matched_count == len(updates):",
+        "if True:",
+        LEDGER,
+    ),
+    Mutant(
+        "a-ring-that-may-not-be-taken-goes-back",
+        f"{COMMON}/adapters/redis/worker.py",
+        "if self._room() > 0:",
+        "if True:",
+        DOORBELL,
     ),
 )
