@@ -46,8 +46,8 @@ def test_a_worker_tells_how_many_batches_may_write_at_once(
         MONGO_URI=mongo_uri,
         MONGO_DB=mongo_database,
         REDIS_URL=redis_url,
-        ORDERS_WRITE_CONCURRENCY="3",
+        ORDERS_WRITE_CONCURRENCY="1",
     )
     with started(tmp_path, environ, ("worker",)) as (worker,):
-        patiently(lambda: metric(worker, WRITES[0]) == 3)
+        patiently(lambda: metric(worker, WRITES[0]) == 1)
         assert [metric(worker, name) for name in WRITES[1:]] == [0, 0]
