@@ -546,3 +546,18 @@ async def test_a_stale_worker_among_many_settlements_changes_nothing(ledger: Job
     kept = await ledger.get(jobs[0].id)
     assert kept is not None
     assert kept.status is JobStatus.RUNNING
+
+
+async def test_a_settlement_that_cannot_be_stored_takes_none_of_its_neighbours_along(
+    lab: Lab, ledger: JobLedger
+) -> None:
+    await ledger.create([new(f"{number}") for number in range(3)])
+    jobs = [await claimed(ledger, str(number)) for number in range(3)]
+    outcomes = [Succeeded({"n": n}) for n in (1, 1 << 80, 3)]
+    done = await asyncio.gather(
+        *(ledger.settle(job, how) for job, how in zip(jobs, outcomes, strict=True)),
+        return_exceptions=True,
+    )
+    assert done[0] is done[2] is True
+    # a dictionary stores any number
+    assert isinstance(done[1], OverflowError) or lab.database is None

@@ -528,3 +528,12 @@ async def test_the_lines_of_a_job_without_a_run_name_none() -> None:
     assert [(line["jobId"], "runId" in line, "traceId" in line) for line in lines] == [
         ("alone", False, False)
     ]
+
+
+async def test_a_queue_whose_jobs_wait_for_others_in_hand_leaves_the_other_queues_open() -> None:
+    enough = False
+    bench = Bench(well, queue="orders", has_enough=lambda: enough)
+    assert bench.executor.free_slots("orders") == 2
+    enough = True
+    assert bench.executor.free_slots("orders") == 0
+    assert bench.executor.free_slots("notifications") == 2

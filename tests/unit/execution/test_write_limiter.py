@@ -9,6 +9,7 @@ from contextlib import suppress
 import pytest
 
 from pedidos_common.domain.errors import LeaseLost, Unavailable
+from pedidos_common.execution import write_limiter
 from pedidos_common.execution.latency_limit import LatencyLimit
 from pedidos_common.execution.write_limiter import WriteLimiter
 
@@ -129,3 +130,51 @@ async def test_a_most_below_the_start_holds() -> None:
     writers.go_on.set()
     await asyncio.gather(*writers.start(50))
     assert writers.most <= 2
+
+
+@pytest.mark.parametrize("limit", [1, 4])
+async def test_writes_that_are_stuck_hold_up_nobody_else(
+    limit: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(write_limiter, "STUCK_SECONDS", 0.05)
+    writes = WriteLimiter(write_limiter.Constant(limit))
+    stuck = Writers(writes)
+    tasks = stuck.start(limit)
+    await asyncio.sleep(0)
+    async with asyncio.timeout(5):
+        for _ in range(20):
+            async with writes.writing(1_000):
+                assert writes.in_flight <= limit
+    stuck.go_on.set()
+    await asyncio.gather(*tasks)
+    assert writes.in_flight == 0
+
+
+async def test_a_probe_does_not_wait_for_a_write_that_is_stuck(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(write_limiter, "STUCK_SECONDS", 0.05)
+    writes = limiter(8)  # it begins with a probe
+    stuck = Writers(writes)
+    tasks = stuck.start(1)
+    await asyncio.sleep(0)
+    async with asyncio.timeout(5):
+        await learnt(writes)
+    stuck.go_on.set()
+    await asyncio.gather(*tasks)
+
+
+async def test_a_turn_that_does_not_come_is_no_attempt_of_the_job(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(write_limiter, "TURN_SECONDS", 0.05)
+    writes = WriteLimiter(write_limiter.Constant(1))
+    first = Writers(writes)
+    tasks = first.start(1)
+    await asyncio.sleep(0)
+    with pytest.raises(Unavailable, match="no turn to write"):
+        async with writes.writing(1_000):
+            pass
+    first.go_on.set()
+    await asyncio.gather(*tasks)
+    assert (writes.in_flight, writes.waiting) == (0, 0)

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 
 import pytest
 
+from pedidos_common.adapters import grouping
 from pedidos_common.adapters.grouping import MOST_AT_ONCE, Grouped
+from pedidos_common.domain.errors import Unavailable
 
 
 class Server:
@@ -73,3 +75,24 @@ async def test_whoever_stops_waiting_takes_nothing_from_the_others() -> None:
         await first
     server.hangs.set()
     assert await second == 4
+
+
+async def test_an_answer_that_is_late_is_waited_for_no_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(grouping, "LATE_SECONDS", 0.05)
+    server = Server()
+    grouped = Grouped(server.double)
+    late = await asyncio.gather(grouped.ask(13), grouped.ask(2), return_exceptions=True)
+    assert [type(error) for error in late] == [Unavailable, Unavailable]
+    assert await grouped.ask(4) == 8
+    server.hangs.set()
+
+
+async def test_an_answer_that_is_an_exception_is_raised_to_its_own_asker() -> None:
+    async def odd_ones_fail(numbers: Sequence[int]) -> Sequence[int | Exception]:
+        return [ValueError(str(n)) if n % 2 else n for n in numbers]
+
+    grouped = Grouped(odd_ones_fail)
+    told = await asyncio.gather(*(grouped.ask(n) for n in (1, 2)), return_exceptions=True)
+    assert repr(told) == repr([ValueError("1"), 2])

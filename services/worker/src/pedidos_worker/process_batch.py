@@ -19,7 +19,7 @@ from pedidos_common.domain.jobs import (
 )
 from pedidos_common.domain.order_policy import OrderPolicy, policy_of
 from pedidos_common.domain.orders import OBSERVATION, Order, Priority, StatusCounts
-from pedidos_common.domain.run_jobs import PROCESS_BATCH, UPGRADES, place_of
+from pedidos_common.domain.run_jobs import ORDERS_QUEUE, PROCESS_BATCH, UPGRADES, place_of
 from pedidos_common.execution.registry import JobContext, JobFunction
 from pedidos_common.execution.write_limiter import Constant, WriteLimiter
 from pedidos_common.ports import OrderStore
@@ -102,6 +102,7 @@ class BatchProcessing:
             deadline_seconds=self._deadline,
             probe_first=lambda job: len(range_of(job)) == 1,
             upgrades=UPGRADES[PROCESS_BATCH],
+            queue=ORDERS_QUEUE,
             has_enough=lambda: self._writes.waiting >= self._writes.limit,
         )
 

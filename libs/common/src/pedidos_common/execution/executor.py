@@ -59,11 +59,11 @@ class Executor:
         """Slots in use."""
         return len(self._tasks) + self._claiming
 
-    def free_slots(self) -> int:
-        """How many more jobs may be taken now."""
+    def free_slots(self, queue: str | None = None) -> int:
+        """How many more jobs may be taken now, of this queue."""
         if self.stopping or self._isolation.wanted:
             return 0
-        if any(function.has_enough() for function in self._functions.values()):
+        if any(f.queue == queue and f.has_enough() for f in self._functions.values()):
             return 0
         return self._refusals.room(max(0, self.slots - self.busy))
 

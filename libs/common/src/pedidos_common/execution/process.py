@@ -189,9 +189,12 @@ async def _receive(
         turned()  # it asks with each look at the queue
         return watch.is_open()
 
+    def free_slots() -> int:
+        return executor.free_slots(queue)
+
     while True:
         try:
-            await around.transport.receive(queue, executor.free_slots, executor.deliver, is_open)
+            await around.transport.receive(queue, free_slots, executor.deliver, is_open)
         except Exception:
             log.exception("receiver_failed", queue=queue)
         await asyncio.sleep(RECEIVER_PAUSE_SECONDS)

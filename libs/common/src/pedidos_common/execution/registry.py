@@ -72,7 +72,7 @@ class JobFunction:
     understand newer ones.
 
     `has_enough` tells that more jobs of it are in hand than it can work at: then no others are
-    taken, whatever slots are free, so that they are taken many at a time later.
+    taken of its `queue`, whatever slots are free, so that they are taken many at a time later.
     """
 
     name: str
@@ -82,6 +82,7 @@ class JobFunction:
     deadline_seconds: Callable[[Job], float] = _five_minutes
     probe_first: Callable[[Job], bool] = _always
     upgrades: Sequence[Upgrade] = ()
+    queue: str | None = None
     has_enough: Callable[[], bool] = _never
 
     def understands(self, job: Job) -> bool:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Awaitable, Callable
+
+SHARED_SECONDS = 1.0
 
 
 class ScopeGate:
@@ -19,7 +22,7 @@ class ScopeGate:
         self._ask = is_open
         self._remember_seconds = remember_seconds
         self._open_until: dict[str, float] = {}
-        self._asking: dict[str, asyncio.Task[bool]] = {}
+        self._asking: dict[str, tuple[asyncio.Task[bool], float]] = {}
 
     async def is_open(self, scope: str | None) -> bool:
         """Whether jobs of this scope may run; a job without scope always may."""
@@ -28,12 +31,22 @@ class ScopeGate:
         now = time.monotonic()
         if now < self._open_until.get(scope, 0.0):
             return True
-        # many jobs begin in the same moment: one question stands for all of them
-        asking = self._asking.get(scope)
-        if asking is None:
-            asking = self._asking[scope] = asyncio.ensure_future(self._found_open(scope))
-            asking.add_done_callback(lambda _task: self._asking.pop(scope, None))
-        return await asyncio.shield(asking)
+        return await asyncio.shield(self._question(scope, now))
+
+    def _question(self, scope: str, now: float) -> asyncio.Task[bool]:
+        """Many jobs begin in the same moment: one question stands for all, unless it hangs."""
+        asking, asked_at = self._asking.get(scope, (None, -math.inf))
+        if asking is None or now - asked_at > SHARED_SECONDS:
+            asking = asyncio.ensure_future(self._found_open(scope))
+            asking.add_done_callback(lambda task: self._answered(scope, task))
+            self._asking[scope] = (asking, now)
+        return asking
+
+    def _answered(self, scope: str, task: asyncio.Task[bool]) -> None:
+        if self._asking.get(scope, (None,))[0] is task:
+            del self._asking[scope]
+        if not task.cancelled():
+            task.exception()  # whoever waited has it; asyncio would complain where nobody does
 
     async def _found_open(self, scope: str) -> bool:
         asked_at = time.monotonic()

@@ -7,6 +7,7 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Protocol
 
 import structlog
@@ -16,6 +17,10 @@ from pedidos_common.execution.latency_limit import Write
 
 log = structlog.get_logger(__name__)
 LOG_EVERY_SECONDS = 30.0
+# longer than every write that is merely slow takes: it waits for a connection that is dead
+STUCK_SECONDS = 5.0
+STUCK_LATENCIES = 10
+TURN_SECONDS = 60.0
 
 
 class Size(Protocol):
@@ -75,11 +80,19 @@ class Unwatched:
         """See `WriteWatch`."""
 
 
+@dataclass(slots=True)
+class _Place:
+    """That a write goes on; given back once."""
+
+    is_taken: bool = True
+
+
 class WriteLimiter:
     """A semaphore whose size may change, and is told how writes went.
 
     First come, first served. A waiter that is cancelled takes no one's place, and nothing is
-    awaited on the way out. For one event loop.
+    awaited on the way out. A write that is stuck takes no place any more: it holds up nobody but
+    itself. For one event loop.
     """
 
     def __init__(
@@ -91,7 +104,7 @@ class WriteLimiter:
         self._size = size
         self._watch, self._monotonic = watch or Unwatched(), monotonic
         self._waiting: deque[asyncio.Future[None]] = deque()
-        self._in_flight = 0
+        self._in_flight, self._last_seconds = 0, 0.0
         self._logged, self._logged_at = self._size.limit, monotonic()
         self._watch.stands(self._size.limit, 0)
 
@@ -116,9 +129,13 @@ class WriteLimiter:
 
         What is learnt from: how long it took, unless it raised, and whether it raised
         `Unavailable`.
+
+        Raises:
+            Unavailable: when its turn did not come within `TURN_SECONDS`.
         """
-        await self._turn()
-        began_at, beside = self._monotonic(), self._in_flight
+        await self._turn_in_time()
+        began_at, beside, place = self._monotonic(), self._in_flight, _Place()
+        stuck = self._when_stuck(place)
         try:
             yield
             beside = max(beside, self._in_flight)
@@ -127,8 +144,31 @@ class WriteLimiter:
             self._size.failed(began_at, self._monotonic())
             raise
         finally:
+            stuck.cancel()
+            self._leave(place)
+
+    def _when_stuck(self, place: _Place) -> asyncio.TimerHandle:
+        seconds = max(STUCK_SECONDS, STUCK_LATENCIES * self._last_seconds)
+        return asyncio.get_running_loop().call_later(seconds, self._pass_by, place)
+
+    def _pass_by(self, place: _Place) -> None:
+        log.warning("order_write_stuck", in_flight=self._in_flight, waiting=self.waiting)
+        self._leave(place)
+
+    def _leave(self, place: _Place) -> None:
+        if place.is_taken:
+            place.is_taken = False
             self._in_flight -= 1
             self._admit()
+
+    async def _turn_in_time(self) -> None:
+        try:
+            async with asyncio.timeout(TURN_SECONDS):
+                await self._turn()
+        except TimeoutError:
+            raise Unavailable(
+                f"MongoDB is slow: no turn to write came within {TURN_SECONDS:.0f} s"
+            ) from None
 
     async def _turn(self) -> None:
         if not self._waiting and self._in_flight < self._size.allowed:
@@ -159,6 +199,7 @@ class WriteLimiter:
         self._watch.stands(self._size.limit, self._in_flight)
 
     def _succeeded(self, write: Write) -> None:
+        self._last_seconds = write.ended_at - write.began_at
         self._size.ended(write)
         self._watch.wrote(write.ended_at - write.began_at)
         self._log_much(write.ended_at)

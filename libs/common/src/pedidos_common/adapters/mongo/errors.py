@@ -91,7 +91,10 @@ async def undisturbed(work: Coroutine[Any, Any, R]) -> R:
     """
     task = asyncio.ensure_future(work)
     task.add_done_callback(_look_at)
-    return await asyncio.shield(task)
+    try:
+        return await asyncio.shield(task)
+    finally:
+        del task  # what it raised holds this frame: a circle around all that was to be written
 
 
 def _look_at(task: asyncio.Task[Any]) -> None:

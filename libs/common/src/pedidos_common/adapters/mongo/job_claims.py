@@ -10,10 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pymongo import ReturnDocument, UpdateOne
+from pymongo.errors import PyMongoError
 
 from pedidos_common.adapters.grouping import Grouped
 from pedidos_common.adapters.mongo import job_changes as changes
 from pedidos_common.adapters.mongo.client import Collection, Document, confirmed
+from pedidos_common.adapters.mongo.errors import is_transient
 from pedidos_common.domain.jobs import Job
 
 
@@ -59,14 +61,26 @@ class JobGroups:
         by_lease = {d["lease"]["id"]: d async for d in self._jobs.find(mine)}
         return [by_lease.get(one.lease_id) for one in claims]
 
-    async def _settle(self, settlements: Sequence[Settlement]) -> Sequence[bool]:
+    async def _settle(self, settlements: Sequence[Settlement]) -> Sequence[bool | Exception]:
         if len(settlements) == 1:
             return [await settle_one(self._jobs, settlements[0])]
         updates = [UpdateOne(changes.held_by(one.job), one.change) for one in settlements]
-        written = await self._jobs.bulk_write(updates, ordered=False)
+        try:
+            written = await self._jobs.bulk_write(updates, ordered=False)
+        except Exception as error:
+            if isinstance(error, PyMongoError) and is_transient(error):
+                raise
+            return [await self._settle_apart(one) for one in settlements]
         if written.matched_count == len(updates):
             return [True] * len(updates)
         return [await has_settled(self._jobs, one.job) for one in settlements]
+
+    async def _settle_apart(self, one: Settlement) -> bool | Exception:
+        """The same for one of those of which one can't be stored: what it meets is its own."""
+        try:
+            return await settle_one(self._jobs, one) or await has_settled(self._jobs, one.job)
+        except Exception as error:  # noqa: BLE001 - it is raised to whoever asked
+            return error
 
 
 async def claim_one(jobs: Collection, claim: Claim) -> Document | None:
