@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from pedidos_cli import process_log
@@ -285,7 +286,9 @@ def test_servers_are_small_and_private(tmp_path: Path) -> None:
     binary = Binary(Path("/x/server"), "on the PATH", "7.0.0")
     mongod = " ".join(servers.mongod(binary, tmp_path, 1234, replica_set=True).command)
     assert "--bind_ip 127.0.0.1 --port 1234" in mongod
-    assert "--wiredTigerCacheSizeGB 1" in mongod
+    memory_gb = psutil.virtual_memory().total / (1 << 30)
+    assert 1 <= servers.cache_gb() <= max(1, 0.3 * memory_gb)
+    assert f"--wiredTigerCacheSizeGB {servers.cache_gb():.2f}" in mongod
     assert "--replSet" in mongod
     redis = " ".join(servers.redis_server(binary, tmp_path, 1234).command)
     assert "--bind 127.0.0.1 --port 1234" in redis

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,9 +11,20 @@ from pathlib import Path
 from pedidos_cli.embedded.candidates import Binary
 from pedidos_cli.stores import mongo, redis
 
-MONGO_CACHE_GB = 1
+MEMORY_SHARE = 0.25
+LEAST_CACHE_GB = 1.0
 OPLOG_MB = 1024
 REDIS_MAX_MEMORY = "256mb"
+
+
+def cache_gb() -> float:
+    """How much of this machine's memory MongoDB may keep orders in, if there are so many.
+
+    A run that does not fit is read from disk again before its NORMAL orders are updated; a million
+    orders take about 0.3 GB.
+    """
+    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return max(LEAST_CACHE_GB, MEMORY_SHARE * total / (1 << 30))
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +42,7 @@ def mongod(binary: Binary, data_dir: Path, port: int, *, replica_set: bool = Fal
     command = [
         *(str(binary.path), "--dbpath", str(data_dir), "--bind_ip", "127.0.0.1"),
         *("--port", str(port), "--nounixsocket", "--quiet", "--slowms", "2000"),
-        *("--wiredTigerCacheSizeGB", str(MONGO_CACHE_GB)),
+        *("--wiredTigerCacheSizeGB", f"{cache_gb():.2f}"),
         *("--setParameter", "diagnosticDataCollectionEnabled=false"),
     ]
     if not replica_set:
