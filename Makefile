@@ -91,11 +91,11 @@ bench-simulate: setup ## simulate from measured costs, beside what was measured,
 
 .PHONY: bench-layouts
 bench-layouts: setup ## what each id form, index and write concern costs, and its query gains (6 minutes)
-	@$(BIN)/python -m bench.layouts
+	@$(BIN)/python -m bench.layouts $(BENCH_ARGS)
 
 .PHONY: bench-latency
 bench-latency: setup ## pickup at rest, tiny runs, the status page, the barrier's price (6 minutes)
-	@$(BIN)/python -m bench.latency
+	@$(BIN)/python -m bench.latency $(BENCH_ARGS)
 
 .PHONY: bench-write-limit
 bench-write-limit: setup ## how many batches should write at once: constants beside the limit found
