@@ -95,7 +95,7 @@ def _clean(servers: ServerPair, redis_url: str) -> None:
 def _workers(servers: ServerPair, redis_url: str, log: Path, tuning: Tuning) -> Iterator[list[int]]:
     """Their process ids, once each of them is connected."""
     environ = {**os.environ, "MONGO_URI": servers.mongo_uri, "REDIS_URL": redis_url}
-    command = [sys.executable, "-m", "bench.arq_orders.worker"]
+    command = [sys.executable, "-m", "bench.arq.worker"]
     root = Path(__file__).parents[2]
     with contextlib.ExitStack() as stack, log.open("wb") as output:
         started = []
