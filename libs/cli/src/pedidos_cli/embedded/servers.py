@@ -13,6 +13,8 @@ from pedidos_cli.stores import mongo, redis
 
 MEMORY_SHARE = 0.25
 LEAST_CACHE_GB = 1.0
+# an order is updated soon after its insert: pages that are written out in between are written twice
+DIRTY_SHARES = "eviction_dirty_target=50,eviction_dirty_trigger=75"
 OPLOG_MB = 1024
 REDIS_MAX_MEMORY = "256mb"
 
@@ -43,6 +45,7 @@ def mongod(binary: Binary, data_dir: Path, port: int, *, replica_set: bool = Fal
         *(str(binary.path), "--dbpath", str(data_dir), "--bind_ip", "127.0.0.1"),
         *("--port", str(port), "--nounixsocket", "--quiet", "--slowms", "2000"),
         *("--wiredTigerCacheSizeGB", f"{cache_gb():.2f}"),
+        *("--wiredTigerEngineConfigString", DIRTY_SHARES),
         *("--setParameter", "diagnosticDataCollectionEnabled=false"),
     ]
     if not replica_set:
