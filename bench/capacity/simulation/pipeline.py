@@ -27,7 +27,7 @@ from pedidos_orchestrator.engine.loop import PAUSE_SECONDS, POLL_SECONDS_OF
 from pedidos_orchestrator.engine.run_engine import LOOK_AT_ONCE, Pace
 
 LIMIT_SECONDS = 1e6
-SHORTEST_IDLE_SECONDS, STEP_SECONDS, LONGEST_IDLE_SECONDS, IDLE_GROWTH = 0.02, 0.003, 0.05, 1.05
+STEP_SECONDS, LONGEST_IDLE_SECONDS, IDLE_GROWTH = 0.003, 0.05, 1.05
 
 
 def simulate(setup: Setup, costs: Costs) -> Outcome:
@@ -100,10 +100,10 @@ class Pipeline:
     # -- generators and workers
 
     def _receive(self, process: PythonProcess, chunks: bool, slots: int) -> Process:
-        """Take rings for free slots, and look the more seldom, the longer there were none."""
+        """Take rings for free slots at once; look the more seldom, the longer no slot is free."""
         rings, free = self._rings[chunks], [slots]
         writes = Permits(self._clock, self._setup.writes_at_once)
-        idle = shortest = SHORTEST_IDLE_SECONDS
+        idle = STEP_SECONDS
         while True:
             room = free[0]
             taken = [rings.popleft() for _ in range(min(room, len(rings)))]
@@ -113,12 +113,11 @@ class Pipeline:
             for job in taken:
                 perform = self._write_chunk if chunks else self._process_batch
                 self._clock.start(self._execute(job, perform(process, job, writes), process, free))
-            now_shortest = SHORTEST_IDLE_SECONDS if room else STEP_SECONDS
-            if taken or now_shortest != shortest:
-                idle = shortest = now_shortest
-            if len(taken) < room or not room:
-                yield self._clock.sleep(idle)
-                idle = min(idle * IDLE_GROWTH, LONGEST_IDLE_SECONDS)
+            if room:
+                idle = STEP_SECONDS
+            if not taken:
+                yield self._clock.sleep(STEP_SECONDS if room else idle)
+                idle = idle if room else min(idle * IDLE_GROWTH, LONGEST_IDLE_SECONDS)
 
     def _execute(
         self, new: NewJob, work: Process, process: PythonProcess, free: list[int]
@@ -185,7 +184,7 @@ class Pipeline:
             view.run = self._run
             self._marks.append((self._run.phase, self._clock.now))
             return True
-        return more
+        return more or due.more
 
     def _absorb(self) -> Generator[Wait, None, bool]:
         """As `RunEngine` does: a part at a time; whether to go on at once."""

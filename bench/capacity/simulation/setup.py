@@ -33,7 +33,7 @@ class Setup:
     shard_cores: float | None = None
     shards: int = 1
     slots: int = 25
-    writes_at_once: int = 4
+    writes_at_once: int = 2
     chunks_at_once: int = 2
 
     @property

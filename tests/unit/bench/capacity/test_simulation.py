@@ -144,7 +144,8 @@ def test_more_workers_do_not_help_where_the_cores_are_taken() -> None:
 
 def test_what_is_open_at_once_stays_bounded() -> None:
     small, large = (simulate(Setup(n), COSTS).rings_at_most for n in (1_000_000, 4_000_000))
-    assert small == large <= 96 + 200
+    assert max(small, large) <= 96 + 200
+    assert abs(small - large) <= 10  # one group
 
 
 def _saturated(setup: Setup) -> Outcome:
