@@ -163,7 +163,7 @@ class WorkerSlotSettings(Settings):
     """How many jobs a worker runs at once, and how many of them write at once at most."""
 
     orders_queue_concurrency: int = Field(25, ge=1, le=1_000)
-    orders_write_concurrency: int = Field(16, ge=1, le=100)
+    orders_write_concurrency: int = Field(4, ge=1, le=100)
 
 
 class RetentionSettings(Settings):
