@@ -162,6 +162,9 @@ class WriteLimiter:
             self._admit()
 
     async def _turn_in_time(self) -> None:
+        if not self._waiting and self._in_flight < self._size.allowed:
+            self._enter()
+            return
         try:
             async with asyncio.timeout(TURN_SECONDS):
                 await self._turn()
@@ -170,11 +173,11 @@ class WriteLimiter:
                 f"MongoDB is slow: no turn to write came within {TURN_SECONDS:.0f} s"
             ) from None
 
+    def _enter(self) -> None:
+        self._in_flight += 1
+        self._watch.stands(self._size.limit, self._in_flight)
+
     async def _turn(self) -> None:
-        if not self._waiting and self._in_flight < self._size.allowed:
-            self._in_flight += 1
-            self._watch.stands(self._size.limit, self._in_flight)
-            return
         turn = asyncio.get_running_loop().create_future()
         self._waiting.append(turn)
         try:
