@@ -29,9 +29,10 @@ class Writing:
         self.writes = WriteLimiter(LatencyLimit(most=8, start=4))
         self._store = store
         self.done = 0
+        self.is_over = False
 
     async def go_on(self) -> None:
-        while True:
+        while not self.is_over:
             with suppress(Unavailable):
                 async with self.writes.writing(len(ORDERS)):
                     await self._store.mark_processed(ORDERS, "feito", FOREVER)
@@ -49,10 +50,11 @@ async def writing(mongo_uri: str) -> AsyncIterator[tuple[Writing, Link]]:
         async with connect(uri, "test") as client:
             one = Writing(MongoOrderStore(durable(client, "write_limit_test")))
             tasks = [asyncio.create_task(one.go_on()) for _ in range(SLOTS)]
-            yield one, link
-            for task in tasks:
-                task.cancel()
-            await asyncio.wait(tasks, timeout=10)
+            try:
+                yield one, link
+            finally:  # a call that is cancelled goes on, and keeps its connection open
+                one.is_over = True
+                await asyncio.wait(tasks, timeout=30)
 
 
 async def test_it_goes_down_when_writes_take_much_longer(mongo_uri: str) -> None:
