@@ -244,6 +244,23 @@ async def test_a_receiver_may_start_before_redis(own_redis: OwnRedis) -> None:
     await client.aclose()
 
 
+async def test_a_receiver_goes_on_looking_while_redis_is_away(own_redis: OwnRedis) -> None:
+    client, looks = connect(own_redis.url), 0
+
+    def is_open() -> bool:
+        nonlocal looks
+        looks += 1
+        return True
+
+    own_redis.kill()
+    transport = ArqTransport(client, "")
+    task = asyncio.create_task(transport.receive("orders", lambda: 10, Heard(), is_open))
+    await eventually(lambda: looks >= 3, timeout_seconds=20)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    await client.aclose()
+
+
 async def test_an_outage_is_told_in_time(own_redis: OwnRedis) -> None:
     own_redis.kill()
     client = connect(own_redis.url)

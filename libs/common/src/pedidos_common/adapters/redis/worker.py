@@ -9,6 +9,7 @@ from typing import Any
 
 import structlog
 from arq.jobs import SerializationError, deserialize_job_raw
+from arq.utils import poll
 from arq.worker import Function, Worker, func
 
 from pedidos_common.adapters.redis.arq_client import PrefixedArqRedis
@@ -69,6 +70,15 @@ class RingWorker(Worker):
         self._idle_seconds = STEP_SECONDS
         self._failed_deliveries = 0
         self.interruptions = 0
+
+    async def main(self) -> None:
+        """Look at the queue again and again, until a look fails.
+
+        arq's asks for Redis' version first: while Redis hangs it would never come to a look, and
+        its process would be taken for stuck.
+        """
+        async for _ in poll(self.poll_delay_s):
+            await self._poll_iteration()
 
     async def drain(self) -> None:
         """Take no more, and let what was taken be delivered."""
