@@ -8,7 +8,7 @@ that is measured: what a process does once in its life is no cost of an order.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -84,8 +84,16 @@ class RunFigures:
         return sum(self.cpu_seconds[role] for role in roles) * 100_000 / self.quantity
 
 
-def run_alone(plan: RunPlan) -> tuple[RunFigures, Mapping[str, str]]:
+def do_nothing() -> None:
+    """What there is to do before a run where nothing is said."""
+
+
+def run_alone(
+    plan: RunPlan, just_before: Callable[[], object] = do_nothing
+) -> tuple[RunFigures, Mapping[str, str]]:
     """Start servers and services, take one run through them, stop them all.
+
+    `just_before` is called once they are warm.
 
     Returns:
         the run's figures, which say in `ended` what went wrong where they are missing, and the
@@ -96,13 +104,16 @@ def run_alone(plan: RunPlan) -> tuple[RunFigures, Mapping[str, str]]:
         try:
             with server_pair(Path(folder)) as servers:
                 versions = server_versions(servers.mongo_uri, servers.redis_url)
-                return run_on(servers, Path(folder) / "services", plan), versions
+                figures = run_on(servers, Path(folder) / "services", plan, just_before)
+                return figures, versions
         except FAILURES as problem:
             ended = f"{type(problem).__name__}: {problem}"
             return RunFigures(plan.quantity, ended), versions
 
 
-def run_on(servers: ServerPair, folder: Path, plan: RunPlan) -> RunFigures:
+def run_on(
+    servers: ServerPair, folder: Path, plan: RunPlan, just_before: Callable[[], object] = do_nothing
+) -> RunFigures:
     """Take one run through services on these servers; `folder` is for what they leave behind.
 
     Raises:
@@ -111,6 +122,7 @@ def run_on(servers: ServerPair, folder: Path, plan: RunPlan) -> RunFigures:
     with services(servers, folder, plan.generators, plan.workers, plan.settings()) as running:
         if plan.warm_up:
             timed_run(running, plan.warm_up, plan.seed)
+        just_before()
         before = _uses(running, servers)
         recorder = UsageRecorder({name: pid for name, (pid, _) in before.items()})
         run_id, seconds, p99_ms = timed_run(running, plan.quantity, plan.seed, recorder.note)

@@ -18,7 +18,8 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,8 @@ from rich.console import Console
 
 from bench.command_line import options_of, wide_console
 from bench.results import FOLDER, result_of, save
-from bench.running.single_runs import RunFigures, run_alone
+from bench.running.single_runs import RunFigures, do_nothing, run_alone
+from bench.running.used_memory import memory_in_use
 from bench.scaling.parts import PARTS, QUANTITIES, Part, Point, Rows
 from bench.scaling.rows import memory_rows, misses, row_of
 from bench.scaling.table import MIN_WIDTH, table
@@ -53,23 +55,33 @@ def measure(
     """Run a part, save its section and print it; what it missed. What there is survives Ctrl-C."""
     runs: list[list[RunFigures]] = [[] for _ in part.points]
     versions: dict[str, str] = {}
-    turns = list(_turns(part.points))
     try:
-        for number, index in enumerate(turns, start=1):
-            point = part.points[index]
-            said = f"{part.title}, run {number} of {len(turns)}: {point.told()} ..."
-            console.print(said, markup=False)
-            figures, seen = run_alone(point.plan)
-            runs[index].append(figures)
-            versions |= seen
-            console.print(f"  {_line(figures)}", markup=False)
+        with _prepared(part) as just_before:
+            for index in _turns(part, console):
+                figures, seen = run_alone(part.points[index].plan, just_before)
+                runs[index].append(figures)
+                versions |= seen
+                console.print(f"  {_line(figures)}", markup=False)
     finally:
         rows, summary = _saved(part, runs, settings, options, versions)
     console.print(table(part.title, rows))
     return misses(rows, summary)
 
 
-def _turns(points: Sequence[Point]) -> Iterator[int]:
+def _prepared(part: Part) -> AbstractContextManager[Callable[[], object]]:
+    return memory_in_use() if part.in_used_memory else nullcontext(do_nothing)
+
+
+def _turns(part: Part, console: Console) -> Iterator[int]:
+    """Places of the points to run, one run of each in every turn; each is told before."""
+    turns = list(_in_turns(part.points))
+    for number, index in enumerate(turns, start=1):
+        said = f"{part.title}, run {number} of {len(turns)}: {part.points[index].told()} ..."
+        console.print(said, markup=False)
+        yield index
+
+
+def _in_turns(points: Sequence[Point]) -> Iterator[int]:
     for turn in range(max(point.runs for point in points)):
         yield from (index for index, point in enumerate(points) if point.runs > turn)
 

@@ -36,12 +36,16 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """The points of one section, and what is made of their rows."""
+    """The points of one section, and what is made of their rows.
+
+    `in_used_memory` is of runs so large that the machine's memory counts (`used_memory`).
+    """
 
     section: str
     title: str
     points: Sequence[Point]
     finish: Callable[[Rows], tuple[Rows, Mapping[str, Any]]]
+    in_used_memory: bool = False
 
 
 def _scaling(options: argparse.Namespace) -> Part:
@@ -49,7 +53,7 @@ def _scaling(options: argparse.Namespace) -> Part:
         Point({"quantity": quantity}, RunPlan(quantity, options.seed), _runs_of(quantity, options))
         for quantity in sorted(options.quantities)
     ]
-    return Part("scaling", "Scaling", points, _with_costs_compared)
+    return Part("scaling", "Scaling", points, _with_costs_compared, in_used_memory=True)
 
 
 def _runs_of(quantity: int, options: argparse.Namespace) -> int:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
 
 from bench.results import load
-from bench.running.single_runs import RunFigures, RunPlan
+from bench.running.single_runs import RunFigures, RunPlan, do_nothing
 from bench.running.stack import ROLES
 from bench.scaling import __main__ as scaling
 
@@ -20,16 +20,27 @@ def figures(plan: RunPlan) -> RunFigures:
     return RunFigures(plan.quantity, "DONE", True, plan.quantity / 50_000, 5.0, values, values)
 
 
-@pytest.fixture
-def taken(monkeypatch: pytest.MonkeyPatch) -> list[RunPlan]:
-    plans: list[RunPlan] = []
+class Bench:
+    """Takes no run; keeps what it was asked for, and where memory was to be in use."""
 
-    def run_alone(plan: RunPlan) -> tuple[RunFigures, Mapping[str, str]]:
-        plans.append(plan)
+    def __init__(self) -> None:
+        self.plans: list[RunPlan] = []
+        self.in_used_memory: list[RunPlan] = []
+
+    def run_alone(
+        self, plan: RunPlan, just_before: Callable[[], object]
+    ) -> tuple[RunFigures, Mapping[str, str]]:
+        self.plans.append(plan)
+        if just_before is not do_nothing:
+            self.in_used_memory.append(plan)
         return figures(plan), VERSIONS
 
-    monkeypatch.setattr(scaling, "run_alone", run_alone)
-    return plans
+
+@pytest.fixture
+def taken(monkeypatch: pytest.MonkeyPatch) -> list[RunPlan]:
+    taking = Bench()
+    monkeypatch.setattr(scaling, "run_alone", taking.run_alone)
+    return taking.plans
 
 
 def bench(folder: Path, *arguments: str) -> int:
@@ -46,6 +57,17 @@ def test_sizes_are_taken_in_turns_and_large_ones_once(taken: list[RunPlan], tmp_
     assert [row["runs"] for row in result.rows] == [2, 1]
     assert result.versions["mongod"] == "6.0.5"
     assert "--parts scaling" in result.command
+
+
+def test_memory_is_in_use_where_sizes_are_compared(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    taking = Bench()
+    monkeypatch.setattr(scaling, "run_alone", taking.run_alone)
+    bench(tmp_path, "--quantities", "10000", "--rounds", "1")
+
+    assert taking.in_used_memory == [plan for plan in taking.plans if plan.quantity == 10_000]
+    assert len(taking.in_used_memory) == 5
 
 
 def test_a_larger_run_is_let_in_by_the_stack() -> None:
@@ -65,7 +87,7 @@ def test_every_part_has_a_file_of_its_own(taken: list[RunPlan], tmp_path: Path) 
 def test_an_interrupted_bench_keeps_what_it_has(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    def run_alone(plan: RunPlan) -> tuple[RunFigures, Mapping[str, str]]:
+    def run_alone(plan: RunPlan, _: object) -> tuple[RunFigures, Mapping[str, str]]:
         if plan.quantity > 10_000:
             raise KeyboardInterrupt
         return figures(plan), VERSIONS
@@ -84,7 +106,7 @@ def test_a_bench_whose_runs_all_fail_says_so_and_leaves_the_earlier_result(
 ) -> None:
     (tmp_path / "scaling.json").write_text("earlier")
     broken = RunFigures(10_000, "RuntimeError: mongod ended")
-    monkeypatch.setattr(scaling, "run_alone", lambda _: (broken, {}))
+    monkeypatch.setattr(scaling, "run_alone", lambda *_: (broken, {}))
 
     assert bench(tmp_path, "--parts", "scaling", "--quantities", "10000") == 1
 
