@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser import chromium, opened
+from tests.browser import PROVOKED, chromium, opened
 from tests.e2e.conftest import Switch
 from tests.e2e.stack import Stack, until
 
@@ -31,7 +31,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture
 def page(browser: Browser, shop: Stack) -> Iterator[Page]:
     """The page of the stack with the switchable handler, connected."""
-    with opened(browser, str(shop.http.base_url)) as found:
+    with opened(browser, str(shop.http.base_url), provoked=PROVOKED) as found:
         expect(found.locator("#link-text")).to_have_text(LIVE)
         yield found
 
@@ -55,9 +55,11 @@ def test_a_run_is_started_and_watched_to_its_end(shop: Stack, page: Page) -> Non
     expect(page.locator("#notices")).to_contain_text("4,000 orders, seed 7")
     expect(page.locator("#run")).to_have_attribute("data-phase", "DONE")
     status = shop.get("/pedidos")
-    expect(page.get_by_role("heading", level=1)).to_have_text(f"Run {status['lastRunId']}")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Every order is final")
+    expect(page.locator("#run-id")).to_have_text(f"Run {status['lastRunId']}")
     expect(page.locator("#percent")).to_have_text("100 %")
     expect(page.locator("#final")).to_have_text("4,000")
+    expect(page.locator("#run-words")).to_contain_text("4,000 orders, seed 7, started at")
     for lane in ("vip", "normal"):
         done = f"{status['counts'][lane]:,}"
         expect(page.locator("#lanes")).to_contain_text(f"{done} of {done}")
@@ -107,6 +109,7 @@ def test_dead_letters_are_sent_again(shop: Stack, switch: Switch, page: Page) ->
     shop.assert_audited(run_id)
 
 
+@pytest.mark.slow
 def test_a_pause_is_seen_and_ended_and_a_reset_needs_its_word(shop: Stack, page: Page) -> None:
     press(page, "Pause …")
     press(page, "Pause")
@@ -126,6 +129,7 @@ def test_a_pause_is_seen_and_ended_and_a_reset_needs_its_word(shop: Stack, page:
     until(lambda: shop.database.orders.count_documents({}) == 0)
 
 
+@pytest.mark.slow
 def test_two_runs_are_compared(shop: Stack, page: Page) -> None:
     for quantity in (300, 600):
         shop.start(quantity)
@@ -140,6 +144,7 @@ def test_two_runs_are_compared(shop: Stack, page: Page) -> None:
     expect(orders).to_contain_text("2.00")
 
 
+@pytest.mark.slow
 def test_a_lost_connection_is_told_and_comes_back(shop: Stack, page: Page) -> None:
     page.evaluate(NOTE_LINKS)
     shop.kill("orchestrator")

@@ -41,6 +41,9 @@ export function actions(onDone) {
       enable(by("pause-open"), !isHeld);
       enable(by("resume"), isHeld);
       enable(by("reset-open"), true);
+      // only what makes sense now has a place
+      show(by("start-open"), !active);
+      show(by("cancel-open"), active);
       show(by("pause-open"), !isHeld);
       show(by("resume"), isHeld);
     },

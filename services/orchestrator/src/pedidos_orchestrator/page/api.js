@@ -1,14 +1,22 @@
 // The HTTP API as it stands. Paths are relative, so that the page also works behind a prefix.
-import { keyHeaders } from "./key.js";
+import { keyHeaders, noteReadOnly } from "./key.js";
 
 const READ_MS = 15_000;
 const WRITE_MS = 120_000; // a reset deletes millions of orders
 
+const SCOPE_TOO_SMALL = "/problems/scope-too-small";
+
 /** What went wrong, in the API's own words; `status` is 0 where nothing answered. */
 export class Problem extends Error {
-  constructor(status, detail) {
+  constructor(status, detail, waitMs = 0) {
     super(detail);
     this.status = status;
+    this.waitMs = waitMs; // how long the API wants to be left in peace
+  }
+
+  /** Whether another key is what helps. */
+  get wantsKey() {
+    return this.status === 401 || this.status === 403;
   }
 }
 
@@ -46,16 +54,18 @@ async function ask(url, { json, ...options }, limitMs) {
 }
 
 function lost(error, limitMs) {
-  if (error.name !== "TimeoutError") return "the API does not answer: is the orchestrator up?";
+  if (error.name !== "TimeoutError") return "the orchestrator does not answer";
   return `no answer within ${limitMs / 1000} s: it may still be at work, see the run above`;
 }
 
 /** The problem that a response tells. */
 export async function problemOf(answer) {
+  const waitMs = Number(answer.headers.get("retry-after")) * 1000 || 0;
   try {
-    const { detail } = await answer.json();
-    return new Problem(answer.status, detail ?? answer.statusText);
+    const { detail, type } = await answer.json();
+    if (type === SCOPE_TOO_SMALL) noteReadOnly();
+    return new Problem(answer.status, detail ?? answer.statusText, waitMs);
   } catch {
-    return new Problem(answer.status, `${answer.status} ${answer.statusText}`);
+    return new Problem(answer.status, `${answer.status} ${answer.statusText}`, waitMs);
   }
 }

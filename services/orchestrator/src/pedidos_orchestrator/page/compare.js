@@ -5,6 +5,7 @@ import { NONE, count, duration, short, shown, speed } from "./format.js";
 import { notice } from "./notices.js";
 
 const AT_MOST = 60;
+const TWICE = new Set(["plan.quantity", "plan.seed"]); // also told without the plan
 const NAMES = {
   phase: "End",
   quantity: "Orders",
@@ -20,6 +21,9 @@ const NAMES = {
   totalFailedVIP: "VIP orders failed",
   totalFailedNormal: "NORMAL orders failed",
   totalTimeMs: "Total time",
+  "plan.chunks": "Chunks",
+  "plan.chunkSize": "Orders in a chunk",
+  "plan.batchSize": "Orders in a batch",
   "throughput.vip": "VIP orders a second",
   "throughput.normal": "NORMAL orders a second",
   "throughput.overall": "Orders a second",
@@ -41,7 +45,7 @@ export function comparison() {
 }
 
 function draw(a, b, { differences }) {
-  const found = Object.entries(differences);
+  const found = Object.entries(differences).filter(([name]) => !TWICE.has(name));
   const more = found.length > AT_MOST ? ` (the first ${AT_MOST} of ${found.length})` : "";
   const title = found.length ? `Where the two runs differ${more}` : "The two runs differ in nothing";
   write(by("comparison-title"), title);
@@ -58,11 +62,20 @@ function row([name, { a, b, ratio }]) {
   return el(
     "tr",
     {},
-    el("th", { scope: "row" }, shown(label, 80)),
+    el("th", { scope: "row", class: "lead" }, shown(label, 80)),
     cell("A", value(name, a)),
     cell("B", value(name, b)),
-    cell("B ÷ A", ratio === null ? NONE : `× ${ratio.toFixed(2)}`),
+    el("td", { class: "bars" }, ...(isMeasure(name, ratio) ? bars(a, b) : [])),
+    cell("B ÷ A", isMeasure(name, ratio) ? `× ${ratio.toFixed(2)}` : NONE),
   );
+}
+
+const isMeasure = (name, ratio) => ratio !== null && name !== "seed";
+
+function bars(a, b) {
+  const max = Math.max(Math.abs(a), Math.abs(b)) || 1;
+  const bar = (kind, found) => el("progress", { class: kind, max, value: Math.abs(found), "aria-hidden": "true" });
+  return [bar("a", a), bar("b", b)];
 }
 
 function value(name, found) {

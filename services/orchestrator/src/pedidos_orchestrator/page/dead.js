@@ -78,12 +78,14 @@ function cursorsAfter({ orders, jobs }, page) {
 function summary({ orders, jobs }, next, page) {
   const any = orders.items.length + jobs.items.length > 0;
   const isFirst = page.cursor === null && page.jobsCursor === null;
-  const words = `${counted(orders.items.length, "order")} and ${counted(jobs.items.length, "job")} on this page`;
-  write(by("dead-total"), any ? `${words}${next ? ", and more" : ""}` : "");
+  const parts = [[orders, "order"], [jobs, "job"]].filter(([{ items }]) => items.length);
+  const words = parts.map(([{ items }, noun]) => counted(items.length, noun)).join(" and ");
+  write(by("dead-total"), any ? `${words}${next ? " on this page, and more" : ""}` : "");
   show(by("dead-box"), any);
   show(by("dead-empty"), !any);
   write(by("dead-empty"), isFirst ? "Nothing failed for good." : "Nothing more on this page.");
   show(by("dead-pager"), next !== null || !isFirst);
+  show(by("dead-actions"), any);
   enable(by("dead-all"), any);
   enable(by("dead-first"), !isFirst);
 }
@@ -131,10 +133,10 @@ function line(row, chosen, onChoice) {
   const at = el("td", { class: "num", "data-label": "Failed at" });
   const what = el("span", { class: "mono", title: shown(row.id) }, shown(row.title, 80));
   const kind = el("span", { class: `tag ${String(row.kind).toLowerCase()}` }, shown(row.kind, 40));
-  const title = el("td", { "data-label": "What" }, what, " ", kind);
+  const title = el("td", { class: "lead", "data-label": "What" }, what, " ", kind);
   const who = el("td", { "data-label": "Customer" }, el("bdi", {}, row.who === null ? NONE : shown(row.who, 80)));
   return {
-    node: el("tr", {}, el("td", {}, choice), title, reason, who, attempts, at),
+    node: el("tr", {}, el("td", { class: "pick" }, choice), title, reason, who, attempts, at),
     update(newer) {
       box.checked = chosen.has(row.key);
       write(reason, newer.reason ? shown(newer.reason, REASON) : NONE);

@@ -9,8 +9,10 @@ export function dialog(id, { prepare, submit }) {
   const node = by(id);
   const form = node.querySelector("form");
   const error = node.querySelector("[data-error]");
+  const [words, other] = error.children;
   let busy = false;
 
+  other.addEventListener("click", () => by("key-open").click());
   for (const button of node.querySelectorAll("[data-close]")) {
     button.addEventListener("click", () => node.close());
   }
@@ -27,7 +29,8 @@ export function dialog(id, { prepare, submit }) {
       await submit(form.elements);
       node.close();
     } catch (problem) {
-      write(error, problem.message);
+      write(words, problem.message);
+      show(other, problem.wantsKey === true && id !== "key");
       show(error, true);
     }
     node.removeAttribute("aria-busy");

@@ -29,6 +29,7 @@ export function historyCard() {
     show(by("history-pager"), page !== null || next !== null);
     enable(by("history-first"), page !== null);
     enable(by("history-next"), next !== null);
+    show(by("compare"), any);
     mark();
   });
 
@@ -72,13 +73,13 @@ function row(first, { choose, resume }) {
   const cell = (label, kind = "num") => el("td", { class: kind, "data-label": label });
   const end = el("span", { class: "pill" });
   const [orders, time, rate] = [cell("Orders"), cell("Total time"), cell("Orders/s")];
-  const [failed, started] = [cell("Failed"), cell("Started", "nowrap")];
+  const [failed, started] = [cell("Failed"), cell("Started", "num nowrap date")];
   const again = el("button", { type: "button", "aria-label": `Resume run ${short(id)}` }, "Resume");
   again.addEventListener("click", () => resume(id));
-  const name = el("td", { class: "mono nowrap", "data-label": "Run", title: id }, `${short(id)}…`);
-  const choice = el("td", {}, el("label", { class: "check" }, box));
-  const ended = el("td", { "data-label": "End" }, end);
-  const cells = [choice, name, ended, orders, time, rate, failed, started, el("td", {}, again)];
+  const name = el("td", { class: "mono nowrap lead", "data-label": "Run", title: id }, `${short(id)}…`);
+  const choice = el("td", { class: "pick" }, el("label", { class: "check" }, box));
+  const ended = el("td", { class: "state", "data-label": "State" }, end);
+  const cells = [choice, name, ended, orders, time, rate, failed, started, el("td", { class: "act" }, again)];
   return {
     node: el("tr", {}, ...cells),
     update(run) {

@@ -3,6 +3,7 @@
 const NAME = "pedidos.apiKey";
 const listeners = new Set();
 let held = "";
+let readOnly = false;
 
 /** The key, or an empty text. */
 export function key() {
@@ -16,6 +17,7 @@ export function key() {
 /** Use another key from now on; an empty one forgets it. */
 export function useKey(value) {
   held = value;
+  readOnly = false;
   try {
     if (value) sessionStorage.setItem(NAME, value);
     else sessionStorage.removeItem(NAME);
@@ -23,6 +25,14 @@ export function useKey(value) {
     // it is held for as long as the page lives
   }
   for (const listener of listeners) listener();
+}
+
+/** Whether the API has refused this key a change. */
+export const isReadOnly = () => readOnly;
+
+/** The API said that this key may only read. */
+export function noteReadOnly() {
+  readOnly = true;
 }
 
 /** Call when the key changes. */

@@ -27,6 +27,7 @@ export function logsCard() {
     look();
   };
   for (const id of ["logs-level", "logs-service", "logs-follow"]) by(id).addEventListener("change", anew);
+  return look;
 }
 
 function draw(lines) {
@@ -49,7 +50,6 @@ function line(entry) {
     el("time", {}, clock(entry.timestamp)),
     el("span", { class: "level" }, shown(level, 10)),
     el("span", { class: "service" }, shown(entry.service ?? "", 20)),
-    el("span", { class: "event" }, shown(entry.event ?? "", 120)),
-    el("span", { class: "muted rest" }, shown(details.join(" "), REST)),
+    el("span", { class: "words" }, shown(entry.event ?? "", 120), " ", el("span", { class: "muted" }, shown(details.join(" "), REST))),
   );
 }

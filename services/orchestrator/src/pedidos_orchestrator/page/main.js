@@ -2,10 +2,10 @@
 import { actions } from "./actions.js";
 import { deadCard } from "./dead.js";
 import { dialog } from "./dialogs.js";
-import { by, show, write } from "./dom.js";
-import { shown } from "./format.js";
+import { by } from "./dom.js";
 import { historyCard } from "./history.js";
 import { key, onKey, useKey } from "./key.js";
+import { linkView } from "./link.js";
 import { logsCard } from "./logs.js";
 import { announce } from "./notices.js";
 import { onFailing } from "./poll.js";
@@ -15,19 +15,18 @@ import { follow } from "./stream.js";
 import { isActive } from "./timeline.js";
 
 const TICK_MS = 1_000;
-const LINK = { live: "Live", connecting: "Connecting …", locked: "An API key is needed" };
 
 const openKey = keyDialog();
-let link = { kind: "connecting" };
+const view = linkView();
+let kind = "connecting";
 let phase = null;
 let asked = false;
 
 const run = runCard();
-const looks = [queueCard(), deadCard(), historyCard()];
+const looks = [queueCard(), deadCard(), historyCard(), logsCard()];
 const lookAll = () => looks.forEach((look) => look());
 const controls = actions(lookAll);
-logsCard();
-onFailing(showFailing);
+onFailing(view.fail);
 follow({ onState, onLink });
 setInterval(tick, TICK_MS);
 
@@ -41,38 +40,20 @@ function onState(status) {
 }
 
 function onLink(next) {
-  const isOther = next.kind !== link.kind;
-  const wasLive = link.kind === "live";
-  link = next;
-  showLink();
-  if (!isOther) return;
-  if (wasLive) run.silence();
-  if (next.kind === "waiting") announce("The connection is lost. Trying again.");
-  if (next.kind === "live" && !wasLive) announce("Connected.");
-  if (next.kind === "locked" && !asked) openKey();
-  asked ||= next.kind === "locked"; // once for each key: whoever closed it knows
+  const before = kind;
+  kind = next.kind;
+  view.see(next);
+  if (kind === before) return;
+  if (before === "live") run.silence();
+  if (kind === "waiting") announce("The connection is lost. Trying again.");
+  if (kind === "live") announce("Connected.");
+  if (kind === "locked" && !asked) openKey();
+  asked ||= kind === "locked"; // once for each key: whoever closed it knows
 }
 
 function tick() {
-  if (link.kind === "live") run.tick();
-  else showLink();
-}
-
-function showLink() {
-  const { kind, at, detail } = link;
-  by("link").dataset.kind = kind;
-  document.body.dataset.link = kind;
-  const seconds = kind === "waiting" ? Math.max(1, Math.ceil((at - performance.now()) / 1000)) : 0;
-  write(by("link-text"), LINK[kind] ?? `Connection lost, again in ${seconds} s`);
-  by("link").title = detail ? shown(detail) : "";
-}
-
-function showFailing(failing) {
-  const names = [...failing.keys()].join(", ");
-  const [first] = failing.values();
-  const locked = first?.status === 401;
-  write(by("stale"), failing.size && !locked ? `Not up to date: ${names} (${shown(first.message)})` : "");
-  show(by("stale"), failing.size > 0 && !locked);
+  view.tick();
+  if (kind === "live") run.tick();
 }
 
 function keyDialog() {
@@ -82,7 +63,7 @@ function keyDialog() {
     },
     submit: async (form) => useKey(form.key.value.trim() || key()),
   });
-  by("key-open").addEventListener("click", open);
+  for (const id of ["key-open", "stale-key"]) by(id).addEventListener("click", open);
   by("key-forget").addEventListener("click", () => {
     useKey("");
     by("key").close();

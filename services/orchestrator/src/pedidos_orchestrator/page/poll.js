@@ -35,7 +35,7 @@ export function poll(name, everyMs, read) {
       wait = everyMs;
       note(name, null);
     } catch (error) {
-      wait = Math.min(wait * 2, LONGEST_WAIT_MS);
+      wait = Math.max(Math.min(wait * 2, LONGEST_WAIT_MS), error.waitMs ?? 0);
       note(name, error);
     }
     busy = false;

@@ -57,7 +57,8 @@ export function follow({ onState, onLink }) {
       return;
     }
     // watchers that were cut together must not come back together
-    const wait = Math.min(retryMs * 2 ** failures, LONGEST_WAIT_MS) * (0.75 + Math.random() / 2);
+    const least = Math.max(Math.min(retryMs * 2 ** failures, LONGEST_WAIT_MS), problem?.waitMs ?? 0);
+    const wait = least * (1 + Math.random() / 2);
     failures = Math.min(failures + 1, 8);
     onLink({ kind: "waiting", detail: problem?.message, at: performance.now() + wait });
     await sleep(wait);
