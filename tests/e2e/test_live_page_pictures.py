@@ -23,7 +23,7 @@ pytestmark = pytest.mark.slow
 VARIABLE = "PAGE_PICTURES"
 QUANTITY = 250_000
 SHARE_SEEN = 0.4
-COLOURS = 128
+COLOURS = 256
 # two workers of 6 batches at a time, 100 of their orders at once: the run takes half a minute
 SLOWED = {
     **handlers.SLOWED,
@@ -55,7 +55,7 @@ def slowed(tmp_path: Path, mode: Path) -> Iterator[Stack]:
 
 
 def picture(page: Page, name: str) -> None:
-    """Keep what is seen, in few colours: it is for reading."""
+    """Keep what is seen, in few colours so that it is small."""
     if folder := os.environ.get(VARIABLE):
         seen = Image.open(io.BytesIO(page.screenshot())).convert("RGB").quantize(COLOURS)
         seen.save(Path(folder) / f"live-page-{name}.png", optimize=True)
@@ -82,11 +82,13 @@ def test_a_large_run_is_seen_well_in_every_view(
         }
         slowed.start(QUANTITY, seed=7)
         until(lambda: normal_share(slowed) > SHARE_SEEN, 120)
-        for name, page in pages.items():
+        for page in pages.values():
             expect(page.locator("#phase")).to_have_text("WAITING_NORMAL_DRAIN")
             expect(page.locator("#eta-more")).to_contain_text("ends about")
             expect(page.locator("#chart-figure")).to_be_visible()
+        for name, page in pages.items():
             picture(page, name)
+        for page in pages.values():
             assert_fits(page)
             assert_accessible(page)
         handlers.switch(mode, "plain")

@@ -179,8 +179,8 @@ def test_a_key_that_may_only_read_is_told_so(browser: Browser, served_world: Pag
         page.route("**/pedidos/generate*", lambda r: problem(r, 403, "scope-too-small", words))
         page.get_by_role("button", name="Start a run …").click()
         page.get_by_role("button", name="Start", exact=True).click()
-        expect(page.get_by_role("alert")).to_have_text(words)
-        expect(page.locator("#link-text")).to_have_text("Live, read-only key")
+        expect(page.get_by_role("alert")).to_have_text("The key board may only read, and POST changes something.")
+        expect(page.locator("#link-text")).to_have_text("Live, read only")
         page.get_by_role("button", name="Use another key …").click()
         expect(page.get_by_role("dialog", name="API key")).to_be_visible()
         use_key(page, "another")
@@ -230,7 +230,7 @@ def test_what_is_shown_is_dated_while_the_server_is_gone(
 
 
 def test_the_keyboard_is_enough(browser: Browser, served_world: PageWorld) -> None:
-    with opened(browser, served_world.url) as page:
+    with opened(browser, served_world.url, provoked=PROVOKED) as page:
         live(page)
         page.keyboard.press("Tab")
         expect(page.get_by_role("link", name="Skip to the run")).to_be_focused()

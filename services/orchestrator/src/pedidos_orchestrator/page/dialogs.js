@@ -1,5 +1,6 @@
 // Nothing that changes the run happens without a second look.
 import { by, refocus, show, write } from "./dom.js";
+import { sentence } from "./format.js";
 
 /**
  * A dialog of the document. `submit(form)` does what was confirmed, and may throw what went wrong,
@@ -29,7 +30,7 @@ export function dialog(id, { prepare, submit }) {
       await submit(form.elements);
       node.close();
     } catch (problem) {
-      write(words, problem.message);
+      write(words, sentence(problem.message));
       show(other, problem.wantsKey === true && id !== "key");
       show(error, true);
     }

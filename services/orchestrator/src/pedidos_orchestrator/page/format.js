@@ -52,6 +52,12 @@ export const moment = (iso) => (iso ? `${String(iso).slice(0, 10)} ${clock(iso)}
 /** The part of a run's id that tells it from others: its first millisecond. */
 export const short = (id) => (id ? String(id).slice(0, 13) : NONE);
 
+/** A message of the API as a sentence of its own. */
+export function sentence(text) {
+  const whole = shown(text);
+  return `${whole.charAt(0).toUpperCase()}${whole.slice(1)}${/[.!?…]$/.test(whole) ? "" : "."}`;
+}
+
 /** A text from data: what a display would obey is shown instead, and it has an end. */
 export function shown(value, longest = LONGEST) {
   const text = typeof value === "string" ? value : JSON.stringify(value) ?? "";

@@ -26,6 +26,7 @@ export function historyCard() {
     const any = found.items.length > 0;
     show(by("history-box"), any);
     show(by("history-empty"), !any);
+    write(by("history-empty"), page === null ? "No run has been started yet." : "Nothing more on this page.");
     show(by("history-pager"), page !== null || next !== null);
     enable(by("history-first"), page !== null);
     enable(by("history-next"), next !== null);

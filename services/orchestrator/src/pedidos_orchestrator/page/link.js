@@ -38,7 +38,7 @@ export function linkView() {
 }
 
 function wordsOf({ kind, at }) {
-  if (kind === "live") return isReadOnly() ? "Live, read-only key" : "Live";
+  if (kind === "live") return isReadOnly() ? "Live, read only" : "Live";
   if (kind === "connecting") return "Connecting …";
   if (kind === "locked") return "Key needed";
   return `Offline, again in ${Math.max(1, Math.ceil((at - performance.now()) / 1000))} s`;

@@ -1,6 +1,6 @@
 // The newest log lines of all services, as they come.
 import { get } from "./api.js";
-import { by, el, show } from "./dom.js";
+import { by, el, show, write } from "./dom.js";
 import { clock, shown } from "./format.js";
 import { poll } from "./poll.js";
 
@@ -32,12 +32,14 @@ export function logsCard() {
 
 function draw(lines) {
   const box = by("logs-box");
+  const isFirst = box.hidden;
   // whoever has scrolled back reads, and is left in peace
   const atEnd = box.scrollHeight - box.scrollTop - box.clientHeight < NEAR_END_PX;
   by("logs").replaceChildren(...lines.map(line));
   show(box, lines.length > 0);
   show(by("logs-empty"), lines.length === 0);
-  if (atEnd) box.scrollTop = box.scrollHeight;
+  write(by("logs-empty"), "No such log lines are gathered.");
+  if (atEnd || isFirst) box.scrollTop = box.scrollHeight;
 }
 
 function line(entry) {

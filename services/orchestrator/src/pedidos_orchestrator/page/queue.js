@@ -78,7 +78,9 @@ function totals(workers) {
   const more = workers.length > MOST_WORKERS ? `, the first ${MOST_WORKERS} shown` : "";
   const words = `${count(busy)} of ${count(slots)} slots in use${more}`;
   write(by("workers-total"), workers.length ? `${count(workers.length)} live, ${words}` : "");
+  show(by("workers-box"), workers.length > 0);
   show(by("workers-empty"), workers.length === 0);
+  write(by("workers-empty"), "No process is alive: nothing is worked off.");
 }
 
 function worker(first) {
