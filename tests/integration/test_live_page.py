@@ -172,6 +172,7 @@ def problem(route: Route, status: int, slug: str, detail: str, **headers: str) -
     route.fulfill(status=status, json=body, headers=headers)
 
 
+@pytest.mark.slow
 def test_a_key_that_may_only_read_is_told_so(browser: Browser, served_world: PageWorld) -> None:
     words = "the key board may only read, and POST changes something"
     with opened(browser, served_world.url, provoked=PROVOKED) as page:
@@ -179,7 +180,9 @@ def test_a_key_that_may_only_read_is_told_so(browser: Browser, served_world: Pag
         page.route("**/pedidos/generate*", lambda r: problem(r, 403, "scope-too-small", words))
         page.get_by_role("button", name="Start a run …").click()
         page.get_by_role("button", name="Start", exact=True).click()
-        expect(page.get_by_role("alert")).to_have_text("The key board may only read, and POST changes something.")
+        expect(page.get_by_role("alert")).to_have_text(
+            "The key board may only read, and POST changes something."
+        )
         expect(page.locator("#link-text")).to_have_text("Live, read only")
         page.get_by_role("button", name="Use another key …").click()
         expect(page.get_by_role("dialog", name="API key")).to_be_visible()

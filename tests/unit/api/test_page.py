@@ -45,6 +45,18 @@ TEXTS = [
 ]
 
 
+# what has to be told apart without reading
+LEAST_SHAPE_CONTRAST = 3.0
+SHAPES = [
+    *((bar, "line") for bar in ("in", "vip", "normal", "accent", "bad")),
+    ("edge", "card"),
+    ("edge", "sunken"),
+    ("accent", "sunken"),
+    ("vip", "card"),
+    ("normal", "card"),
+]
+
+
 class Seen(HTMLParser):
     """What a document holds and refers to."""
 
@@ -173,12 +185,23 @@ def luminance(colour: str) -> float:
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
-@pytest.mark.parametrize("pair", TEXTS, ids="-on-".join)
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_texts_can_be_read(scheme: str, pair: tuple[str, str]) -> None:
-    """Contrast as WCAG 2.2 has it (1.4.3, level AA)."""
+def contrast(scheme: str, pair: tuple[str, str]) -> float:
     found = re.findall(r"--([\w-]+): (#[0-9a-f]{6});", text_of("base.css"))
     names = len(found) // 2
     colours = dict(found[:names] if scheme == "light" else found[names:])
     lighter, darker = sorted((luminance(colours[name]) for name in pair), reverse=True)
-    assert (lighter + 0.05) / (darker + 0.05) >= LEAST_CONTRAST
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+@pytest.mark.parametrize("pair", TEXTS, ids="-on-".join)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_texts_can_be_read(scheme: str, pair: tuple[str, str]) -> None:
+    """Contrast as WCAG 2.2 has it (1.4.3, level AA)."""
+    assert contrast(scheme, pair) >= LEAST_CONTRAST
+
+
+@pytest.mark.parametrize("pair", SHAPES, ids="-on-".join)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_bars_and_borders_stand_out(scheme: str, pair: tuple[str, str]) -> None:
+    """As WCAG 2.2 has it (1.4.11, level AA)."""
+    assert contrast(scheme, pair) >= LEAST_SHAPE_CONTRAST

@@ -3,7 +3,7 @@ import { get } from "./api.js";
 import { chart } from "./chart.js";
 import { by, show, write } from "./dom.js";
 import { figures } from "./figures.js";
-import { clock, count, shown } from "./format.js";
+import { clock, counted, shown } from "./format.js";
 import { lane } from "./lane.js";
 import { announce } from "./notices.js";
 import { WORDS, isActive, timeline } from "./timeline.js";
@@ -84,9 +84,9 @@ function headline(status, record) {
 }
 
 function wordsOf({ progress }, record) {
-  if (!record) return `${count(progress.target)} orders`;
+  if (!record) return counted(progress.target, "order");
   const origin = record.source === "generated" ? `seed ${record.seed}` : "from a file";
-  return `${count(record.quantity)} orders, ${origin}, started at ${clock(record.createdAt)}`;
+  return `${counted(record.quantity, "order")}, ${origin}, started at ${clock(record.createdAt)}`;
 }
 
 function trouble({ queueState, error }) {
