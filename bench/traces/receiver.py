@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gzip
 import threading
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -18,6 +19,7 @@ from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 PATH = "/v1/traces"
+MOST_KEPT = 100_000
 LARGEST_BODY = 64 * 1024 * 1024
 
 
@@ -48,13 +50,13 @@ class SeenSpan:
 
 
 class Received:
-    """The spans so far, and the headers of the last request; may be read from any thread.
+    """The newest spans so far, and the headers of the last request; may be read from any thread.
 
     With `keep` off they are counted and forgotten. `status` is what is answered.
     """
 
     def __init__(self, *, keep: bool = True) -> None:
-        self._lock, self._spans = threading.Lock(), list[SeenSpan]()
+        self._lock, self._spans = threading.Lock(), deque[SeenSpan](maxlen=MOST_KEPT)
         self._keep, self.count, self.status = keep, 0, 200
         self.headers: Mapping[str, str] = {}
 

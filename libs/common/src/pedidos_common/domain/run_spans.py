@@ -28,6 +28,12 @@ def run_place(run: Run) -> SpanPlace | None:
     return below(request, f"{run.scope}:{run.resumes}") if request else None
 
 
+def run_trace(run: Run) -> str | None:
+    """The `traceparent` for what the run as a whole causes."""
+    place = run_place(run)
+    return place.own.traceparent if place else None
+
+
 def phase_place(run: Run, phase: Phase) -> SpanPlace | None:
     """The span of a phase of the run."""
     place = run_place(run)

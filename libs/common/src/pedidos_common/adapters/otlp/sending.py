@@ -142,7 +142,7 @@ class BoundedProcessor(SpanProcessor):
 
     def shutdown(self) -> None:
         """Send what waits; may take as long as the receiver lets it."""
-        self._batches.shutdown()
+        self._batches.shutdown()  # type: ignore[no-untyped-call]
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         """Send what waits, now."""
