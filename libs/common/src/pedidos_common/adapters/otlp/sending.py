@@ -55,6 +55,7 @@ class SpanTally:
     def __init__(self, most_waiting: int) -> None:
         self._most, self._lock = most_waiting, threading.Lock()
         self.sent = self.lost = self.waiting = 0
+        self.is_closed = False
 
     def enter(self) -> bool:
         """One more wants to wait; False where it is lost instead."""
@@ -65,8 +66,10 @@ class SpanTally:
             return fits
 
     def left(self, count: int, *, sent: bool) -> None:
-        """So many wait no more."""
+        """So many wait no more; not told any more once all was given up."""
         with self._lock:
+            if self.is_closed:
+                return
             self.waiting -= count
             self.sent += count if sent else 0
             self.lost += 0 if sent else count
@@ -74,6 +77,7 @@ class SpanTally:
     def give_up(self) -> None:
         """Nothing is sent any more: what waits is lost."""
         self.left(self.waiting, sent=False)
+        self.is_closed = True
 
 
 class TalliedExporter(SpanExporter):
@@ -96,6 +100,8 @@ class TalliedExporter(SpanExporter):
         return result
 
     def _tell(self, *, is_away: bool) -> None:
+        if self._tally.is_closed:
+            return
         if self._is_away and not is_away:
             log.info("traces_sent_again", address=self._address, lost=self._tally.lost)
         if is_away and time.monotonic() - self._told_at >= LOG_EVERY_SECONDS:
