@@ -134,6 +134,7 @@ class Stack:
         """Stops services, then servers; when cancelled meanwhile, kills what is left at once."""
         for watcher in self._watchers:
             watcher.cancel()
+        self._complete = False
         try:
             await self._processes.stop()
         finally:
