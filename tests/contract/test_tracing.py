@@ -98,6 +98,12 @@ def _seen(spans: Sequence[ReadableSpan]) -> list[Seen]:
     ]
 
 
+def otlp_with(apart_ratio: float) -> Lab:
+    exporter = InMemorySpanExporter()
+    tracing = OtlpTracing(SimpleSpanProcessor(exporter), {}, apart_ratio=apart_ratio)
+    return Lab(tracing, lambda: _seen(exporter.get_finished_spans()))
+
+
 @pytest.fixture(params=[in_memory, otlp])
 def lab(request: pytest.FixtureRequest) -> Lab:
     found: Lab = request.param()
@@ -194,3 +200,22 @@ def test_a_failed_job_outside_of_the_sample_has_a_trace_of_its_own_with_a_link(l
     seen = lab.one()
     assert (seen.name, seen.error, seen.parent_id, seen.link) == ("f", "broken", None, PARENT)
     assert seen.trace_id != TRACE
+
+
+def test_a_share_of_the_jobs_outside_of_the_sample_have_traces_of_their_own_with_links() -> None:
+    lab = otlp_with(0.5)
+    for _ in range(200):
+        with lab.tracing.job(job(TraceContext(TRACE, PARENT, sampled=False).traceparent)):
+            lab.tracing.call("mongodb", "update", "orders", 0.1, failed=False)
+    spans = lab.read()
+    assert 50 < len(spans) < 150
+    assert {(one.parent_id, one.link, one.calls) for one in spans} == {(None, PARENT, 1)}
+    assert len({one.trace_id for one in spans}) == len(spans)
+
+
+def test_of_many_jobs_that_fail_outside_of_the_sample_one_a_second_is_recorded() -> None:
+    lab = otlp_with(0.0)
+    for _ in range(200):
+        with lab.tracing.job(job(TraceContext(TRACE, PARENT, sampled=False).traceparent)) as span:
+            span.fail("broken")
+    assert 1 <= len(lab.read()) <= 3
