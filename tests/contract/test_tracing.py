@@ -88,7 +88,9 @@ def _seen(spans: Sequence[ReadableSpan]) -> list[Seen]:
             f"{span.links[0].context.span_id:016x}" if span.links else None,
             span.status.description,
             sum(
-                one.parent is not None and one.parent.span_id == span.context.span_id
+                one.parent is not None
+                and (one.parent.trace_id, one.parent.span_id)
+                == (span.context.trace_id, span.context.span_id)
                 for one in spans
                 if one not in own
             ),
