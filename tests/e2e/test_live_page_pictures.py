@@ -19,7 +19,7 @@ from tests.browser import VIEWS, assert_accessible, assert_fits, chromium, opene
 from tests.e2e import handlers
 from tests.e2e.stack import Stack, running_stack, until
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 VARIABLE = "PAGE_PICTURES"
 QUANTITY = 250_000
 SHARE_SEEN = 0.4
