@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import promql_parser
+import pytest
 
 from deploy.write import RULES
 from tests.e2e.conftest import Switch
@@ -45,6 +46,7 @@ def series(expr: str) -> set[str]:
     return {one for one in found if not any(part in one for part in NEEDS_A_FAILURE)}
 
 
+@pytest.mark.slow
 def test_every_panel_and_every_rule_has_data_of_a_run(
     shop: Stack, switch: Switch, tmp_path: Path
 ) -> None:

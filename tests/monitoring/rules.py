@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -57,6 +58,14 @@ def queries_of_dashboards() -> Iterator[Asked]:
             for target in panel["targets"]:
                 where = f"{path.stem}: {panel['title']} {target['refId']}"
                 yield Asked(where, target["expr"])
+
+
+def queries_of_pages() -> Iterator[Asked]:
+    """What the runbooks tell to ask."""
+    for path in sorted(PAGES.glob("*.md")):
+        for block in re.findall(r"```promql\n(.*?)```", path.read_text("utf-8"), re.DOTALL):
+            for line in block.strip().splitlines():
+                yield Asked(path.stem, line)
 
 
 def panels(path: Path) -> list[dict[str, Any]]:

@@ -13,6 +13,7 @@ from tests.monitoring.rules import (
     Asked,
     panels,
     queries_of_dashboards,
+    queries_of_pages,
     queries_of_rules,
     rules,
 )
@@ -24,7 +25,7 @@ OTHERS = {
     *("up", "ALERTS", "process_start_time_seconds", "process_cpu_seconds_total"),
     *("process_resident_memory_bytes", "process_open_fds"),
 }
-ALL = [*queries_of_rules(), *queries_of_dashboards()]
+ALL = [*queries_of_rules(), *queries_of_dashboards(), *queries_of_pages()]
 
 
 def parsed(asked: Asked) -> promql_parser.Expr:
@@ -88,7 +89,8 @@ def test_queries_add_up_by_labels_that_their_series_have() -> None:
 
 
 def test_every_metric_is_seen_on_a_dashboard_or_by_a_rule() -> None:
-    used = {one.name for asked in ALL for one in selectors(asked)}
+    looked_at = [*queries_of_rules(), *queries_of_dashboards()]
+    used = {one.name for asked in looked_at for one in selectors(asked)}
     for metric in set().union(*map(listed, SERVICES)):
         names = {metric.name, *(metric.name + end for end in SUFFIXES)}
         assert names & used, f"{metric.name} is measured and looked at by nobody"
