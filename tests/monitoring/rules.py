@@ -26,10 +26,10 @@ class Asked(NamedTuple):
 
 
 def program(name: str) -> str:
-    """The path of `prometheus` or `promtool`; skips the test where it is not installed."""
+    """The path of `prometheus`, `promtool` or `kubectl`; skips the test where there is none."""
     found = shutil.which(name)
     if found is None:
-        pytest.skip(f"{name} is not on the PATH (Debian's package `prometheus` has it)")
+        pytest.skip(f"{name} is not on the PATH (Debian's package `prometheus` has the first two)")
     return found
 
 

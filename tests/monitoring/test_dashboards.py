@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
+from pathlib import Path
 
 import promql_parser
+import yaml
 
-from deploy.write import DASHBOARDS, OPERATOR_RULES, RULES, files
+from deploy.write import DASHBOARDS, DEPLOY, OPERATOR_RULES, RULES, files
 from tests.metrics_page import SERVICES, Listed, listed
 from tests.monitoring.rules import (
     Asked,
     panels,
+    program,
     queries_of_dashboards,
     queries_of_pages,
     queries_of_rules,
@@ -108,6 +113,24 @@ def test_panels_have_titles_units_and_places_that_do_not_overlap() -> None:
             assert not cells & taken, (path.stem, panel["title"])
             taken |= cells
             assert panel["datasource"]["uid"] == "${datasource}"
+
+
+def test_a_cluster_s_grafana_gets_every_dashboard() -> None:
+    kustomization = yaml.safe_load((DASHBOARDS / "kustomization.yaml").read_text("utf-8"))
+    listed_there = [file for one in kustomization["configMapGenerator"] for file in one["files"]]
+    assert sorted(listed_there) == sorted(path.name for path in DASHBOARDS.glob("*.json"))
+
+
+def test_the_component_of_dashboards_renders(tmp_path: Path) -> None:
+    component = os.path.relpath(DEPLOY / "k8s" / "components" / "grafana", tmp_path)
+    (tmp_path / "kustomization.yaml").write_text(f"components: [{component}]\n", "utf-8")
+    command = [program("kubectl"), "kustomize", str(tmp_path)]
+    said = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert said.returncode == 0, said.stderr
+    maps = list(yaml.safe_load_all(said.stdout))
+    files_there = {name: text for one in maps for name, text in one["data"].items()}
+    assert files_there == {path.name: path.read_text("utf-8") for path in DASHBOARDS.glob("*.json")}
+    assert all(one["metadata"]["labels"]["grafana_dashboard"] == "1" for one in maps)
 
 
 def test_dashboards_have_names_of_their_own() -> None:
