@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any, cast
 
 from tests.e2e.stack import until
 from tests.faults.linked import MONGO, REDIS
@@ -156,7 +157,7 @@ def _refused_requests(scene: Scene) -> Iterator[None]:
 
 def _full(scene: Scene) -> Iterator[None]:
     with scene.redis() as client:
-        used = int(client.info("memory")["used_memory"])
+        used = int(cast("dict[str, Any]", client.info("memory"))["used_memory"])
         client.config_set("maxmemory", int(used * 1.15))
     yield
     with scene.redis() as client:

@@ -52,7 +52,7 @@ def selectors(asked: Asked) -> list[promql_parser.VectorSelector]:
 
 def exported() -> dict[str, Listed]:
     """docs/metrics.md, by the names of the series."""
-    found = {}
+    found: dict[str, Listed] = {}
     for one in set().union(*map(listed, SERVICES)):
         names = [one.name + end for end in SUFFIXES] if one.kind == "histogram" else [one.name]
         found |= dict.fromkeys(names, one)

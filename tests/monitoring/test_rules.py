@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.monitoring.rules import CASES, PAGES, RULES, alerts, program, rules
+from deploy.write import RULES
+from tests.monitoring.rules import CASES, PAGES, alerts, program, rules
 
 SECTIONS = ("What it means", "What it costs", "How to look", "What to do", "When it clears")
 LONGEST = 100
