@@ -59,14 +59,10 @@ def _work() -> list[Graph]:
 
 
 def _health() -> list[Graph]:
-    busy = (
-        'sum by (job) (pedidos:worker_slots:sum{state="busy"}) / sum by (job) '
-        "(pedidos:worker_slots:sum)"
-    )
     return [
         Graph("Orders that fail for good", "percentunit", burning("orders_failed")),
         Graph("Requests that get a 5xx", "percentunit", burning("http_failed")),
-        Graph("Slots in use", "percentunit", [Query(busy, "{{job}}")]),
+        Graph("Slots in use", "percentunit", [Query("pedidos:worker_slots:busy_ratio", "{{job}}")]),
         Graph(
             "Requests",
             "reqps",
