@@ -87,7 +87,7 @@ def _dead_letters(scene: Scene) -> Iterator[None]:
 
 def _slots(scene: Scene) -> Iterator[None]:
     scene.handle(seconds=1.0)
-    scene.start_run(3_000)
+    scene.start_run(12_000)
     yield
     scene.handle()
 

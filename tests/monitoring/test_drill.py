@@ -14,6 +14,8 @@ from tests.monitoring.drills import DRILLS, Drill
 from tests.monitoring.rules import alerts
 from tests.monitoring.scene import Scene, watched_stack
 
+# The proxy's connections that are cut are found by the garbage collector.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 FIRE_SECONDS = 120.0
 CLEAR_SECONDS = 150.0
 

@@ -19,7 +19,6 @@ def board() -> Board:
 
 
 def _slots() -> list[Number | Graph]:
-    busy = 'sum by (job) (pedidos_worker_slots{state="busy"}) / sum by (job) (pedidos_worker_slots)'
     work = "sum by (job, instance) (rate(pedidos_job_duration_seconds_sum[$__rate_interval]))"
     return [
         Number("Workers", "short", [Query('sum(up{job="worker"})')]),
@@ -28,7 +27,7 @@ def _slots() -> list[Number | Graph]:
         Number("Busy", "short", [Query('sum(pedidos:worker_slots:sum{state="busy"})')]),
         Number("Free", "short", [Query('sum(pedidos:worker_slots:sum{state="free"})')]),
         Number("Latest loop lag", "s", [Query("max(pedidos_event_loop_lag_max_seconds)")]),
-        Graph("Slots in use", "percentunit", [Query(busy, "{{job}}")]),
+        Graph("Slots in use", "percentunit", [Query("pedidos:worker_slots:busy_ratio", "{{job}}")]),
         Graph(
             "Busy slots by process",
             "short",
@@ -80,6 +79,11 @@ def _processes() -> list[Graph]:
             "s",
             [Query(f"time() - process_start_time_seconds{of_ours}", ONE)],
             description="A saw tooth is a process that ends again and again.",
+        ),
+        Graph(
+            "Spans of traces",
+            "cps",
+            [Query(per_second("pedidos_trace_spans_total", "outcome"), "{{outcome}}")],
         ),
         Graph(
             "Log lines lost",
