@@ -33,7 +33,7 @@ from pedidos_orchestrator.http.fresh_status import FreshStatus, WritesAreSeen
 from pedidos_orchestrator.http.observing import Observing
 from pedidos_orchestrator.http.problem_handlers import install
 from pedidos_orchestrator.http.read_limit import ReadLimit
-from pedidos_orchestrator.http.security import ApiKeyGuard
+from pedidos_orchestrator.http.security import ApiKeyGuard, keys_of
 from pedidos_orchestrator.use_cases.export import ExportSlots
 from pedidos_orchestrator.use_cases.redrive import Redrive
 from pedidos_orchestrator.use_cases.start_run import MAX_SEED
@@ -64,7 +64,8 @@ def create_app(deps: Deps, settings: ApiSettings) -> FastAPI:
     for module in ROUTES:
         app.include_router(module.router)
     install(app, _limits(settings))
-    _describe(app, settings)
+    keys = keys_of(settings.api_key, settings.api_keys_file)
+    _describe(app, settings.max_orders, has_keys=keys is not None)
     app.add_middleware(
         ReadLimit,
         seconds=settings.read_seconds,
@@ -75,8 +76,8 @@ def create_app(deps: Deps, settings: ApiSettings) -> FastAPI:
         BodyLimit, max_bytes=settings.max_body_bytes, unbounded={imports.IMPORT_PATH}
     )
     app.add_middleware(WritesAreSeen, status=context.status)
-    if settings.api_key:
-        app.add_middleware(ApiKeyGuard, api_key=settings.api_key)
+    if keys is not None:
+        app.add_middleware(ApiKeyGuard, keys=keys)
     else:
         app.add_middleware(BrowserGuard, loopback_only=settings.loopback_only)
     app.add_middleware(Observing, registry=deps.registry)
@@ -124,12 +125,12 @@ def _limits(settings: ApiSettings) -> Mapping[str, str]:
     }
 
 
-def _describe(app: FastAPI, settings: ApiSettings) -> None:
+def _describe(app: FastAPI, max_orders: int, *, has_keys: bool) -> None:
     """FastAPI asks the application for its description, so that is where ours goes."""
 
     def openapi() -> dict[str, object]:
         if app.openapi_schema is None:
-            app.openapi_schema = describe(app, settings.max_orders, bool(settings.api_key))
+            app.openapi_schema = describe(app, max_orders, has_keys=has_keys)
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from prometheus_client import CollectorRegistry
@@ -74,6 +75,7 @@ class ApiSettings:
     """
 
     api_key: str | None = None
+    api_keys_file: Path | None = None
     loopback_only: bool = False
     max_orders: int = 1_500_000
     generation_chunk_size: int = 10_000
