@@ -32,8 +32,10 @@ from pedidos_orchestrator.http.browser_guard import BrowserGuard
 from pedidos_orchestrator.http.fresh_status import FreshStatus, WritesAreSeen
 from pedidos_orchestrator.http.observing import Observing
 from pedidos_orchestrator.http.problem_handlers import install
+from pedidos_orchestrator.http.rate_limit import RateLimit
 from pedidos_orchestrator.http.read_limit import ReadLimit
 from pedidos_orchestrator.http.security import ApiKeyGuard, keys_of
+from pedidos_orchestrator.http.security_headers import SecurityHeaders
 from pedidos_orchestrator.use_cases.export import ExportSlots
 from pedidos_orchestrator.use_cases.redrive import Redrive
 from pedidos_orchestrator.use_cases.start_run import MAX_SEED
@@ -77,10 +79,12 @@ def create_app(deps: Deps, settings: ApiSettings) -> FastAPI:
     )
     app.add_middleware(WritesAreSeen, status=context.status)
     if keys is not None:
-        app.add_middleware(ApiKeyGuard, keys=keys)
+        limit = RateLimit(settings.rate_limit) if settings.rate_limit else None
+        app.add_middleware(ApiKeyGuard, keys=keys, limit=limit)
     else:
         app.add_middleware(BrowserGuard, loopback_only=settings.loopback_only)
     app.add_middleware(Observing, registry=deps.registry)
+    app.add_middleware(SecurityHeaders)
     return app
 
 

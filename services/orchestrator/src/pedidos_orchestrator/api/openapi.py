@@ -71,7 +71,7 @@ def _complete(path: str, operation: dict[str, Any], max_orders: int, has_keys: b
     if path in OPEN_PATHS:
         operation["security"] = []
         return
-    extra = problems(401, 403, 500) if has_keys else problems(403, 500)
+    extra = problems(401, 403, 429, 500) if has_keys else problems(403, 500)
     responses.update({str(status): shape for status, shape in extra.items()})
     if has_keys:
         operation["security"] = [{SECURITY_SCHEME: []}]

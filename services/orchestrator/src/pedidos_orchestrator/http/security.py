@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from pedidos_common.domain import api_keys
 from pedidos_common.domain.api_keys import ApiKey, key_of, sent_key
 from pedidos_common.runtime.key_file import KeyFile
 from pedidos_orchestrator.http.fresh_status import SAFE_METHODS
+from pedidos_orchestrator.http.rate_limit import RateLimit
 from pedidos_orchestrator.problems import ProblemError, problem_response
 
 HEADER = "x-api-key"
@@ -40,14 +42,15 @@ def keys_of(single: str | None, file: Path | None) -> KeysInForce | None:
 
 
 class ApiKeyGuard:
-    """Lets nothing through without a key whose scope allows it; log lines name the key."""
+    """Lets nothing through without a key whose scope and limit allow it; log lines name it."""
 
-    def __init__(self, app: ASGIApp, keys: KeysInForce) -> None:
+    def __init__(self, app: ASGIApp, keys: KeysInForce, limit: RateLimit | None) -> None:
         self._app = app
         self._keys = keys
+        self._limit = limit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer 401 or 403, or go on."""
+        """Answer 401, 403 or 429, or go on."""
         if scope["type"] == "lifespan" or scope["path"] in OPEN_PATHS:
             await self._app(scope, receive, send)
             return
@@ -55,11 +58,17 @@ class ApiKeyGuard:
         key = sent_key(sent.encode("latin-1"), self._keys()) if sent else None
         if key is None:
             await refuse(_unauthorized(sent is not None), scope, receive, send)
-        elif not key.allows(needed(scope)):
-            await refuse(_forbidden(key, scope["method"]), scope, receive, send)
+        elif problem := self._problem(key, scope):
+            await refuse(problem, scope, receive, send)
         else:
             with structlog.contextvars.bound_contextvars(caller=key.name):
                 await self._app(scope, receive, send)
+
+    def _problem(self, key: ApiKey, scope: Scope) -> ProblemError | None:
+        if not key.allows(needed(scope)):
+            return _forbidden(key, scope["method"])
+        wait = self._limit.wait_seconds(key.name) if self._limit else 0.0
+        return _too_many(key, math.ceil(wait)) if wait else None
 
 
 def needed(scope: Scope) -> api_keys.Scope:
@@ -85,6 +94,16 @@ def _forbidden(key: ApiKey, method: str) -> ProblemError:
         f"the key {key.name} may only {key.scope}, and {method} changes something: send a key of "
         f"scope {api_keys.Scope.OPERATE}",
         slug="scope-too-small",
+        key=key.name,
+    )
+
+
+def _too_many(key: ApiKey, seconds: int) -> ProblemError:
+    return ProblemError(
+        429,
+        f"the key {key.name} sends more requests a second than API_RATE_LIMIT allows: "
+        f"wait for {seconds} s",
+        headers={"retry-after": str(seconds)},
         key=key.name,
     )
 
