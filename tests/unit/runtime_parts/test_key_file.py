@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -81,9 +82,14 @@ def test_what_was_read_is_told_by_name_never_by_hash(rotating: Rotating) -> None
 
 
 def test_it_looks_only_once_a_second(rotating: Rotating, monkeypatch: pytest.MonkeyPatch) -> None:
-    looks = []
+    looks: list[Path] = []
     stat = Path.stat
-    monkeypatch.setattr(Path, "stat", lambda path: looks.append(path) or stat(path))
+
+    def counted(path: Path) -> os.stat_result:
+        looks.append(path)
+        return stat(path)
+
+    monkeypatch.setattr(Path, "stat", counted)
     for _ in range(100):
         rotating.names(0.01)
     assert len(looks) <= 2

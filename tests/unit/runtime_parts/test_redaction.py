@@ -93,7 +93,7 @@ def written() -> Iterator[io.StringIO]:
 
 
 def test_every_secret_setting_is_looked_at_here() -> None:
-    assert set().union(*map(secret_fields, SERVICES)) == set(GIVEN)
+    assert set[str]().union(*map(secret_fields, SERVICES)) == set(GIVEN)
 
 
 @pytest.mark.parametrize("name", sorted(GIVEN))

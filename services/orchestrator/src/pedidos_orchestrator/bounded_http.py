@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 from http import HTTPStatus
+from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -100,7 +101,8 @@ class BoundedHttp(HttpToolsProtocol):
         self._answer(self._status)
 
     def _is_answering(self) -> bool:
-        return self.cycle is not None and not self.cycle.response_complete
+        cycle: Any = self.cycle  # None before the first request, though it is not declared so
+        return cycle is not None and not cycle.response_complete
 
     def _was_read(self) -> None:
         self._unread_bytes = 0
