@@ -20,7 +20,7 @@ from pedidos_orchestrator.settings import OrchestratorSettings
 from pedidos_worker.settings import WorkerSettings
 from tests.unit.runtime_parts.test_logs import logging_to
 
-SERVICES = (OrchestratorSettings, GeneratorSettings, WorkerSettings)
+SERVICES: tuple[type[Settings], ...] = (OrchestratorSettings, GeneratorSettings, WorkerSettings)
 GIVEN: Mapping[str, str] = {
     "mongo_uri": "mongodb://user:hunter2@h/?tlsCertificateKeyFilePassword=hunter2",
     "redis_url": "redis://user:hunter2@h/0?password=hunter2",
