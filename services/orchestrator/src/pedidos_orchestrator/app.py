@@ -11,6 +11,7 @@ from prometheus_client import Gauge
 from pedidos_orchestrator.api import (
     customers,
     dead,
+    docs,
     exports,
     health,
     imports,
@@ -55,12 +56,15 @@ ROUTES = (
     logs,
     customers,
     probes,
+    docs,
 )
 
 
 def create_app(deps: Deps, settings: ApiSettings) -> FastAPI:
     """The application; `end_streams` must be called when its server begins to shut down."""
-    app = FastAPI(title="Pedidos", version=VERSION, lifespan=_lifespan, redoc_url=None)
+    app = FastAPI(
+        title="Pedidos", version=VERSION, lifespan=_lifespan, docs_url=None, redoc_url=None
+    )
     context = _context(deps, settings)
     app.state.context = context
     for module in ROUTES:

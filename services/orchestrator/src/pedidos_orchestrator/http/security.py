@@ -20,9 +20,9 @@ from pedidos_orchestrator.problems import ProblemError, problem_response
 
 HEADER = "x-api-key"
 SINGLE_KEY = "API_KEY"
-OPEN_PATHS = frozenset(
-    {"/healthz", "/readyz", "/metrics", "/docs", "/docs/oauth2-redirect", "/openapi.json"}
-)
+DESCRIPTION_FILES = ("favicon-32x32.png", "start.js", "swagger-ui-bundle.js", "swagger-ui.css")
+DESCRIPTION_PATHS = ("/docs", *(f"/docs/{name}" for name in DESCRIPTION_FILES), "/openapi.json")
+OPEN_PATHS = frozenset({"/healthz", "/readyz", "/metrics", *DESCRIPTION_PATHS})
 DENIAL_EXTENSION = "websocket.http.response"
 
 KeysInForce = Callable[[], Sequence[ApiKey]]
