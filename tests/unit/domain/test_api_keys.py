@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hmac
+
 import pytest
 
+from pedidos_common.domain import api_keys
 from pedidos_common.domain.api_keys import (
     MOST_KEYS,
     ApiKey,
@@ -72,6 +75,22 @@ def test_which_key_was_sent() -> None:
     assert sent_key(b"other", [other, SHOP]) is other
     assert sent_key(SHOP.digest, [other, SHOP]) is None, "a hash that leaked is no key"
     assert sent_key(b"", []) is None
+
+
+def test_no_time_tells_how_near_a_key_came(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[tuple[bytes, bytes]] = []
+
+    def compare(one: bytes, other: bytes) -> bool:
+        seen.append((one, other))
+        return hmac.compare_digest(one, other)
+
+    monkeypatch.setattr(api_keys, "compare_digest", compare)
+    keys = [key_of(name, Scope.READ, name.encode()) for name in ("first", "second", "third")]
+    for secret in (b"first", b"third", b"none of them"):
+        seen.clear()
+        sent_key(secret, keys)
+        assert [one for one, _ in seen] == [key.digest for key in keys], "whichever fits"
+        assert {len(other) for _, other in seen} == {32}, "however long the sent one is"
 
 
 @pytest.mark.parametrize(

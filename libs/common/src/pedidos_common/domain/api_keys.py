@@ -7,11 +7,11 @@ necessary, guessing what a person would choose, has nothing to guess here.
 from __future__ import annotations
 
 import hashlib
-import hmac
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from hmac import compare_digest
 
 from pedidos_common.domain.errors import PedidosError
 
@@ -61,7 +61,7 @@ def sent_key(secret: bytes, keys: Iterable[ApiKey]) -> ApiKey | None:
     """Which key was sent, if any; takes the same time whichever it is and however near it came."""
     digest, found = hashlib.sha256(secret).digest(), None
     for key in keys:
-        if hmac.compare_digest(key.digest, digest):
+        if compare_digest(key.digest, digest):
             found = key
     return found
 
