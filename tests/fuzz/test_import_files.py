@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from unicodedata import category
 
 import httpx
 import pytest
@@ -59,7 +60,7 @@ def check_row(row: ParsedRow) -> None:
     assert 0 <= row.valor_cents <= MAX_VALOR_CENTS
     for text, longest in ((row.cliente, MAX_CLIENTE), (row.external_id or "x", MAX_EXTERNAL_ID)):
         assert 0 < len(text) <= longest
-        assert not set(text) & {"\x00", "\x1b", "\x7f"}
+        assert not [mark for mark in text if category(mark) == "Cc" and mark not in "\t\r\n"]
         text.encode()
     assert row.tier is None or row.tier in set(Tier)
     assert row.ordered_at is None or row.ordered_at.utcoffset() is not None
@@ -92,8 +93,9 @@ async def import_one(file: File) -> bool:
         return await check_import(world, client, file)
 
 
-@given(files())
-@settings(max_examples=300, deadline=None, suppress_health_check=ANY_HEALTH)
+@given(file=files())
+@example(file=File("csv", "utf-8", b"cliente,valor\nAn\x1b[2Ja,10\n"))
+@settings(max_examples=200, deadline=None, suppress_health_check=ANY_HEALTH)
 def test_any_file_is_read_or_refused_with_a_reason(file: File) -> None:
     check_file(file)
 
@@ -108,6 +110,6 @@ def test_ten_thousand_files_are_read_or_refused_with_a_reason(file: File) -> Non
 
 @given(file=files())
 @example(file=File("csv", "utf-8", b"cliente,valor\nAna,10.00\n"))
-@settings(max_examples=50, deadline=None, suppress_health_check=ANY_HEALTH)
+@settings(max_examples=40, deadline=None, suppress_health_check=ANY_HEALTH)
 async def test_any_import_is_whole_or_nothing(file: File) -> None:
     await import_one(file)
