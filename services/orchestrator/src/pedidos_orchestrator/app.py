@@ -44,6 +44,7 @@ from pedidos_orchestrator.use_cases.start_run import MAX_SEED
 VERSION = "0.1.0"
 COUNTING_PATHS = ("/pedidos/health/queue", "/pedidos/queue/status")
 ROUTES = (
+    docs,
     runs,
     status,
     stream,
@@ -56,7 +57,6 @@ ROUTES = (
     logs,
     customers,
     probes,
-    docs,
 )
 
 
