@@ -87,7 +87,7 @@ def create_app(deps: Deps, settings: ApiSettings) -> FastAPI:
         app.add_middleware(ApiKeyGuard, keys=keys, limit=limit)
     else:
         app.add_middleware(BrowserGuard, loopback_only=settings.loopback_only)
-    app.add_middleware(Observing, registry=deps.registry)
+    app.add_middleware(Observing, registry=deps.registry, tracing=deps.tracing)
     app.add_middleware(SecurityHeaders)
     return app
 

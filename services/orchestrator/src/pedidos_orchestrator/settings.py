@@ -19,6 +19,7 @@ from pedidos_common.runtime.settings import (
     ProcessSettings,
     RetentionSettings,
     RunSettings,
+    TracingSettings,
     WebhookSettings,
 )
 
@@ -33,6 +34,7 @@ class OrchestratorSettings(
     RetentionSettings,
     WebhookSettings,
     ImportSettings,
+    TracingSettings,
     ProcessSettings,
 ):
     """Every setting of an orchestrator; see README.md for the table."""

@@ -10,9 +10,10 @@ import structlog
 
 from pedidos_common.domain.correlation import ids_of_job
 from pedidos_common.domain.errors import LeaseLost, Unavailable
-from pedidos_common.domain.jobs import Cancelled, Job, Outcome, Released, Succeeded
+from pedidos_common.domain.jobs import Cancelled, Failed, Job, Outcome, Released, Retry, Succeeded
 from pedidos_common.execution.asking import Asking
 from pedidos_common.execution.isolation import Isolation
+from pedidos_common.execution.job_watch import JobWatch, UnwatchedJobs
 from pedidos_common.execution.leases import HeldLease, HeldLeases
 from pedidos_common.execution.perform import (
     is_suspect,
@@ -24,7 +25,7 @@ from pedidos_common.execution.perform import (
 from pedidos_common.execution.refusals import Refusals
 from pedidos_common.execution.registry import JobFunction
 from pedidos_common.execution.scope_gate import ScopeGate
-from pedidos_common.ports import JobLedger
+from pedidos_common.ports import JobLedger, Span, Tracing, Untraced
 
 log = structlog.get_logger(__name__)
 Observe = Callable[[Job, Outcome, float], Awaitable[None]]
@@ -37,7 +38,7 @@ async def ignore_settled(_job: Job, _outcome: Outcome, _seconds: float) -> None:
 class Executor:
     """Takes jobs by id, runs each in a task of its own, and drains at the end.
 
-    `observe(job, outcome, seconds)` is called once for each settled job.
+    `observe(job, outcome, seconds)` is called once for each settled job; `watch` is told of more.
     """
 
     def __init__(
@@ -49,11 +50,14 @@ class Executor:
         worker: str,
         slots: int,
         observe: Observe = ignore_settled,
+        watch: JobWatch | None = None,
+        tracing: Tracing | None = None,
     ) -> None:
         self._ledger, self._functions = ledger, functions
         self._held, self._gate = held, gate
         self._asking = Asking(ledger, worker, held.lease_seconds, lambda: self.stopping)
-        self._observe = observe
+        self._observe, self._watch = observe, watch or UnwatchedJobs()
+        self._tracing = tracing or Untraced()
         self._tasks: dict[asyncio.Task[None], HeldLease] = {}
         self._claiming = 0
         self._isolation, self._refusals = Isolation(), Refusals()
@@ -90,6 +94,7 @@ class Executor:
             self._claiming -= 1
 
     def _start(self, job: Job, claimed_at: float) -> None:
+        self._watch.claimed(job)
         held = self._held.add(job, claimed_at, lambda: self.stopping)
         task = asyncio.create_task(self._execute(job, held), name=f"job {job.id}")
         loop = asyncio.get_running_loop()
@@ -99,19 +104,29 @@ class Executor:
 
     async def _execute(self, job: Job, held: HeldLease) -> None:
         started = time.monotonic()
-        with structlog.contextvars.bound_contextvars(**_log_context(job)):
+        with (
+            structlog.contextvars.bound_contextvars(**_log_context(job)),
+            self._tracing.job(job) as span,
+        ):
             try:
                 outcome = await self._outcome(job, held)
                 await self._asking.settle(job, outcome, held)
                 await self._note(job, outcome, time.monotonic() - started)
+                _note_end(span, outcome)
             except LeaseLost:
                 log.warning("job_lease_lost", function=job.function)
+                span.fail("its lease was lost")
+                self._watch.lease_lost(job)
                 # the heartbeat may just have renewed what is given up here: nobody would take it
                 await self._asking.hand_back(job, Released(lost=True))
             except asyncio.CancelledError:
-                if not held.lost:
+                if held.lost:
+                    span.fail("its lease was lost")
+                    self._watch.lease_lost(job)
+                else:
                     await self._asking.hand_back(job, Released(), exonerated=held.probing)
             except Exception:
+                span.fail("it was left to its lease")
                 log.exception("job_left_to_its_lease", function=job.function)
             finally:
                 self._held.remove(held)
@@ -179,6 +194,12 @@ class Executor:
 
 def void(_value: object) -> None:
     """Take a value and return nothing, for callbacks that must return None."""
+
+
+def _note_end(span: Span, outcome: Outcome) -> None:
+    span.note({"pedidos.outcome": type(outcome).__name__.lower()})
+    if isinstance(outcome, Failed) or (isinstance(outcome, Retry) and not outcome.refused):
+        span.fail(outcome.reason)
 
 
 def _log_context(job: Job) -> dict[str, str]:

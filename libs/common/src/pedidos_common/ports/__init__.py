@@ -7,7 +7,7 @@ time; it never hangs.
 
 from pedidos_common.ports.broker import ENGINE_TOPIC, STATUS_TOPIC, Bell, Events, Transport
 from pedidos_common.ports.imports import ImportReport, ImportRow, ImportStore, Rejection
-from pedidos_common.ports.jobs import BeatReply, JobFilter, JobLedger, LeaseKeeper
+from pedidos_common.ports.jobs import BeatReply, JobFilter, JobLedger, LeaseKeeper, QueueDepth
 from pedidos_common.ports.logs import LogGathering, LogLine
 from pedidos_common.ports.orders import EncodedOrders, OrderFilter, OrderRecord, OrderStore
 from pedidos_common.ports.paging import Page
@@ -19,6 +19,7 @@ from pedidos_common.ports.processes import (
     QueueState,
 )
 from pedidos_common.ports.runs import Expired, RunStore
+from pedidos_common.ports.tracing import PastSpan, Span, SpanKind, Tracing, UnseenSpan, Untraced
 
 __all__ = [
     "ENGINE_TOPIC",
@@ -41,11 +42,18 @@ __all__ = [
     "OrderRecord",
     "OrderStore",
     "Page",
+    "PastSpan",
     "ProcessReport",
     "ProcessSeen",
     "Processes",
+    "QueueDepth",
     "QueueState",
     "Rejection",
     "RunStore",
+    "Span",
+    "SpanKind",
+    "Tracing",
     "Transport",
+    "UnseenSpan",
+    "Untraced",
 ]
