@@ -28,6 +28,7 @@ GIVEN: Mapping[str, str] = {
     "api_key": "pedidos_hunter2-and-thirty-two-random-bytes-in-all_",
     "webhook_url": "https://user:hunter2@h/hook?token=hunter2",
     "webhook_secret": "whsec_hunter2aaaaaaaaaaaaaaaaaaaaa",
+    "otel_exporter_otlp_headers": "authorization=Bearer%20hunter2",
 }
 
 
@@ -106,8 +107,8 @@ def test_a_secret_is_in_no_line_as_a_field_of_its_name(name: str, written: io.St
     assert "hunter2" not in written.getvalue()
 
 
-# a password alone looks like any other word: it must not be put into a text
-TELLING = sorted(GIVEN.keys() - {"redis_password"})
+# these look like any other words: they must not be put into a text
+TELLING = sorted(GIVEN.keys() - {"redis_password", "otel_exporter_otlp_headers"})
 
 
 @pytest.mark.parametrize("name", TELLING)
