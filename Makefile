@@ -160,6 +160,21 @@ manifests: setup
 	@$(BIN)/hadolint services/*/Dockerfile
 	@$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml deploy/compose/*.yml
 
+# --strict: what the advisories could not be asked about counts as bad, and not as clean
+.PHONY: audit
+audit: setup ## known holes in what is locked, by PyPI's advisories (needs the network)
+	@$(BIN)/python -m pip_audit --strict --requirement requirements/dev.txt --require-hashes \
+	  --disable-pip --progress-spinner off --timeout 10 || { \
+	  echo "Not clean: holes are listed above. Where it says that something could not be audited," >&2; \
+	  echo "or could not connect, NOTHING was audited: PyPI's advisories must be reached." >&2; exit 1; }
+
+.PHONY: sbom
+sbom: setup ## what the images hold besides our own code, as CycloneDX: build/sbom.cdx.json
+	@mkdir -p build
+	@$(BIN)/cyclonedx-py requirements --output-reproducible --of JSON --output-file build/sbom.cdx.json \
+	  requirements/runtime.txt
+	@echo "build/sbom.cdx.json"
+
 .PHONY: dashboards
 dashboards: setup ## write the dashboards and the operator's rules again, from deploy/grafana/boards and deploy/prometheus/rules
 	@$(BIN)/python -m deploy.write

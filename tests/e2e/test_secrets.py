@@ -15,14 +15,16 @@ import pymongo
 import pytest
 import redis
 
+from pedidos_common.domain.api_keys import Scope, key_of
 from tests.e2e.stack import Stack, running_stack, until
 from tests.own_redis import OwnRedis
 
 KEY, OTHER_KEY = "hunter2-the-api-key", "hunter3-some-other-key"
+LISTED = key_of("dashboard", Scope.READ, b"hunter3-a-key-of-the-file")
 # what must be percent-encoded in an address may come out in either form
 MONGO_PASSWORD, REDIS_PASSWORD = "hunter2/m@ngo", "hunter2:r#dis"
 ENCODED = {MONGO_PASSWORD: "hunter2%2Fm%40ngo", REDIS_PASSWORD: "hunter2%3Ar%23dis"}
-TOLD_NOWHERE = ("hunter2", "hunter3")
+TOLD_NOWHERE = ("hunter2", "hunter3", LISTED.digest.hex())
 SHOWN = (
     *(
         "/pedidos",
@@ -108,6 +110,15 @@ def commands(stack: Stack) -> Iterator[tuple[str, str]]:
             yield f"pedidos {arguments}", ran.stdout + ran.stderr
 
 
+def scoped(stack: Stack) -> Iterator[tuple[str, str]]:
+    """What someone with a key of the file is told: it may look, and no more."""
+    headers = {"x-api-key": "hunter3-a-key-of-the-file"}
+    with httpx.Client(base_url=stack.http.base_url, headers=headers, trust_env=False) as client:
+        for answer in (client.get("/pedidos"), client.post("/pedidos/queue/pause")):
+            yield "a scoped key", answer.text + str(answer.headers)
+        assert answer.status_code == 403
+
+
 @pytest.mark.timeout(180)
 def test_no_secret_is_told_anywhere(
     tmp_path: Path, mongo_user: str, mongo_uri: str, mongo_database: str
@@ -115,10 +126,12 @@ def test_no_secret_is_told_anywhere(
     with OwnRedis() as cache:
         protect(cache)
         environ = environment(mongo_user, mongo_uri, mongo_database, cache)
+        environ["API_KEYS_FILE"] = str(tmp_path / "keys")
+        (tmp_path / "keys").write_text(LISTED.line)
         with running_stack(tmp_path / "stack", environ, workers=1) as stack:
             stack.http.headers["x-api-key"] = KEY
             run_through_an_outage(stack, cache)
-            told = [*refusals(stack), *commands(stack), *said(stack)]
+            told = [*refusals(stack), *scoped(stack), *commands(stack), *said(stack)]
             document = stack.folder / "stack.json"
             # it has the addresses, by which others connect
             assert stat.S_IMODE(document.stat().st_mode) == 0o600

@@ -51,8 +51,13 @@ def test_sentinel_client() -> None:
 
 
 def test_sentinel_over_tls() -> None:
-    pool = connect("rediss+sentinel://one:1/0?service=main").connection_pool
+    pool = connect("rediss+sentinel://one:1/0?service=main&ssl_ca_certs=/tls/ca").connection_pool
+    assert isinstance(pool, SentinelConnectionPool)
     assert issubclass(pool.connection_class, SSLConnection)
+    assert pool.connection_kwargs["ssl_ca_certs"] == "/tls/ca"
+    guard = pool.sentinel_manager.sentinels[0].connection_pool
+    assert issubclass(guard.connection_class, SSLConnection)
+    assert guard.connection_kwargs["ssl_ca_certs"] == "/tls/ca"
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,34 @@
 
 from __future__ import annotations
 
+import io
 import json
+import logging
+from collections.abc import Iterator, Mapping
+from typing import Any, get_args
 
 import pytest
+import structlog
+from pydantic import SecretStr
 
+from pedidos_common.domain.errors import Unavailable
 from pedidos_common.runtime.redaction import redact, shown_address
+from pedidos_common.runtime.settings import LogSettings, Settings
+from pedidos_generator.settings import GeneratorSettings
+from pedidos_orchestrator.settings import OrchestratorSettings
+from pedidos_worker.settings import WorkerSettings
+from tests.unit.runtime_parts.test_logs import logging_to
+
+SERVICES: tuple[type[Settings], ...] = (OrchestratorSettings, GeneratorSettings, WorkerSettings)
+GIVEN: Mapping[str, str] = {
+    "mongo_uri": "mongodb://user:hunter2@h/?tlsCertificateKeyFilePassword=hunter2",
+    "redis_url": "redis://user:hunter2@h/0?password=hunter2",
+    "redis_password": "hunter2",
+    "api_key": "pedidos_hunter2-and-thirty-two-random-bytes-in-all_",
+    "webhook_url": "https://user:hunter2@h/hook?token=hunter2",
+    "webhook_secret": "whsec_hunter2aaaaaaaaaaaaaaaaaaaaa",
+    "otel_exporter_otlp_headers": "authorization=Bearer%20hunter2",
+}
 
 
 @pytest.mark.parametrize(
@@ -54,3 +77,62 @@ def test_a_rendered_line_stays_json_and_tells_nothing(secret: str) -> None:
 )
 def test_an_address_is_shown_without_its_query(address: str, shown: str) -> None:
     assert shown_address(address) == shown
+
+
+def secret_fields(model: type[Settings]) -> set[str]:
+    def is_secret(annotation: Any) -> bool:
+        return annotation is SecretStr or SecretStr in get_args(annotation)
+
+    return {name for name, field in model.model_fields.items() if is_secret(field.annotation)}
+
+
+@pytest.fixture
+def written() -> Iterator[io.StringIO]:
+    stream = io.StringIO()
+    with logging_to(stream, LogSettings(log_level="DEBUG")):
+        yield stream
+
+
+def test_every_secret_setting_is_looked_at_here() -> None:
+    assert set[str]().union(*map(secret_fields, SERVICES)) == set(GIVEN)
+
+
+@pytest.mark.parametrize("name", sorted(GIVEN))
+def test_a_secret_is_in_no_line_as_a_field_of_its_name(name: str, written: io.StringIO) -> None:
+    log = structlog.get_logger("test")
+    log.info("started", **{name: GIVEN[name]})
+    log.info("started", **{name: SecretStr(GIVEN[name])})
+    logging.getLogger("foreign").warning("started", extra={name: GIVEN[name]})
+    assert written.getvalue().count("***") >= 3
+    assert "hunter2" not in written.getvalue()
+
+
+# these look like any other words: they must not be put into a text
+TELLING = sorted(GIVEN.keys() - {"redis_password", "otel_exporter_otlp_headers"})
+
+
+@pytest.mark.parametrize("name", TELLING)
+def test_a_secret_is_in_no_line_amid_a_text(name: str, written: io.StringIO) -> None:
+    log, secret = structlog.get_logger("test"), GIVEN[name]
+    log.info("called", reason=f"no answer at {secret}, tried twice", headers={"x": secret})
+    logging.getLogger("foreign").warning("could not reach %s", secret)
+    log.error("failed", exc_info=Unavailable(f"could not reach {secret}"))
+    assert written.getvalue().count("***") >= 4
+    assert "hunter2" not in written.getvalue()
+    for line in written.getvalue().splitlines():
+        json.loads(line)
+
+
+@pytest.mark.parametrize("model", SERVICES)
+def test_settings_tell_no_secret_when_they_are_shown(model: type[Settings]) -> None:
+    given = {name: GIVEN[name] for name in secret_fields(model)}
+    settings = model.model_validate(given)
+    shown = f"{settings!r} {settings} {settings.model_dump()} {settings.model_dump_json()}"
+    assert "hunter2" not in shown
+
+
+@pytest.mark.parametrize(
+    "text", ["pedidos_orchestrator.http.security", "pedidos_jobs_total", "KEY_PREFIX=pedidos:"]
+)
+def test_names_that_begin_like_keys_are_left(text: str) -> None:
+    assert redact(text) == text

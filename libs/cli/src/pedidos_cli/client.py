@@ -162,6 +162,8 @@ def problem_error(response: httpx.Response) -> CliError:
 
 
 def _next_step(status_code: int, problem: Json, said: str) -> str:
+    if str(problem.get("type")).endswith("/scope-too-small"):
+        return ", with --api-key or API_KEY"
     if status_code in {401, 403}:
         return ". Give the API's key with --api-key or API_KEY"
     if status_code == 500 and problem.get("traceId"):

@@ -17,6 +17,7 @@ from pedidos_cli.commands import (
     doctor,
     erase,
     export,
+    keys,
     logs,
     look,
     queue,
@@ -38,6 +39,7 @@ for command in (
     *(export.export, erase.erase, audit.audit, doctor.doctor),
 ):
     APP.command(command.__name__.rstrip("_"))(command)
+APP.add_typer(keys.KEYS, name="keys")
 
 
 def _print_version(wanted: bool) -> None:

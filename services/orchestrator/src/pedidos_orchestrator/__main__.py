@@ -7,7 +7,6 @@ import os
 import socket
 
 import structlog
-import uvicorn
 from fastapi import FastAPI
 
 from pedidos_common.execution.life_signs import LifeSigns
@@ -24,7 +23,7 @@ from pedidos_common.runtime.supervise import end_other_tasks, running, stop_on_s
 from pedidos_common.runtime.tracing import traced
 from pedidos_orchestrator.app import create_app, end_streams
 from pedidos_orchestrator.deps import Deps
-from pedidos_orchestrator.server import LiveServer
+from pedidos_orchestrator.server import LiveServer, config_of
 from pedidos_orchestrator.settings import OrchestratorSettings, check_guarded
 from pedidos_orchestrator.wiring import (
     SERVICE,
@@ -35,21 +34,12 @@ from pedidos_orchestrator.wiring import (
 )
 
 log = structlog.get_logger(__name__)
-SHUTDOWN_SECONDS = 15
 LEAVE_SECONDS = 15.0
 STRAGGLERS_SECONDS = 3.0
 
 
 def _server(app: FastAPI) -> LiveServer:
-    config = uvicorn.Config(
-        app,
-        log_config=None,
-        access_log=False,
-        timeout_graceful_shutdown=SHUTDOWN_SECONDS,
-        timeout_keep_alive=30,
-        ws_ping_interval=20,
-    )
-    return LiveServer(config, lambda: end_streams(app))
+    return LiveServer(config_of(app), lambda: end_streams(app))
 
 
 async def _act(

@@ -11,6 +11,7 @@ from prometheus_client import Gauge
 from pedidos_orchestrator.api import (
     customers,
     dead,
+    docs,
     exports,
     health,
     imports,
@@ -33,8 +34,10 @@ from pedidos_orchestrator.http.browser_guard import BrowserGuard
 from pedidos_orchestrator.http.fresh_status import FreshStatus, WritesAreSeen
 from pedidos_orchestrator.http.observing import Observing
 from pedidos_orchestrator.http.problem_handlers import install
+from pedidos_orchestrator.http.rate_limit import RateLimit
 from pedidos_orchestrator.http.read_limit import ReadLimit
-from pedidos_orchestrator.http.security import ApiKeyGuard
+from pedidos_orchestrator.http.security import ApiKeyGuard, keys_of
+from pedidos_orchestrator.http.security_headers import SecurityHeaders
 from pedidos_orchestrator.page import load
 from pedidos_orchestrator.use_cases.export import ExportSlots
 from pedidos_orchestrator.use_cases.redrive import Redrive
@@ -43,6 +46,7 @@ from pedidos_orchestrator.use_cases.start_run import MAX_SEED
 VERSION = "0.1.0"
 COUNTING_PATHS = ("/pedidos/health/queue", "/pedidos/queue/status")
 ROUTES = (
+    docs,
     runs,
     status,
     stream,
@@ -61,13 +65,16 @@ ROUTES = (
 
 def create_app(deps: Deps, settings: ApiSettings) -> FastAPI:
     """The application; `end_streams` must be called when its server begins to shut down."""
-    app = FastAPI(title="Pedidos", version=VERSION, lifespan=_lifespan, redoc_url=None)
+    app = FastAPI(
+        title="Pedidos", version=VERSION, lifespan=_lifespan, docs_url=None, redoc_url=None
+    )
     context = _context(deps, settings)
     app.state.context = context
     for module in ROUTES:
         app.include_router(module.router)
     install(app, _limits(settings))
-    _describe(app, settings)
+    keys = keys_of(settings.api_key, settings.api_keys_file)
+    _describe(app, settings.max_orders, has_keys=keys is not None)
     app.add_middleware(
         ReadLimit,
         seconds=settings.read_seconds,
@@ -78,11 +85,13 @@ def create_app(deps: Deps, settings: ApiSettings) -> FastAPI:
         BodyLimit, max_bytes=settings.max_body_bytes, unbounded={imports.IMPORT_PATH}
     )
     app.add_middleware(WritesAreSeen, status=context.status)
-    if settings.api_key:
-        app.add_middleware(ApiKeyGuard, api_key=settings.api_key)
+    if keys is not None:
+        limit = RateLimit(settings.rate_limit) if settings.rate_limit else None
+        app.add_middleware(ApiKeyGuard, keys=keys, limit=limit)
     else:
         app.add_middleware(BrowserGuard, loopback_only=settings.loopback_only)
     app.add_middleware(Observing, registry=deps.registry, tracing=deps.tracing)
+    app.add_middleware(SecurityHeaders)
     return app
 
 
@@ -128,12 +137,12 @@ def _limits(settings: ApiSettings) -> Mapping[str, str]:
     }
 
 
-def _describe(app: FastAPI, settings: ApiSettings) -> None:
+def _describe(app: FastAPI, max_orders: int, *, has_keys: bool) -> None:
     """FastAPI asks the application for its description, so that is where ours goes."""
 
     def openapi() -> dict[str, object]:
         if app.openapi_schema is None:
-            app.openapi_schema = describe(app, settings.max_orders, bool(settings.api_key))
+            app.openapi_schema = describe(app, max_orders, has_keys=has_keys)
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from prometheus_client import CollectorRegistry
@@ -72,11 +73,13 @@ class ApiSettings:
     """What the API was told; sizes are in orders, `run_settings` is frozen into each run.
 
     A read has `read_seconds` to begin its answer, and one that may have to scan the orders has
-    `scan_seconds`. `loopback_only` says that it listens on loopback, where it has only names
-    of loopback.
+    `scan_seconds`. A key may send `rate_limit` requests a second, 0 for any number. `loopback_only`
+    says that it listens on loopback, where it has only names of loopback.
     """
 
     api_key: str | None = None
+    api_keys_file: Path | None = None
+    rate_limit: float = 0.0
     loopback_only: bool = False
     max_orders: int = 1_500_000
     generation_chunk_size: int = 10_000

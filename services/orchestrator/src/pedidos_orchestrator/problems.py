@@ -25,6 +25,7 @@ EXAMPLES: Mapping[int, tuple[str, str]] = {
     413: ("body-too-large", "the body is larger than 1048576 bytes"),
     415: ("unsupported-format", "send text/csv or application/x-ndjson, or say format="),
     422: ("invalid-input", "quantity must be a whole number from 1 to 1500000, but was '0'"),
+    429: ("rate-limited", "the key shop sends more requests a second than API_RATE_LIMIT allows"),
     500: ("unexpected", "an unexpected error: the log of the service has it under this traceId"),
     503: ("unavailable", "a server that this needs did not answer: try again in a moment"),
 }

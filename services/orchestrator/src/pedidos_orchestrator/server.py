@@ -12,7 +12,11 @@ import socket
 from collections.abc import Callable, Iterator
 
 import uvicorn
+from starlette.types import ASGIApp
 
+from pedidos_orchestrator.bounded_http import BoundedHttp
+
+SHUTDOWN_SECONDS = 15
 NO_HANDSHAKE = "ASGI callable returned without completing handshake."
 
 
@@ -23,6 +27,20 @@ def is_no_refusal(record: logging.LogRecord) -> bool:
     not answered, and would write an error for every client that may not watch.
     """
     return record.getMessage() != NO_HANDSHAKE
+
+
+def config_of(app: ASGIApp) -> uvicorn.Config:
+    """How the application is served: bounded heads, no log of each request, no word of uvicorn."""
+    return uvicorn.Config(
+        app,
+        http=BoundedHttp,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+        timeout_keep_alive=30,
+        ws_ping_interval=20,
+    )
 
 
 class LiveServer(uvicorn.Server):

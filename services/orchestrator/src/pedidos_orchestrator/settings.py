@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import NoReturn
+
+from pedidos_common.domain.api_keys import WrongKeys
 from pedidos_common.runtime.connections import ServerSettings
 from pedidos_common.runtime.giving_up import give_up
+from pedidos_common.runtime.key_file import read_keys
 from pedidos_common.runtime.listening import is_loopback
 from pedidos_common.runtime.settings import (
     HttpSettings,
@@ -36,11 +41,26 @@ class OrchestratorSettings(
 
 
 def check_guarded(settings: OrchestratorSettings) -> None:
-    """Exit with status 2 where others could reach an API without a key, and nobody wanted that."""
-    if settings.api_key is not None or settings.api_open or is_loopback(settings.host):
-        return
+    """Exit with status 2 where others could reach an API without a key, and nobody wanted that.
+
+    So it does where the file of keys is wrong.
+    """
+    if settings.api_keys_file is not None:
+        _check_keys(settings.api_keys_file)
+    elif settings.api_key is None and not settings.api_open and not is_loopback(settings.host):
+        _refuse_open(settings.host)
+
+
+def _check_keys(file: Path) -> None:
+    try:
+        read_keys(file)
+    except WrongKeys as error:
+        give_up(f", a setting is wrong:\n  API_KEYS_FILE: {error}")
+
+
+def _refuse_open(host: str) -> NoReturn:
     give_up(
-        f": API_KEY is not set and HOST={settings.host} is not loopback, so whoever reaches it "
-        "could read and change everything. Set API_KEY (8 characters or more) or "
+        f": API_KEY is not set and HOST={host} is not loopback, so whoever reaches it "
+        "could read and change everything. Set API_KEY (8 characters or more), API_KEYS_FILE or "
         "HOST=127.0.0.1, or API_OPEN=true where something else keeps others away"
     )

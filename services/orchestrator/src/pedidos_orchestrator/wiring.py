@@ -91,6 +91,8 @@ def api_settings_of(settings: OrchestratorSettings) -> ApiSettings:
     """What the API is told."""
     return ApiSettings(
         api_key=settings.api_key.get_secret_value() if settings.api_key else None,
+        api_keys_file=settings.api_keys_file,
+        rate_limit=settings.api_rate_limit,
         loopback_only=is_loopback(settings.host),
         max_orders=settings.max_orders,
         generation_chunk_size=settings.generation_chunk_size,

@@ -5,8 +5,10 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 from pedidos_cli.doctor.finding import Finding, fail, ok
+from pedidos_common.domain.api_keys import WrongKeys
 
 POSITIVE = (
     *("MAX_ORDERS", "GENERATION_CHUNK_SIZE", "NORMAL_ENQUEUE_BATCH_SIZE", "ORDERS_BATCH_SIZE"),
@@ -23,11 +25,11 @@ KEY_CHARACTERS = 8
 def settings(environ: Mapping[str, str]) -> Iterator[Finding]:
     """What is wrong with them; one good line when nothing is."""
     environ = {name: value for name, value in environ.items() if value}  # empty counts as unset
-    wrong = [*_numbers(environ), *_truths(environ), *_key(environ), *_handler(environ)]
+    wrong = [*_numbers(environ), *_truths(environ), *_keys(environ), *_handler(environ)]
     if wrong:
         yield from wrong
         return
-    looked_at = (*POSITIVE, *NOT_NEGATIVE, *TRUTH, "API_KEY", "ORDER_HANDLER")
+    looked_at = (*POSITIVE, *NOT_NEGATIVE, *TRUTH, "API_KEY", "API_KEYS_FILE", "ORDER_HANDLER")
     known = [name for name in looked_at if environ.get(name)]
     yield ok("settings", f"{', '.join(known)} set, and valid" if known else "all at their defaults")
 
@@ -55,7 +57,7 @@ def _truths(environ: Mapping[str, str]) -> Iterator[Finding]:
             )
 
 
-def _key(environ: Mapping[str, str]) -> Iterator[Finding]:
+def _keys(environ: Mapping[str, str]) -> Iterator[Finding]:
     key = environ.get("API_KEY")
     if key is not None and len(key) < KEY_CHARACTERS:
         yield fail(
@@ -63,6 +65,19 @@ def _key(environ: Mapping[str, str]) -> Iterator[Finding]:
             f"it has {len(key)} characters, and a key has at least {KEY_CHARACTERS}",
             "take a longer one, or unset it; a service does not start with it",
         )
+    file = environ.get("API_KEYS_FILE")
+    if file is not None:
+        yield from _key_file(Path(file))
+
+
+def _key_file(file: Path) -> Iterator[Finding]:
+    from pedidos_common.runtime.key_file import read_keys
+
+    try:
+        read_keys(file)
+    except WrongKeys as error:
+        remedy = "correct it (`pedidos keys new` prints lines for it); no service starts with it"
+        yield fail("setting API_KEYS_FILE", str(error), remedy)
 
 
 def _handler(environ: Mapping[str, str]) -> Iterator[Finding]:

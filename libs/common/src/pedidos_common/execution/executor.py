@@ -15,7 +15,13 @@ from pedidos_common.execution.asking import Asking
 from pedidos_common.execution.isolation import Isolation
 from pedidos_common.execution.job_watch import JobWatch, UnwatchedJobs
 from pedidos_common.execution.leases import HeldLease, HeldLeases
-from pedidos_common.execution.perform import is_suspect, must_give_up, perform, wait_for_server
+from pedidos_common.execution.perform import (
+    is_suspect,
+    must_give_up,
+    perform,
+    wait_for_repair,
+    wait_for_server,
+)
 from pedidos_common.execution.refusals import Refusals
 from pedidos_common.execution.registry import JobFunction
 from pedidos_common.execution.scope_gate import ScopeGate
@@ -132,6 +138,10 @@ class Executor:
             return await self._in_turn(job, held)
         except Unavailable as error:  # no worker is lost with a server that is away
             return wait_for_server(job, error)
+        except LeaseLost:
+            raise
+        except Exception as error:  # noqa: BLE001 - the job's run is guarded: this is its payload
+            return wait_for_repair(job, error)
 
     async def _in_turn(self, job: Job, held: HeldLease) -> Outcome:
         function = self._functions.get(job.function)

@@ -15,6 +15,7 @@ from pedidos_common.execution.registry import JobFunction
 log = structlog.get_logger(__name__)
 # short: that a job waits can only be noted once the server is back
 SERVER_AWAY = RetryPolicy(max_attempts=1_000_000, base_seconds=0.5, cap_seconds=2.0)
+NOT_BEGUN = RetryPolicy(max_attempts=1_000_000, base_seconds=2.0, cap_seconds=60.0)
 PROBES = 2
 LONGEST_REASON = 1_000
 
@@ -65,6 +66,17 @@ def wait_for_server(job: Job, error: Exception) -> Outcome:
     """Run the job again when the server that was away may be back; no attempt of it."""
     delay = SERVER_AWAY.delay(min(job.deliveries, 8)) or SERVER_AWAY.cap_seconds
     return Retry(describe(error)[:LONGEST_REASON], delay)
+
+
+def wait_for_repair(job: Job, error: Exception) -> Outcome:
+    """Look later at a job whose payload can't even tell how long it may take.
+
+    It is not given up: nobody could tell which orders would have to be put in order then. Nor is
+    it left to its lease, which would count its worker as lost, and at last run it alone.
+    """
+    log.error("job_not_begun", function=job.function, exc_info=error)
+    delay = NOT_BEGUN.delay(min(job.deliveries, 8)) or NOT_BEGUN.cap_seconds
+    return Retry(f"it could not be begun: {describe(error)}"[:LONGEST_REASON], delay)
 
 
 async def _after_failure(function: JobFunction, job: Job, held: HeldLease, reason: str) -> Outcome:

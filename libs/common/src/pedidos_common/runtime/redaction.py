@@ -15,15 +15,19 @@ _QUERY_SECRETS = re.compile(
     r"(?:\\.|[^&\s\"\\])+",
     re.IGNORECASE,
 )
+# a key as `pedidos keys new` makes it, and a webhook's secret as its standard writes it
+_KEYS = re.compile(r"(pedidos_)[A-Za-z0-9_-]{43}(?![A-Za-z0-9_-])|(whsec_)[A-Za-z0-9+/=_-]{16,}")
 _SECRET_NAMES = frozenset(
     {"api_key", "apikey", "x-api-key", "authorization", "password", "secret", "token"}
-    | {"redis_password", "webhook_secret", "mongo_uri", "redis_url", "cookie", "set-cookie"}
+    | {"redis_password", "webhook_secret", "webhook_url", "mongo_uri", "redis_url"}
+    | {"cookie", "set-cookie", "otel_exporter_otlp_headers"}
 )
 
 
 def redact(text: str) -> str:
-    """The text with passwords in addresses and secret query parameters hidden."""
-    shown = _CREDENTIALS.sub(rf"\1:{HIDDEN}@", text) if "://" in text else text
+    """The text with passwords in addresses, secret query parameters and keys hidden."""
+    shown = _KEYS.sub(rf"\1\2{HIDDEN}", text) if "pedidos_" in text or "whsec_" in text else text
+    shown = _CREDENTIALS.sub(rf"\1:{HIDDEN}@", shown) if "://" in shown else shown
     return _QUERY_SECRETS.sub(rf"\1{HIDDEN}", shown) if "=" in shown else shown
 
 

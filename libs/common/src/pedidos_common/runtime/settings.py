@@ -114,10 +114,16 @@ class ListenSettings(Settings):
 
 
 class HttpSettings(ListenSettings):
-    """The HTTP API; `API_OPEN` lets it go without a key on an address that others reach."""
+    """The HTTP API; `API_OPEN` lets it go without a key on an address that others reach.
+
+    `API_KEY` is one key that may do everything; `API_KEYS_FILE` has any number of them, each with
+    its scope. Each may send `API_RATE_LIMIT` requests a second to a process, 0 for any number.
+    """
 
     port: Port = 3000
     api_key: SecretStr | None = Field(None, min_length=8)
+    api_keys_file: Path | None = None
+    api_rate_limit: float = Field(200.0, ge=0.0, le=1_000_000.0)
     api_open: bool = False
 
 

@@ -47,10 +47,26 @@ async def _context(connection: HTTPConnection) -> ApiContext:
 
 Context = Annotated[ApiContext, Depends(_context)]
 PageLimit = Annotated[int, Query(ge=1, le=MAX_PAGE, description="how many at most")]
-Cursor = Annotated[
-    str | None, Query(max_length=400, description="where the page before this one ended")
-]
 UUID_PATTERN = "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"
+LONGEST_CURSOR = 400
+CURSOR = "where the page before this one ended"
+# patterns that are described only: `id_cursor` and `job_cursor` refuse in better words
+IdCursor = Annotated[
+    str | None,
+    Query(
+        max_length=LONGEST_CURSOR,
+        description=CURSOR,
+        json_schema_extra={"pattern": UUID_PATTERN},
+    ),
+]
+JobCursor = Annotated[
+    str | None,
+    Query(
+        max_length=LONGEST_CURSOR,
+        description=CURSOR,
+        json_schema_extra={"pattern": f"^{BEHIND_JOB}."},
+    ),
+]
 RunFilter = Annotated[str | None, Query(pattern=UUID_PATTERN, description="id of a run")]
 
 

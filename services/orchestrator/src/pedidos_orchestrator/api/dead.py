@@ -12,7 +12,8 @@ from pedidos_common.domain.orders import OrderStatus
 from pedidos_common.ports import JobFilter, OrderFilter
 from pedidos_orchestrator.api.context import (
     Context,
-    Cursor,
+    IdCursor,
+    JobCursor,
     PageLimit,
     RunFilter,
     id_cursor,
@@ -37,8 +38,8 @@ async def list_dead(
     api: Context,
     run: RunFilter = None,
     limit: PageLimit = 100,
-    cursor: Cursor = None,
-    jobsCursor: Cursor = None,
+    cursor: IdCursor = None,
+    jobsCursor: JobCursor = None,
 ) -> dict[str, Any]:
     """Orders by id and jobs newest first; `cursor` pages the orders, `jobsCursor` the jobs."""
     run_id = UUID(run) if run else None

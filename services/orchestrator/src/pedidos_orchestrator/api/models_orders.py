@@ -79,11 +79,29 @@ class DeadLetters(Wire):
     jobs: JobPage
 
 
+# what `_names_something` asks for, as a schema can say it
+EVERYTHING: dict[str, Any] = {
+    "required": ["all"],
+    "properties": {"all": {"const": True}, "orderIds": {"maxItems": 0}, "jobIds": {"maxItems": 0}},
+}
+SOMETHING: dict[str, Any] = {
+    "properties": {"all": {"const": False}},
+    "anyOf": [
+        {"required": [name], "properties": {name: {"minItems": 1}}}
+        for name in ("orderIds", "jobIds")
+    ],
+}
+
+
 class RedriveRequest(BaseModel):
     """What to send again: orders and jobs by id, or everything (`all`)."""
 
     model_config = ConfigDict(
-        extra="forbid", json_schema_extra={"examples": [{"all": True}, {"orderIds": [ORDER_ID]}]}
+        extra="forbid",
+        json_schema_extra={
+            "examples": [{"all": True}, {"orderIds": [ORDER_ID]}],
+            "oneOf": [EVERYTHING, SOMETHING],
+        },
     )
 
     orderIds: list[UUID] = Field(default_factory=list, max_length=MAX_IDS)

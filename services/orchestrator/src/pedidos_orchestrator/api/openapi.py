@@ -34,7 +34,7 @@ TAGS = [
 SECURITY_SCHEME = "apiKey"
 
 
-def describe(app: FastAPI, max_orders: int, has_api_key: bool) -> dict[str, Any]:
+def describe(app: FastAPI, max_orders: int, *, has_keys: bool) -> dict[str, Any]:
     """The OpenAPI document."""
     document = get_openapi(
         title=app.title,
@@ -52,7 +52,7 @@ def describe(app: FastAPI, max_orders: int, has_api_key: bool) -> dict[str, Any]
         SECURITY_SCHEME: {"type": "apiKey", "in": "header", "name": HEADER}
     }
     for method, path, operation in _operations(document):
-        _complete(path, operation, max_orders, has_api_key)
+        _complete(path, operation, max_orders, has_keys)
         if method == "post":  # the bound on bodies is before every route
             operation["responses"].update({"413": problems(413)[413]})
     return document
@@ -64,16 +64,16 @@ def _operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, 
             yield method, path, operation
 
 
-def _complete(path: str, operation: dict[str, Any], max_orders: int, has_api_key: bool) -> None:
+def _complete(path: str, operation: dict[str, Any], max_orders: int, has_keys: bool) -> None:
     responses = operation["responses"]
     if "HTTPValidationError" in str(responses.get("422")):
         del responses["422"]  # a path parameter that is malformed is 404 here
     if path in OPEN_PATHS:
         operation["security"] = []
         return
-    extra = problems(401, 500) if has_api_key else problems(403, 500)
+    extra = problems(401, 403, 429, 500) if has_keys else problems(403, 500)
     responses.update({str(status): shape for status, shape in extra.items()})
-    if has_api_key:
+    if has_keys:
         operation["security"] = [{SECURITY_SCHEME: []}]
     for parameter in operation.get("parameters", ()):
         if parameter["name"] == "quantity":

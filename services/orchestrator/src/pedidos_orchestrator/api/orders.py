@@ -11,7 +11,7 @@ from pedidos_common.domain.orders import OrderStatus, Priority, Tier
 from pedidos_common.ports import OrderFilter
 from pedidos_orchestrator.api.context import (
     Context,
-    Cursor,
+    IdCursor,
     PageLimit,
     RunFilter,
     id_cursor,
@@ -40,7 +40,7 @@ async def list_orders(
     tier: Tier | None = None,
     cliente: Annotated[str | None, Query(max_length=500)] = None,
     limit: PageLimit = 100,
-    cursor: Cursor = None,
+    cursor: IdCursor = None,
 ) -> dict[str, Any]:
     """A page of the orders that fit all filters."""
     wanted = OrderFilter(UUID(run) if run else None, priority, status, tier, cliente)

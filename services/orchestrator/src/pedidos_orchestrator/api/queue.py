@@ -13,7 +13,7 @@ from pedidos_common.ports import ENGINE_TOPIC, STATUS_TOPIC, JobFilter
 from pedidos_orchestrator.api.context import (
     ApiContext,
     Context,
-    Cursor,
+    JobCursor,
     PageLimit,
     job_cursor,
     job_page,
@@ -109,7 +109,7 @@ async def list_jobs(
         str, Query(max_length=200, pattern=TYPES_PATTERN, description=f"some of {ALL_TYPES}")
     ] = "waiting,active",
     limit: PageLimit = 100,
-    cursor: Cursor = None,
+    cursor: JobCursor = None,
 ) -> dict[str, Any]:
     """Jobs of the ledger by where they stand."""
     statuses = [STATUS_OF[name] for name in dict.fromkeys(types.split(","))]

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse
 
 from pedidos_common.domain.runs import AbortRequest, Phase, Run
-from pedidos_orchestrator.api.context import Context, Cursor, PageLimit, id_cursor, known_id
+from pedidos_orchestrator.api.context import Context, IdCursor, PageLimit, id_cursor, known_id
 from pedidos_orchestrator.api.models_runs import (
     CancelResult,
     Comparison,
@@ -114,7 +114,7 @@ async def reset(
     response_model=RunPage,
     responses=problems(422, 503),
 )
-async def list_runs(api: Context, limit: PageLimit = 20, cursor: Cursor = None) -> dict[str, Any]:
+async def list_runs(api: Context, limit: PageLimit = 20, cursor: IdCursor = None) -> dict[str, Any]:
     """The history of runs, a page at a time."""
     page = await api.deps.runs.page(limit, id_cursor(cursor))
     return {"items": [run_view(run) for run in page.items], "cursor": page.cursor}

@@ -1,46 +1,111 @@
-"""The API key: required on everything but probes, metrics, the API's description and the page."""
+"""API keys: required on everything but probes, metrics, the API's description and the page."""
 
 from __future__ import annotations
 
-import hmac
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
+import structlog
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocketClose
 
+from pedidos_common.domain import api_keys
+from pedidos_common.domain.api_keys import ApiKey, key_of, sent_key
+from pedidos_common.runtime.key_file import KeyFile
+from pedidos_orchestrator.http.fresh_status import SAFE_METHODS
+from pedidos_orchestrator.http.rate_limit import RateLimit
 from pedidos_orchestrator.page import PATHS as PAGE_PATHS
 from pedidos_orchestrator.problems import ProblemError, problem_response
 
 HEADER = "x-api-key"
-DESCRIPTION_PATHS = ("/docs", "/docs/oauth2-redirect", "/openapi.json")
+SINGLE_KEY = "API_KEY"
+DESCRIPTION_FILES = ("favicon-32x32.png", "start.js", "swagger-ui-bundle.js", "swagger-ui.css")
+DESCRIPTION_PATHS = ("/docs", *(f"/docs/{name}" for name in DESCRIPTION_FILES), "/openapi.json")
 OPEN_PATHS = frozenset({"/healthz", "/readyz", "/metrics", *DESCRIPTION_PATHS, *PAGE_PATHS})
 DENIAL_EXTENSION = "websocket.http.response"
 
+KeysInForce = Callable[[], Sequence[ApiKey]]
+
+
+def keys_of(single: str | None, file: Path | None) -> KeysInForce | None:
+    """The keys as they are whenever it is called; None where the API goes without.
+
+    Raises:
+        WrongKeys: when the file is wrong or not there.
+    """
+    own = [key_of(SINGLE_KEY, api_keys.Scope.OPERATE, single.encode())] if single else []
+    if file is None:
+        return (lambda: own) if own else None
+    listed = KeyFile(file)
+    return lambda: [*own, *listed()]
+
 
 class ApiKeyGuard:
-    """Lets nothing through without the key; compares it in constant time."""
+    """Lets nothing through without a key whose scope and limit allow it; log lines name it."""
 
-    def __init__(self, app: ASGIApp, api_key: str) -> None:
+    def __init__(self, app: ASGIApp, keys: KeysInForce, limit: RateLimit | None) -> None:
         self._app = app
-        self._key = api_key.encode()
+        self._keys = keys
+        self._limit = limit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer 401, or go on."""
-        if scope["type"] == "lifespan" or scope["path"] in OPEN_PATHS or self._fits(scope):
+        """Answer 401, 403 or 429, or go on."""
+        if scope["type"] == "lifespan" or scope["path"] in OPEN_PATHS:
             await self._app(scope, receive, send)
             return
-        await refuse(_unauthorized(), scope, receive, send)
+        sent = Headers(scope=scope).get(HEADER)
+        key = sent_key(sent.encode("latin-1"), self._keys()) if sent else None
+        if key is None:
+            await refuse(_unauthorized(sent is not None), scope, receive, send)
+        elif problem := self._problem(key, scope):
+            await refuse(problem, scope, receive, send)
+        else:
+            with structlog.contextvars.bound_contextvars(caller=key.name):
+                await self._app(scope, receive, send)
 
-    def _fits(self, scope: Scope) -> bool:
-        given = Headers(scope=scope).get(HEADER, "")
-        return hmac.compare_digest(given.encode("latin-1"), self._key)
+    def _problem(self, key: ApiKey, scope: Scope) -> ProblemError | None:
+        if not key.allows(needed(scope)):
+            return _forbidden(key, scope["method"])
+        wait = self._limit.wait_seconds(key.name) if self._limit else 0.0
+        return _too_many(key, math.ceil(wait)) if wait else None
 
 
-def _unauthorized() -> ProblemError:
+def needed(scope: Scope) -> api_keys.Scope:
+    """What a request needs; a WebSocket has no method, and only shows."""
+    is_safe = scope["type"] == "websocket" or scope["method"] in SAFE_METHODS
+    return api_keys.Scope.READ if is_safe else api_keys.Scope.OPERATE
+
+
+def _unauthorized(has_sent: bool) -> ProblemError:
+    detail = (
+        f"the key in the header {HEADER} is not one of this API's (it may have been taken back): "
+        "send one that is"
+        if has_sent
+        else f"send an API key in the header {HEADER}"
+    )
+    headers = {"www-authenticate": f'ApiKey header="{HEADER}"'}
+    return ProblemError(401, detail, headers=headers)
+
+
+def _forbidden(key: ApiKey, method: str) -> ProblemError:
     return ProblemError(
-        401,
-        f"send the API key in the header {HEADER}",
-        headers={"www-authenticate": f'ApiKey header="{HEADER}"'},
+        403,
+        f"the key {key.name} may only {key.scope}, and {method} changes something: send a key of "
+        f"scope {api_keys.Scope.OPERATE}",
+        slug="scope-too-small",
+        key=key.name,
+    )
+
+
+def _too_many(key: ApiKey, seconds: int) -> ProblemError:
+    return ProblemError(
+        429,
+        f"the key {key.name} sends more requests a second than API_RATE_LIMIT allows: "
+        f"wait for {seconds} s",
+        headers={"retry-after": str(seconds)},
+        key=key.name,
     )
 
 

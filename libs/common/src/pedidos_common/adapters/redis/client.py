@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -43,11 +43,15 @@ ADDRESS_FORM = (
     ": / ? # [ ] @ % in user name or password written as %3A %2F %3F %23 %5B %5D %40 %25"
 )
 SENTINEL_SCHEMES = {"redis+sentinel": False, "rediss+sentinel": True}
+TLS_FILES = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile")
 
 
 @dataclass(frozen=True, slots=True)
 class SentinelAddress:
-    """What a `redis+sentinel://` address says; `tls` holds for the master and the sentinels."""
+    """What a `redis+sentinel://` address says; `tls` holds for the master and the sentinels.
+
+    So do `tls_files`: by `TLS_FILES`, where the address names them.
+    """
 
     hosts: tuple[tuple[str, int], ...]
     service: str
@@ -56,6 +60,7 @@ class SentinelAddress:
     password: str | None
     sentinel_password: str | None
     tls: bool
+    tls_files: Mapping[str, str]
 
 
 def connect(
@@ -69,9 +74,10 @@ def connect(
     """A client for `redis://`, `rediss://` or `redis+sentinel://` (nothing is sent yet).
 
     `redis+sentinel://[user:password@]host:port,host:port/db?service=name` finds the master by
-    Sentinel; `sentinel_password=` in the query is for the sentinels themselves. A password in
-    the address wins over `password`. Whoever connects closes it with `aclose()`. `watch` is told
-    of each command.
+    Sentinel; `sentinel_password=` in the query is for the sentinels themselves. `rediss` is TLS,
+    with the files that `ssl_ca_certs=`, `ssl_certfile=` and `ssl_keyfile=` name. A password in
+    the address wins over `password`. Whoever connects closes it with `aclose()`.
+    `watch` is told of each command.
 
     Raises:
         ValueError: when the address is not one of these.
@@ -154,6 +160,7 @@ def parse_sentinel(url: str) -> SentinelAddress:
         **_credentials(parts),
         sentinel_password=query.get("sentinel_password", [None])[0],
         tls=SENTINEL_SCHEMES[parts.scheme],
+        tls_files={name: query[name][0] for name in TLS_FILES if name in query},
     )
 
 
@@ -170,7 +177,7 @@ def _credentials(parts: SplitResult) -> dict[str, Any]:
 def _master(
     address: SentinelAddress, password: str | None, max_connections: int, client_name: str | None
 ) -> Redis:
-    shared: dict[str, Any] = _robust() | ({"ssl": True} if address.tls else {})
+    shared = _robust() | ({"ssl": True, **address.tls_files} if address.tls else {})
     sentinels = Sentinel(  # type: ignore[no-untyped-call]
         list(address.hosts),
         sentinel_kwargs={**shared, "password": address.sentinel_password},
