@@ -8,12 +8,14 @@ AGAINST ?= HEAD
 PYTEST_WORKERS ?= 2
 PYTEST_ARGS ?=
 DOCKER_FLAGS ?=
+PYTHON_IMAGE ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PACKAGES := libs/common libs/cli services/generator services/orchestrator services/worker
 PROJECTS := $(PACKAGES:%=%/pyproject.toml)
+VERSION := $(shell awk -F '"' '/^version = / {print $$2; exit}' libs/common/pyproject.toml)
 CODE := $(wildcard libs services tests bench)
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -102,9 +104,11 @@ bench-write-limit: setup ## how many batches should write at once: constants bes
 	@$(BIN)/python -m bench.write_limit $(BENCH_ARGS)
 
 .PHONY: images
-images: ## build the three container images (needs a Docker engine; DOCKER_FLAGS='--network host')
+images: ## build the three container images (needs a Docker engine; DOCKER_FLAGS='--network host', PYTHON_IMAGE=...)
 	@for service in generator orchestrator worker; do \
-	  docker build $(DOCKER_FLAGS) -f services/$$service/Dockerfile -t pedidos-$$service . || exit 1; done
+	  docker build $(DOCKER_FLAGS) $(if $(PYTHON_IMAGE),--build-arg PYTHON_IMAGE=$(PYTHON_IMAGE)) \
+	    -f services/Dockerfile --target $$service \
+	    -t pedidos-$$service -t pedidos-$$service:$(VERSION) . || exit 1; done
 
 # --- verify -----------------------------------------------------------------------------------
 
@@ -145,7 +149,7 @@ imports: setup
 	@$(BIN)/lint-imports
 
 manifests: setup
-	@$(BIN)/hadolint services/*/Dockerfile
+	@$(BIN)/hadolint services/Dockerfile
 	@$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml deploy/compose/*.yml
 
 .PHONY: format

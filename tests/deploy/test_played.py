@@ -1,0 +1,72 @@
+"""The dev overlay's pods on a Docker engine: they start, take a run, and end in their time."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.deploy.manifests import SERVICES, named, workloads
+from tests.deploy.played import Played, docker, image_of, play
+from tests.e2e.stack import until
+
+QUANTITY = 5_000
+START_SECONDS = 60.0
+PROBES = ("startupProbe", "livenessProbe", "readinessProbe")
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+
+
+def _why_not() -> str | None:
+    """Why the pods can't be played here."""
+    if shutil.which("docker") is None:
+        return "there is no docker command"
+    if subprocess.run(["docker", "info"], capture_output=True, timeout=30, check=False).returncode:
+        return "no Docker engine answers"
+    for image in map(image_of, workloads("dev")):
+        asked = ["docker", "image", "inspect", image]
+        if subprocess.run(asked, capture_output=True, timeout=30, check=False).returncode:
+            return f"the engine has no image {image} (make images; MONGO_IMAGE and REDIS_IMAGE)"
+    return None
+
+
+@pytest.fixture
+def pods(tmp_path: Path) -> Iterator[dict[str, Played]]:
+    """All pods of the overlay, servers first."""
+    if reason := _why_not():
+        pytest.skip(f"pods were not played: {reason}")
+    network = f"played-{secrets.token_hex(4)}"
+    with ExitStack() as stack:
+        docker("network", "create", network)
+        stack.callback(docker, "network", "rm", network)
+        started = {}
+        for kind, name in [
+            ("StatefulSet", "mongo"),
+            ("StatefulSet", "redis"),
+            *(("Deployment", f"pedidos-{service}") for service in SERVICES),
+        ]:
+            workload = named("dev", kind, name)
+            started[name] = play(stack, "dev", workload, network, tmp_path / name)
+        yield started
+
+
+def test_pods_start_take_a_run_and_end(pods: dict[str, Played]) -> None:
+    ours = [pods[f"pedidos-{service}"] for service in SERVICES]
+    for played in ours:
+        until(lambda p=played: all(map(p.answers, PROBES)), START_SECONDS)  # type: ignore[misc]
+
+    api = pods["pedidos-orchestrator"].address("http")
+    with httpx.Client(base_url=api, trust_env=False, timeout=10.0) as client:
+        assert client.post("/pedidos/generate", params={"quantity": QUANTITY}).status_code == 202
+        until(lambda: client.get("/pedidos").json()["phase"] == "DONE", START_SECONDS)
+        assert client.get("/pedidos").json()["progress"]["processedTotal"] == QUANTITY
+
+    for played in ours:
+        status, seconds = played.end()
+        assert status == 0, played.said()
+        assert seconds < 30
