@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shutil
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -75,3 +80,63 @@ def test_it_adds_two_at_once_and_takes_one_away(service: str) -> None:
 @each
 def test_an_apply_does_not_set_the_number_again(service: str) -> None:
     assert "replicas" not in named("prod", "Deployment", f"pedidos-{service}")["spec"]
+
+
+WAITING = 'pedidos_queue_jobs{namespace="pedidos", queue="orders", state="waiting", pod="%s"}'
+ENDED = 'pedidos_job_duration_seconds_%s{namespace="pedidos", queue="orders"}'
+SLOTS_SERIES = 'pedidos_worker_slots{namespace="pedidos", job="worker", pod="%s", state="%s"}'
+BUSY = {
+    # told by the leader, and for a moment by the one before it
+    WAITING % "new": "200x40",
+    WAITING % "old": "200x40",
+    'pedidos_queue_jobs{namespace="other", queue="orders", state="waiting"}': "5000x40",
+    'pedidos_queue_jobs{namespace="pedidos", queue="orders", state="completed"}': "5000x40",
+    # one a second, of 10 s each
+    ENDED % "sum": "0+150x40",
+    ENDED % "count": "0+15x40",
+    SLOTS_SERIES % ("a", "busy"): "20x40",
+    SLOTS_SERIES % ("a", "free"): "5x40",
+    SLOTS_SERIES % ("b", "busy"): "25x40",
+    SLOTS_SERIES % ("b", "free"): "0x40",
+}
+
+
+def without(*parts: str) -> Mapping[str, str]:
+    return {name: v for name, v in BUSY.items() if not any(part in name for part in parts)}
+
+
+@pytest.mark.parametrize(
+    ("series", "seconds"),
+    [
+        (BUSY, 200 * 10 / 25),
+        (BUSY | {ENDED % "sum": "150x40", ENDED % "count": "15x40"}, 200 * 1 / 25),
+        (without("duration"), 200 * 1 / 25),
+        (without("slots"), 200 * 10 / 25),
+        (BUSY | {WAITING % "new": "0x40", WAITING % "old": "0x40"}, 0),
+        (without("queue_jobs"), None),
+    ],
+    ids=["busy", "none ended lately", "none ended yet", "no worker", "idle", "no leader"],
+)
+def test_prometheus_answers_with_the_seconds(
+    tmp_path: Path, series: Mapping[str, str], seconds: float | None
+) -> None:
+    promtool = shutil.which("promtool")
+    if promtool is None:
+        pytest.skip("no promtool on the PATH, so the query was read and not run")
+    expected = [] if seconds is None else [{"labels": "{}", "value": seconds}]
+    asked = {"expr": query("worker"), "eval_time": "8m", "exp_samples": expected}
+    case = {
+        "interval": "15s",
+        "input_series": [{"series": name, "values": values} for name, values in series.items()],
+        "promql_expr_test": [asked],
+    }
+    file = tmp_path / "case.yml"
+    file.write_text(json.dumps({"rule_files": [], "evaluation_interval": "15s", "tests": [case]}))
+    done = subprocess.run(
+        [promtool, "test", "rules", str(file)],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
