@@ -3,9 +3,9 @@
 Where a virtual machine gives its free memory back to its host, the first use of a page that is
 free costs its process a call of the host: here the first 4 GiB that a process touches take 0.8 s
 each, those after it 3.1 s (`python -m bench.running.used_memory`). A run of 10,000,000 orders
-touches twice as much as that, mostly for MongoDB's journal, and one of 1,000,000 hardly a part: of
-two runs of the same work the larger one would pay the host for it. A page that holds a file which
-nobody needs any more is taken over without.
+touches twice as much as that, half of it for MongoDB's journal, and one of 1,000,000 about 1 GiB:
+of two runs of the same work the larger one would pay the host for it. A page that holds a file
+which nobody needs any more is taken over without.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from pedidos_common.execution.latency_limit import LatencyLimit
 from pedidos_common.execution.write_limiter import Constant, WriteLimiter
 
 DATABASE = "pedidos_write_limit"
-SLOTS, MOST, START = 25, 16, 2
+SLOTS, MOST, START = 25, 16, 1
 RUN = new_run_id(1_700_000_000_000, 7)
 FOREVER = datetime(2999, 1, 1, tzinfo=UTC)
 TEXT = "processado sem prioridade"

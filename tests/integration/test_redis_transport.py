@@ -46,8 +46,9 @@ async def receiving(
     transport: ArqTransport,
     deliver: Callable[[str], Awaitable[None]],
     free_slots: Callable[[], int] = lambda: 10,
+    is_open: Callable[[], bool] = lambda: True,
 ) -> AsyncIterator[None]:
-    task = asyncio.create_task(transport.receive("orders", free_slots, deliver, lambda: True))
+    task = asyncio.create_task(transport.receive("orders", free_slots, deliver, is_open))
     try:
         yield
         assert not task.done(), "the receiver must outlive everything"
@@ -253,11 +254,8 @@ async def test_a_receiver_goes_on_looking_while_redis_is_away(own_redis: OwnRedi
         return True
 
     own_redis.kill()
-    transport = ArqTransport(client, "")
-    task = asyncio.create_task(transport.receive("orders", lambda: 10, Heard(), is_open))
-    await eventually(lambda: looks >= 3, timeout_seconds=20)
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
+    async with receiving(ArqTransport(client, "p:"), Heard(), is_open=is_open):
+        await eventually(lambda: looks >= 3, timeout_seconds=20)
     await client.aclose()
 
 

@@ -71,6 +71,26 @@ def test_workers_that_share_a_server_share_it_fairly(workers: int) -> None:
     assert max(each) <= 4 * min(each)
 
 
+@pytest.mark.parametrize("noise", [0.0, 0.1])
+def test_workers_of_a_small_server_write_one_at_a_time_most_of_the_time(noise: float) -> None:
+    limits = [LatencyLimit(4, 1) for _ in range(2)]
+    running, seen = busy(Server(2, noise=noise), limits), []
+    for quarter in range(4 * 60):
+        run_until(running, quarter / 4)
+        seen.append(sum(limit.limit for limit in limits))
+    assert sum(total == 2 for total in seen) > 0.9 * len(seen)
+
+
+def test_one_write_alone_tries_a_second_one_again_after_a_while() -> None:
+    limit, server = LatencyLimit(32, 2), Server(1)
+    running = busy(server, [limit])
+    run_until(running, 3)
+    assert limit.limit == 1
+    server.processors = 4
+    run_until(running, 12)
+    assert limit.limit >= 4
+
+
 def test_it_does_not_rise_while_it_is_not_used() -> None:
     limit, now = LatencyLimit(32, 4), 0.0
     for _ in range(2_000):

@@ -20,7 +20,7 @@ from pedidos_worker.process_batch import BatchProcessing
 from pedidos_worker.process_orders import OrderProcessing
 from pedidos_worker.settings import WorkerSettings
 
-WRITES_AT_FIRST = 2
+WRITES_AT_FIRST = 1
 
 
 def service_of(settings: WorkerSettings) -> Service:

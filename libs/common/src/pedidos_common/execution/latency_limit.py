@@ -3,7 +3,9 @@
 A server with c processors takes c writes side by side as quickly as one alone; of n > c it holds
 n - c in a queue, and each takes n/c times as long. So from how long writes take, and how long they
 take alone, follows how many queue: `n * (1 - alone / now)`. Fewer than a few: one more may go on;
-more than that: fewer may.
+more than that: fewer may. Who shares a server takes the load of the others for its nature, and one
+more looks cheap to each of them. So the second one is held to more: where two queue for each other
+at all, one goes on alone for a while.
 
 How long a write takes alone is learnt by probes, as TCP BBR does it: every now and then writes go
 one at a time for a moment. Without that a busy server is soon taken for one that is slow by
@@ -24,6 +26,9 @@ QUIET_WRITES = 5
 PROBE_WRITES = 3
 PROBE_EVERY_SECONDS = 10.0
 PROBE_EVERY_LATENCIES = 200.0
+# of two writes that take turns with one of another's, two thirds of one queue
+FEW_OF_TWO = 0.4
+PATIENCE_SECONDS = 5.0
 LARGEST_CLASS = 20
 
 
@@ -65,6 +70,7 @@ class LatencyLimit:
         self._probes_left = PROBE_WRITES
         self._probed_at = 0.0
         self._cut_at = float("-inf")
+        self._rises_from = float("-inf")
         self._opened_at = float("-inf")
         self._slowness: list[float] = []
         self._seen = self._peak = 0
@@ -119,17 +125,19 @@ class LatencyLimit:
         long_enough = write.ended_at - self._opened_at >= WINDOW_SECONDS
         if long_enough and self._seen >= max(WINDOW_WRITES, 2 * self._limit):
             if self._slowness:
-                self._adjust(median(self._slowness))
+                self._adjust(median(self._slowness), write.ended_at)
             self._open_window(write.ended_at)
 
-    def _adjust(self, slowness: float) -> None:
+    def _adjust(self, slowness: float, now: float) -> None:
         """One step, by a window in which writes took so many times as long as alone."""
         side_by_side = min(self._peak, self._limit)
         queued = side_by_side * (1 - 1 / max(slowness, 1.0))
-        few = max(1.0, self._limit / 8)
-        if queued > 2 * few:
-            self._limit = max(1, side_by_side - max(1, round((queued - 2 * few) / 2)))
-        elif queued < few and side_by_side == self._limit:
+        few, many = _bounds(self._limit)
+        if queued > many:
+            self._limit = max(1, side_by_side - max(1, round((queued - many) / 2)))
+            if self._limit == 1:
+                self._rises_from = now + PATIENCE_SECONDS
+        elif queued < few and side_by_side == self._limit and now >= self._rises_from:
             self._limit = min(self._limit + 1, self._most)
 
     def _open_window(self, now: float) -> None:
@@ -151,3 +159,11 @@ class LatencyLimit:
             self._probes_left = PROBE_WRITES
             if is_new:
                 self._asked.add(write.size_class)
+
+
+def _bounds(limit: int) -> tuple[float, float]:
+    """How many writes may queue for one more to go on, and how many before fewer do."""
+    if limit <= 2:
+        return FEW_OF_TWO, FEW_OF_TWO
+    few = max(1.0, limit / 8)
+    return few, 2 * few
