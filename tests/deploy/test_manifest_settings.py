@@ -47,6 +47,11 @@ def test_every_variable_is_a_setting_of_the_service(overlay: str, service: str) 
 
 
 @each
+def test_no_secret_stands_in_an_environment(overlay: str, service: str) -> None:
+    assert not set(environment(overlay, service)) & set().union(*SECRETS.values())
+
+
+@each
 def test_a_service_starts_with_the_values(
     overlay: str, service: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -124,21 +124,30 @@ def test_images_are_pinned(overlay: str) -> None:
         assert re.search(r"(:v?\d+\.\d+\.\d+[\w.-]*|@sha256:[0-9a-f]{64})$", image), image
 
 
-@each_service
-def test_requests_are_what_the_bench_measured(service: str) -> None:
+def measured(service: str) -> tuple[float, float]:
+    """Cores while it was busy (median) and MiB (peak) of a process in `make bench`."""
     rows = json.loads((ROOT / "bench/results/pipeline.json").read_text())["rows"]
     rounds = {row["round"]: row for row in rows if row["kind"] == "round"}
     processes = [r for r in rows if r["kind"] == "process" and r["process"].startswith(service)]
     busy = "generating_seconds" if service == "generator" else "own_clock_seconds"
     cores = [p["cpu_seconds_per_100k"] * 10 / rounds[p["round"]][busy] for p in processes]
-    resources = container(named("prod", "Deployment", f"pedidos-{service}"))["resources"]
+    return median(cores), max(p["peak_mib"] for p in processes)
 
+
+@each_service
+def test_requests_are_what_the_bench_measured(service: str) -> None:
+    cores, peak = measured(service)
+    resources = container(named("prod", "Deployment", f"pedidos-{service}"))["resources"]
     requested = int(resources["requests"]["cpu"].removesuffix("m")) / 1000
-    assert median(cores) <= requested <= 2.5 * median(cores)
-    peak = max(p["peak_mib"] for p in processes)
-    assert peak <= mebibytes(resources["requests"]["memory"]) <= 2 * peak
-    assert mebibytes(resources["limits"]["memory"]) >= 2 * peak
+    memory, limit = (mebibytes(resources[of]["memory"]) for of in ("requests", "limits"))
+
+    assert cores <= requested <= 2.5 * cores
+    assert peak <= memory <= 2 * peak
+    assert limit >= 2 * peak
     assert "cpu" not in resources["limits"]
+    sizes = [f"{size:.0f} MiB" for size in (peak, memory, limit)]
+    row = " | ".join([service, f"{cores:.2f}", f"{requested:g}", *sizes])
+    assert f"| {row} |" in (ROOT / "docs" / "deploy.md").read_text()
 
 
 def mebibytes(quantity: str) -> int:
