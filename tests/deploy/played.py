@@ -50,6 +50,11 @@ class Played:
     workload: Resource
     name: str
 
+    def check_runs(self) -> None:
+        """Fail the test, with the end of its log, where its container has ended."""
+        running = docker("inspect", "--format", "{{.State.Running}}", self.name)
+        assert running == "true", f"{self.name} ended by itself: {self.said()}"
+
     def answers(self, probe: str) -> bool:
         """Whether its HTTP probe succeeds now."""
         asked = container(self.workload)[probe]["httpGet"]
@@ -74,7 +79,14 @@ class Played:
 
     def said(self) -> str:
         """The last lines of its log."""
-        return docker("logs", "--tail", "20", self.name)
+        return subprocess.run(
+            ["docker", "logs", "--tail", "20", self.name],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=COMMAND_SECONDS,
+            check=False,
+        ).stdout
 
 
 def play(stack: ExitStack, overlay: str, workload: Resource, network: str, folder: Path) -> Played:
@@ -133,11 +145,17 @@ def _volumes(overlay: str, workload: Resource, folder: Path) -> Iterator[str]:
     for mount in container(workload).get("volumeMounts", []):
         volume, path = volumes[mount["name"]], mount["mountPath"]
         if "emptyDir" in volume:
-            size = volume["emptyDir"].get("sizeLimit", "1Gi")
-            yield f"--tmpfs={path}:size={_mebibytes(size)}m,mode=1777"
+            size = _mebibytes(volume["emptyDir"].get("sizeLimit", "1Gi"))
+            yield f"--tmpfs={path}:size={size}m,mode=1777,{_owner(workload)}"
         else:
             _write_secrets(overlay, workload, folder)
             yield f"--volume={folder}:{path}:ro"
+
+
+def _owner(workload: Resource) -> str:
+    # The mode does not take where the image has a folder of that name.
+    user = pod(workload)["securityContext"]
+    return f"uid={user['runAsUser']},gid={user['fsGroup']}"
 
 
 def _write_secrets(overlay: str, workload: Resource, folder: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -55,10 +55,19 @@ def pods(tmp_path: Path) -> Iterator[dict[str, Played]]:
         yield started
 
 
+def all_run(pods: dict[str, Played]) -> bool:
+    for played in pods.values():
+        played.check_runs()
+    return True
+
+
+def all_ready(pods: Iterable[Played]) -> bool:
+    return all(played.answers(probe) for played in pods for probe in PROBES)
+
+
 def test_pods_start_take_a_run_and_end(pods: dict[str, Played]) -> None:
     ours = [pods[f"pedidos-{service}"] for service in SERVICES]
-    for played in ours:
-        until(lambda p=played: all(map(p.answers, PROBES)), START_SECONDS)  # type: ignore[misc]
+    until(lambda: all_run(pods) and all_ready(ours), START_SECONDS)
 
     api = pods["pedidos-orchestrator"].address("http")
     with httpx.Client(base_url=api, trust_env=False, timeout=10.0) as client:
