@@ -147,7 +147,7 @@ def _volumes(overlay: str, workload: Resource, folder: Path) -> Iterator[str]:
         if "emptyDir" in volume:
             size = _mebibytes(volume["emptyDir"].get("sizeLimit", "1Gi"))
             yield f"--tmpfs={path}:size={size}m,mode=1777,{_owner(workload)}"
-        else:
+        elif "projected" in volume:
             _write_secrets(overlay, workload, folder)
             yield f"--volume={folder}:{path}:ro"
 

@@ -201,6 +201,18 @@ def test_secrets_come_by_reference_and_as_files(overlay: str) -> None:
 
 
 @both
+@each_service
+def test_certificates_are_files_where_the_document_says(overlay: str, service: str) -> None:
+    workload = named(overlay, "Deployment", f"pedidos-{service}")
+    (held,) = (v for v in pod(workload)["volumes"] if v["name"] == "tls")
+    (mounted,) = (m for m in container(workload)["volumeMounts"] if m["name"] == "tls")
+    assert held["secret"]["optional"] is True
+    text = (ROOT / "docs" / "deploy.md").read_text()
+    assert f"{mounted['mountPath']}/ca.pem" in text
+    assert f"`{held['secret']['secretName']}`" in text
+
+
+@both
 def test_nothing_is_reached_but_what_a_policy_lists(overlay: str) -> None:
     policies = of_kind(overlay, "NetworkPolicy")
     deny = named(overlay, "NetworkPolicy", "default-deny")["spec"]
