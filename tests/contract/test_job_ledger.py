@@ -463,6 +463,48 @@ async def test_what_is_not_due_yet_is_not_waited_for(ledger: JobLedger, lab: Lab
     assert await ledger.quiet_seconds() == 0
 
 
+async def test_each_queue_is_counted_by_status_and_by_the_job_that_waits_longest(
+    ledger: JobLedger, lab: Lab
+) -> None:
+    assert list(await ledger.depths(10)) == []
+    names = ("waits", "runs", "later", "never", "done", "over")
+    await ledger.create([new(name) for name in names])
+    await ledger.create([new("else", scope=None, queue="others")])
+    settled: dict[str, Outcome] = {
+        "later": Retry("x", 600.0),
+        "never": Failed("x"),
+        "done": Succeeded(),
+        "over": Cancelled(),
+    }
+    await claimed(ledger, "runs")
+    for name, outcome in settled.items():
+        assert await ledger.settle(await claimed(ledger, name), outcome)
+    found = {depth.queue: depth for depth in await ledger.depths(10)}
+    assert found["orders"].counts == {
+        JobStatus.QUEUED: 1,
+        JobStatus.RUNNING: 1,
+        JobStatus.RETRYING: 1,
+        JobStatus.FAILED: 1,
+    }
+    assert found["others"].counts == {JobStatus.QUEUED: 1}
+
+    async def has_waited() -> bool:
+        depths = await ledger.depths(10)
+        return min(depth.waiting_seconds for depth in depths) > 2 * LEASE_SECONDS
+
+    await lab.until(has_waited)
+    await claimed(ledger, "waits")
+    found = {depth.queue: depth for depth in await ledger.depths(10)}
+    assert found["orders"].waiting_seconds == 0
+    assert found["others"].waiting_seconds > 2 * LEASE_SECONDS
+
+
+async def test_no_more_jobs_of_a_status_are_looked_at_than_asked_for(ledger: JobLedger) -> None:
+    await ledger.create([new(f"{number}") for number in range(6)])
+    (depth,) = await ledger.depths(4)
+    assert depth.counts == {JobStatus.QUEUED: 4}
+
+
 REFUSED = JobFilter(refused=True)
 NOT_MINE = Retry("of a newer release", 0.0, refused=True)
 

@@ -177,6 +177,16 @@ async def test_failing_the_rest(store: OrderStore) -> None:
     assert await store.count(WHOLE) == StatusCounts(processado=2, falhou=4)
 
 
+async def test_the_dead_of_all_runs_are_counted_up_to_a_limit(store: OrderStore) -> None:
+    await store.insert_chunk(chunk(LATER), redelivered=False)
+    assert await store.dead(10) == 0
+    await store.fail_rest(OrderRange(RUN, 1, 2), "no", FOREVER)
+    await store.fail_rest(OrderRange(LATER, 1, 1), "no", FOREVER)
+    assert (await store.dead(10), await store.dead(2)) == (3, 2)
+    await store.revive(at(1))
+    assert await store.dead(10) == 2
+
+
 async def test_a_write_behind_its_fence_is_refused(store: OrderStore) -> None:
     assert await store.mark_processed(WHOLE, "feito", LONG_AGO) == 0
     assert await store.mark_each({at(1)[0]: "feito"}, LONG_AGO) == 0

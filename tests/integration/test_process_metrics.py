@@ -51,3 +51,28 @@ def test_a_worker_tells_how_many_batches_may_write_at_once(
     with started(tmp_path, environ, ("worker",)) as (worker,):
         patiently(lambda: metric(worker, WRITES[0]) == 1)
         assert [metric(worker, name) for name in WRITES[1:]] == [0, 0]
+
+
+def test_queues_are_told_by_the_leader_alone_and_by_the_next_one_after_it(
+    tmp_path: Path, mongo_uri: str, mongo_database: str, redis_url: str
+) -> None:
+    environ = environment(MONGO_URI=mongo_uri, MONGO_DB=mongo_database, REDIS_URL=redis_url)
+    folders = [tmp_path / "first", tmp_path / "second"]
+    for folder in folders:
+        folder.mkdir()
+
+    def leads(one: ServiceProcess) -> bool:
+        return metric(one, "pedidos_orchestrator_leader") == 1
+
+    def tells_queues(one: ServiceProcess) -> bool:
+        return "pedidos_queue_jobs{" in one.get("/metrics").text
+
+    with started(folders[0], environ, ("orchestrator",)) as (first,):
+        patiently(lambda: tells_queues(first))
+        with started(folders[1], environ, ("orchestrator",)) as (second,):
+            patiently(lambda: second.get("/readyz").is_success)
+            patiently(lambda: "pedidos_orchestrator_leader" in second.get("/metrics").text)
+            assert (leads(first), leads(second)) == (True, False)
+            assert (tells_queues(first), tells_queues(second)) == (True, False)
+            assert first.stop(20) == 0
+            patiently(lambda: leads(second) and tells_queues(second))

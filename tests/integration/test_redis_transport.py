@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -368,3 +369,40 @@ async def test_a_ring_that_comes_when_it_may_not_be_taken_keeps_its_place(
     assert heard.ids == [bell.job_id for bell in bells(3)]
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_how_long_rings_waited_is_told_by_queue(redis: Redis, redis_prefix: str) -> None:
+    waits: list[tuple[str, float]] = []
+    transport = ArqTransport(
+        redis, redis_prefix, lambda queue, seconds: waits.append((queue, seconds))
+    )
+    heard = Heard()
+    began = time.time()
+    await transport.ring(bells(3))
+    await eventually(lambda: time.time() - began > 0.2)
+    async with receiving(transport, heard):
+        await eventually(lambda: len(heard.ids) == 3)
+    assert [queue for queue, _ in waits] == ["orders"] * 3
+    assert all(0.15 < seconds < time.time() - began for _, seconds in waits)
+
+
+async def test_each_command_of_a_watched_client_is_timed(redis_url: str, redis_prefix: str) -> None:
+    told: list[tuple[str, bool]] = []
+
+    def watch(command: str, seconds: float, *, failed: bool) -> None:
+        assert seconds >= 0
+        told.append((command, failed))
+
+    client = connect(redis_url, watch=watch)
+    transport, heard = ArqTransport(client, redis_prefix), Heard()
+    await transport.ring(bells(1))
+    async with receiving(transport, heard):
+        await eventually(lambda: heard.ids)
+        await asyncio.sleep(0)
+    await client.set(f"{redis_prefix}text", "x", px=1_000)
+    with pytest.raises(RedisError):
+        await client.incr(f"{redis_prefix}text")
+    await client.aclose()
+    assert {("pipeline", False), ("ZPOPMIN", False), ("SET", False)} <= set(told)
+    assert ("INCRBY", True) in told
+    assert "BZPOPMIN" not in {command for command, _ in told}, "it waits on purpose"

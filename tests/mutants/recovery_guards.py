@@ -32,7 +32,7 @@ RECOVERY_GUARDS = (
     Mutant(
         "a-successor-takes-back",
         f"{COMMON}/execution/process.py",
-        "    await _take_back(duties.name, around, stop)\n",
+        "    await _take_back(duties.name, around, stop, jobs)\n",
         "",
         ("tests/unit/execution/test_process.py",),
     ),

@@ -75,9 +75,17 @@ WRITING: Mapping[type, tuple[str, ...]] = {
 READING: Mapping[type, tuple[str, ...]] = {
     MongoJobLedger: (
         *("get", "page", "counts", "settled_among", "started_among", "of_scope", "running"),
-        *("quiet_seconds", "silent"),
+        *("quiet_seconds", "silent", "depths"),
     ),
-    MongoOrderStore: ("read_pending", "read_pending_among", "count", "get", "page", "export"),
+    MongoOrderStore: (
+        "read_pending",
+        "read_pending_among",
+        "count",
+        "dead",
+        "get",
+        "page",
+        "export",
+    ),
     MongoRunStore: ("now", "get", "active", "current", "page", "importing", "is_open"),
     MongoImportStore: ("chunk", "report", "holding"),
     MongoProcesses: ("live",),

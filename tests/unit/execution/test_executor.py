@@ -24,6 +24,7 @@ from pedidos_common.domain.jobs import (
     Succeeded,
 )
 from pedidos_common.execution.executor import Executor
+from pedidos_common.execution.job_watch import UnwatchedJobs
 from pedidos_common.execution.leases import HeldLeases
 from pedidos_common.execution.registry import JobContext, JobFunction, table
 from pedidos_common.execution.scope_gate import ScopeGate
@@ -37,6 +38,20 @@ JOB = f"{SCOPE}:vip:000000:00000"
 Work = Callable[[Job, JobContext], Awaitable[Outcome]]
 
 
+class Losses(UnwatchedJobs):
+    """Notes claims, by delivery, and lost leases."""
+
+    def __init__(self) -> None:
+        self.deliveries: list[int] = []
+        self.lost: list[str] = []
+
+    def claimed(self, job: Job) -> None:
+        self.deliveries.append(job.deliveries)
+
+    def lease_lost(self, job: Job) -> None:
+        self.lost.append(job.id)
+
+
 class Bench:
     """An executor over an in-memory ledger, with one job function `work`."""
 
@@ -47,8 +62,15 @@ class Bench:
         self.open = True
         function = JobFunction("work", work, **of_function)
         gate = ScopeGate(self._is_open, remember_seconds=0)
+        self.losses = Losses()
         self.executor = Executor(
-            self.ledger, table([function]), self.held, gate, worker="w", slots=2
+            self.ledger,
+            table([function]),
+            self.held,
+            gate,
+            worker="w",
+            slots=2,
+            watch=self.losses,
         )
 
     async def _is_open(self, _scope: str) -> bool:
@@ -88,6 +110,7 @@ async def test_a_job_is_claimed_performed_and_settled() -> None:
     job = await bench.run_once()
     assert (job.status, job.result, job.deliveries) == (JobStatus.SUCCEEDED, {"processed": 2}, 1)
     assert len(bench.held) == 0
+    assert (bench.losses.deliveries, bench.losses.lost) == ([1], [])
 
 
 async def test_a_job_whose_lease_ran_out_here_alone_is_not_kept_from_others() -> None:
@@ -102,6 +125,7 @@ async def test_a_job_whose_lease_ran_out_here_alone_is_not_kept_from_others() ->
     await bench.create()
     job = await bench.run_once()
     assert (job.status, job.lease, job.lost) == (JobStatus.QUEUED, None, 1)
+    assert bench.losses.lost == [JOB]
 
 
 async def test_what_a_thawed_process_gives_up_does_not_wait_for_the_lease_that_it_renewed(
@@ -423,6 +447,7 @@ async def test_a_lease_that_the_heartbeat_reports_lost_stops_the_job() -> None:
     await asyncio.wait_for(ended.wait(), 5)
     await eventually(bench.idle)
     assert (await bench.job()).status is JobStatus.RUNNING
+    assert bench.losses.lost == [JOB]
 
 
 async def test_settling_waits_for_a_server_that_is_away(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ from structlog.testing import capture_logs
 from pedidos_common.domain.errors import Unavailable
 from pedidos_common.domain.jobs import Band, Job, JobStatus, NewJob, Outcome, Succeeded
 from pedidos_common.execution import life_signs, process
+from pedidos_common.execution.job_watch import UnwatchedJobs
 from pedidos_common.execution.life_signs import LifeSigns
 from pedidos_common.execution.process import (
     Duties,
@@ -34,6 +35,24 @@ from pedidos_common.testing.in_memory_jobs import InMemoryJobLedger
 from pedidos_common.testing.in_memory_transport import InMemoryTransport
 
 
+class Counting(UnwatchedJobs):
+    """Notes which jobs ended how, and who tells of busy slots."""
+
+    def __init__(self) -> None:
+        self.ended_jobs: list[tuple[str, str]] = []
+        self.taken = 0
+
+    def works(self, slots: int, busy: Callable[[], int]) -> None:
+        self.slots, self.busy = slots, busy
+
+    def ended(self, job: Job, outcome: Outcome, seconds: float) -> None:
+        assert seconds >= 0
+        self.ended_jobs.append((job.id, type(outcome).__name__))
+
+    def taken_back(self, count: int) -> None:
+        self.taken += count
+
+
 class Bench:
     """One process over in-memory ports, with one job function that waits for `go`."""
 
@@ -46,7 +65,8 @@ class Bench:
         self.queue_state = InMemoryQueueState()
         self.go, self.stop = asyncio.Event(), asyncio.Event()
         self.go.set()
-        self.counted: list[tuple[str, str]] = []
+        self.counting = Counting()
+        self.counted = self.counting.ended_jobs
         self.now = 0.0
         self.signs = LifeSigns(lambda: self.now)
 
@@ -65,12 +85,9 @@ class Bench:
             self.ledger, keeper, self.transport, self.events, self.queue_state, self._is_open
         )
 
-        def count(job: Job, outcome: Outcome, _seconds: float) -> None:
-            self.counted.append((job.id, type(outcome).__name__))
-
         functions = table([JobFunction("work", self._work)])
         task = asyncio.create_task(
-            execute_jobs(duties, around, functions, self.stop, count, self.signs)
+            execute_jobs(duties, around, functions, self.stop, self.counting, self.signs)
         )
         try:
             yield task
@@ -97,6 +114,7 @@ async def test_a_ring_is_executed_counted_and_told() -> None:
         await bench.ring(1)
         await eventually(bench.is_(1, JobStatus.SUCCEEDED))
         await eventually(lambda: bench.counted == [("j1", "Succeeded")])
+        await eventually(lambda: (bench.counting.slots, bench.counting.busy()) == (2, 0))
         await eventually(lambda: ENGINE_TOPIC in bench.events.published)
         (seen,) = await bench.processes.live(60)
         assert (seen.report.name, list(seen.report.queues), seen.report.slots) == (
@@ -138,6 +156,7 @@ async def test_what_an_earlier_process_of_this_name_held_goes_to_others_at_once(
     assert lost is not None
     async with bench.running():
         await eventually(bench.is_(1, JobStatus.QUEUED))
+        await eventually(lambda: bench.counting.taken == 1)
         assert await bench.ledger.get("j2") == others
         assert not await bench.ledger.settle(lost, Succeeded())
 

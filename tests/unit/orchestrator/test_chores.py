@@ -25,7 +25,7 @@ from tests.unit.orchestrator.world import World
 DAY_SECONDS = 86_400.0
 
 
-def deps_of(world: World) -> Deps:
+def deps_of(world: World, registry: CollectorRegistry | None = None) -> Deps:
     return Deps(
         runs=world.runs,
         ledger=world.ledger,
@@ -36,7 +36,7 @@ def deps_of(world: World) -> Deps:
         logs=world.logs,
         queue_state=world.queue_state,
         processes=InMemoryProcesses(world.clock),
-        registry=CollectorRegistry(),
+        registry=registry or CollectorRegistry(),
         checks={},
     )
 

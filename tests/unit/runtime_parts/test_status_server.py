@@ -13,8 +13,9 @@ import pytest
 
 from pedidos_common.domain.errors import Unavailable
 from pedidos_common.runtime import status_server
+from pedidos_common.runtime.job_metrics import JobMetrics
 from pedidos_common.runtime.listening import listening_socket, port_of, write_port_file
-from pedidos_common.runtime.metrics import new_registry, process_metrics, watch_dropped_logs
+from pedidos_common.runtime.metrics import new_registry, watch_dropped_logs
 from pedidos_common.runtime.status_server import StatusServer
 
 
@@ -42,9 +43,7 @@ class State:
 @asynccontextmanager
 async def served(state: State, port_file: Path | None = None) -> AsyncIterator[httpx.AsyncClient]:
     registry = new_registry()
-    metrics = process_metrics(registry)
-    metrics.job_ended("orders", "orders.process_batch", "succeeded", 0.2)
-    metrics.loop_failed("reconcile")
+    JobMetrics(registry).waited("orders", 0.2)
     watch_dropped_logs(registry, lambda: 3)
     checks = {"mongo": state.check_mongo, "redis": state.check_redis}
     server = StatusServer(registry, checks, lambda: state.stuck)
@@ -93,13 +92,8 @@ async def test_metrics_in_both_formats() -> None:
         open_metrics = await client.get(
             "/metrics", headers={"Accept": "application/openmetrics-text; version=1.0.0"}
         )
-    wanted = (
-        'pedidos_jobs_total{function="orders.process_batch",outcome="succeeded",queue="orders"} 1.0'
-    )
-    assert wanted in plain.text
-    assert "pedidos_job_duration_seconds_bucket" in plain.text
-    assert 'pedidos_loop_failures_total{loop="reconcile"} 1.0' in plain.text
-    assert "pedidos_log_lines_dropped 3.0" in plain.text
+    assert 'pedidos_job_queue_wait_seconds_count{queue="orders"} 1.0' in plain.text
+    assert "pedidos_log_lines_dropped_total 3.0" in plain.text
     assert "process_resident_memory_bytes" in plain.text
     assert plain.headers["content-type"].startswith("text/plain")
     assert open_metrics.headers["content-type"].startswith("application/openmetrics-text")

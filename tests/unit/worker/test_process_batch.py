@@ -41,6 +41,7 @@ from pedidos_worker.handlers import (
 from pedidos_worker.process_batch import BatchProcessing
 from pedidos_worker.settling import deadline_seconds
 from pedidos_worker.slice_pace import SlicePace
+from tests.unit.worker.ended import Ended
 from tests.unit.worker.scripted import Scripted
 
 RUN = new_run_id(1, 1)
@@ -52,9 +53,9 @@ class Bench:
         self.clock = ManualClock()
         self.store = InMemoryOrderStore(self.clock)
         self.whole = OrderRange(RUN, 1, SIZE)
-        self.batch = BatchProcessing(
-            self.store, handler, OrderPolicy(max_attempts, retry_base_ms=1_000)
-        )
+        self.ended = Ended()
+        policy = OrderPolicy(max_attempts, retry_base_ms=1_000)
+        self.batch = BatchProcessing(self.store, handler, policy, ended=self.ended)
         self.context = HeldContext(self.clock() + timedelta(seconds=10))
         payload = {"runId": str(RUN), "priority": "VIP", "first": 1, "last": SIZE}
         self.job = Job(
@@ -100,6 +101,7 @@ async def test_a_batch_that_is_run_again_changes_and_reports_the_same() -> None:
     bench = Bench(BuiltInHandler())
     await bench.fill()
     assert await bench.run() == await bench.run()
+    assert bench.ended["VIP", "processed"] == SIZE, "each order is counted as ended once"
 
 
 async def test_one_orders_failure_does_not_fail_its_neighbours() -> None:
@@ -117,6 +119,7 @@ async def test_one_orders_failure_does_not_fail_its_neighbours() -> None:
     await bench.run()
     outcome = await bench.run()
     assert outcome == Succeeded({"processed": SIZE - 3, "failed": 3, "handler": "scripted"})
+    assert bench.ended == {("VIP", "processed"): SIZE - 3, ("VIP", "failed"): 3}
 
 
 async def test_an_order_that_fails_once_is_processed_the_next_time() -> None:
@@ -143,6 +146,7 @@ async def test_a_batch_past_the_end_of_its_lease_writes_nothing() -> None:
     bench.clock.advance(11)
     await bench.run()
     assert (await bench.counts()).pendente == SIZE
+    assert not bench.ended.total()
 
 
 async def test_a_failure_that_was_not_written_in_time_is_not_settled() -> None:
@@ -177,6 +181,7 @@ async def test_a_batch_that_kills_workers_is_split_to_the_last_order() -> None:
     record = await bench.store.get(order_id(RUN, 1))
     assert record is not None
     assert (record.status, record.error) == ("falhou", "its worker was lost 3 times")
+    assert bench.ended == {("VIP", "processed"): 0, ("VIP", "failed"): 1}
 
 
 async def test_a_batch_that_fails_for_good_is_split_too() -> None:

@@ -22,7 +22,7 @@ from pedidos_common.domain.jobs import (
     Succeeded,
 )
 from pedidos_common.domain.order_policy import OrderPolicy
-from pedidos_common.domain.orders import Order, Priority, Tier
+from pedidos_common.domain.orders import Order, Tier, priority_of
 from pedidos_common.testing.clock import ManualClock
 from pedidos_common.testing.held_context import HeldContext
 from pedidos_common.testing.in_memory_orders import InMemoryOrderStore, PlainChunk
@@ -30,9 +30,15 @@ from pedidos_worker.calls import Calls
 from pedidos_worker.handlers import Answer, EachOrder, ManyOrders, OrderHandler
 from pedidos_worker.process_orders import OrderProcessing
 from pedidos_worker.slice_pace import SlicePace
+from tests.unit.worker.ended import Ended
 from tests.unit.worker.scripted import Scripted
 
 RUN = new_run_id(1, 1)
+
+
+def tier_of(number: int) -> Tier:
+    """The first three are VIP."""
+    return Tier.DIAMANTE if number <= 3 else Tier.OURO
 
 
 class Bench:
@@ -42,7 +48,8 @@ class Bench:
         self.clock = ManualClock()
         self.store = InMemoryOrderStore(self.clock)
         self.context = HeldContext(self.clock() + timedelta(seconds=10))
-        self.singles = OrderProcessing(self.store, handler, OrderPolicy(2, 1_000))
+        self.ended = Ended()
+        self.singles = OrderProcessing(self.store, handler, OrderPolicy(2, 1_000), self.ended)
         payload = {"orderIds": [str(order_id(RUN, n)) for n in range(1, 10)]}
         self.job = Job(
             "redrive:1",
@@ -62,7 +69,9 @@ class Bench:
 
     async def _fill(self) -> None:
         orders = [
-            Order(order_id(RUN, n), "Ana", Decimal("1.00"), Tier.OURO, Priority.NORMAL, START)
+            Order(
+                order_id(RUN, n), "Ana", Decimal("1.00"), tier_of(n), priority_of(tier_of(n)), START
+            )
             for n in range(1, 11)
         ]
         chunk = PlainChunk(OrderRange(RUN, 1, 10), orders)
@@ -108,6 +117,12 @@ async def test_failures_are_tried_again_alone_and_at_last_dead() -> None:
     handler.given.clear()
     assert await bench.run() == Succeeded(result(7, 2))
     assert [given for given in handler.given if given] == [[5]]
+    assert bench.ended == {
+        ("VIP", "processed"): 2,
+        ("VIP", "failed"): 1,
+        ("NORMAL", "processed"): 5,
+        ("NORMAL", "failed"): 1,
+    }
 
 
 async def test_what_was_not_written_in_time_is_left_open() -> None:

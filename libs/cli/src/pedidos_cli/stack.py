@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import os
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Self
 
 from pedidos_cli import process_log, services, stack_file, stack_notes
@@ -13,8 +14,8 @@ from pedidos_cli.data_folder import DataFolder
 from pedidos_cli.errors import CliError
 from pedidos_cli.former_stack import former_gone
 from pedidos_cli.free_ports import LOOPBACK
-from pedidos_cli.processes import Death, ProcessSpec, SupervisedProcess
-from pedidos_cli.stack_file import StackDocument
+from pedidos_cli.processes import Death, ProcessSpec
+from pedidos_cli.stack_file import ProcessEntry, StackDocument
 from pedidos_cli.stack_messages import describe_death, hopeless, patience, stamped
 from pedidos_cli.stack_notes import StackNote
 from pedidos_cli.stack_plan import (
@@ -24,8 +25,10 @@ from pedidos_cli.stack_plan import (
     claim_port,
     plan_services,
     plan_stores,
+    plan_worker,
 )
 from pedidos_cli.stores import mongo, redis
+from pedidos_cli.supervised import Supervised
 
 SERVER_START_SECONDS = 90.0
 POLL_SECONDS = 0.15
@@ -60,7 +63,8 @@ class Stack:
         self._notify = notify
         self._port = options.port
         self._planned = False
-        self._processes: list[SupervisedProcess] = []
+        self._complete = False
+        self._processes = Supervised(self._on_change, self._on_death)
         self._hurt: dict[str, None] = {}
         self._changed = asyncio.Event()
         self._servers_up = asyncio.Event()
@@ -95,22 +99,45 @@ class Stack:
 
     def document(self) -> StackDocument:
         """What `stack.json` says at this moment."""
-        entries = [one.entry() for one in self._processes if one.pid is not None]
+        stores = self.stores
         return StackDocument(
-            self._all_ready(), self.api, self.stores.mongo_uri, self.stores.redis_url, entries
+            self._all_ready(), self.api, stores.mongo_uri, stores.redis_url, self.entries()
         )
+
+    def entries(self) -> list[ProcessEntry]:
+        """The processes that were started, with the addresses of their metrics."""
+        return self._processes.entries()
+
+    @property
+    def workers(self) -> int:
+        """How many workers there are to be."""
+        return len(self._processes.of_role("worker"))
+
+    def scale_workers(self, count: int) -> None:
+        """Starts more workers, at the indexes that are free, or stops those that came last.
+
+        One that is stopped ends what it has begun; others go on meanwhile.
+        """
+        there = self._processes.of_role("worker")
+        if count < len(there):
+            self._processes.leave(len(there) - count, "worker")
+        taken = {one.spec.index for one in there}
+        free = (index for index in itertools.count() if index not in taken)
+        specs = [self._worker(next(free)) for _ in range(count - len(there))]
+        self._processes.start(specs, joins=True)
+        self._changed.set()
+
+    def _worker(self, index: int) -> ProcessSpec:
+        return plan_worker(self.options, self.folder, self._environ, self.stores, index)
 
     async def stop(self) -> None:
         """Stops services, then servers; when cancelled meanwhile, kills what is left at once."""
         for watcher in self._watchers:
             watcher.cancel()
+        self._complete = False
         try:
-            services_, servers_ = self._by_kind()
-            await asyncio.gather(*(process.stop() for process in services_))
-            await asyncio.gather(*(process.stop() for process in servers_))
+            await self._processes.stop()
         finally:
-            await asyncio.gather(*(process.kill() for process in self._processes))
-            self._processes.clear()
             if self._failure.done():
                 self._failure.exception()
             if self._planned:  # else the folder still tells of the stack before
@@ -128,24 +155,18 @@ class Stack:
         self._planned = True
         self._write()
         stack_notes.remember(self._notes, self._note())
-        self._supervise(self.stores.embedded)
+        self._processes.start(self.stores.embedded)
         self._watchers = [
             asyncio.create_task(self._repeat(self._look_for_readiness), name="watch readiness"),
             asyncio.create_task(self._repeat(self._trim_logs), name="watch logs"),
         ]
         await self._wait_for(self._servers_up, SERVER_START_SECONDS)
         await self._mention_absent()
-        self._supervise(
+        self._processes.start(
             plan_services(self.options, self.folder, self._environ, self.stores, self._port)
         )
+        self._complete = True
         self._changed.set()
-
-    def _supervise(self, specs: Sequence[ProcessSpec]) -> None:
-        for spec in specs:
-            process_log.rotate(spec.log)
-            process = SupervisedProcess(spec, self._on_change, self._on_death)
-            self._processes.append(process)
-            process.start()
 
     async def _wait_for(self, event: asyncio.Event, timeout_seconds: float | None) -> None:
         waiter: asyncio.Future[Any] = asyncio.ensure_future(event.wait())
@@ -159,7 +180,7 @@ class Stack:
         if self._failure in done:
             self._failure.result()
         if not done:
-            late = next(one for one in self._processes if not one.ready)
+            late = self._processes.unready()[0]
             raise CliError(
                 f"{late.spec.name} does not answer after {timeout_seconds:.0f} s; "
                 f"see its log {late.spec.log}"
@@ -193,8 +214,7 @@ class Stack:
 
     def _on_death(self, death: Death) -> None:
         if death.process.spec.role in SERVER_ROLES:
-            for process in self._processes:  # who depends on it must say again that it is ready
-                process.ready = False
+            self._processes.servers_gone()
         self._on_change()
         if not self._ready.is_set() and death.in_a_row >= patience(death):
             self._fail(death)
@@ -216,15 +236,14 @@ class Stack:
 
     async def _look_for_readiness(self) -> None:
         self._changed.clear()
-        waiting = [one for one in self._processes if not one.ready]
-        if any(await asyncio.gather(*(one.check() for one in waiting))):
+        if await self._processes.check():
             self._on_change()
-        if all(one.ready for one in self._by_kind()[1]):
+        if all(one.ready for one in self._processes.servers()):
             self._servers_up.set()
         if self._all_ready():
             self._say_recovered()
             self._ready.set()
-        if all(one.ready for one in self._processes):
+        if self._processes.rest():
             await self._changed.wait()
         await asyncio.sleep(POLL_SECONDS)
 
@@ -235,17 +254,11 @@ class Stack:
 
     async def _trim_logs(self) -> None:
         await asyncio.sleep(TRIM_SECONDS)
-        for process in list(self._processes):
-            await asyncio.to_thread(process_log.trim, process.spec.log)
-
-    def _by_kind(self) -> tuple[list[SupervisedProcess], list[SupervisedProcess]]:
-        servers_ = [one for one in self._processes if one.spec.role in SERVER_ROLES]
-        return [one for one in self._processes if one not in servers_], servers_
+        for spec in self._processes.specs():
+            await asyncio.to_thread(process_log.trim, spec.log)
 
     def _all_ready(self) -> bool:
-        wanted = 1 + self.options.generators + self.options.workers
-        complete = len(self._by_kind()[0]) == wanted
-        return complete and all(one.ready for one in self._processes)
+        return self._complete and not self._processes.unready()
 
     def _write(self) -> None:
         stack_file.write_stack(self.folder.stack_file, self.document())

@@ -104,11 +104,7 @@ def plan_services(
     api_port: int,
 ) -> list[ProcessSpec]:
     """The orchestrator, and as many generators and workers as asked for."""
-    # The password of some other Redis would be refused by our own.
-    without = frozenset() if options.redis_url else frozenset({"REDIS_PASSWORD"})
-    settings = ServiceSettings(
-        environ, stores.mongo_uri, stores.redis_url, options.database, without
-    )
+    settings = _settings(options, environ, stores)
     counts = {"generator": options.generators, "worker": options.workers}
     return [
         services.orchestrator(settings, api_port, folder.log("orchestrator", 0)),
@@ -118,6 +114,24 @@ def plan_services(
             for index in range(count)
         ),
     ]
+
+
+def plan_worker(
+    options: StackOptions,
+    folder: DataFolder,
+    environ: Mapping[str, str],
+    stores: Stores,
+    index: int,
+) -> ProcessSpec:
+    """One more worker."""
+    settings = _settings(options, environ, stores)
+    return services.pod("worker", index, settings, folder.log("worker", index))
+
+
+def _settings(options: StackOptions, environ: Mapping[str, str], stores: Stores) -> ServiceSettings:
+    # The password of some other Redis would be refused by our own.
+    without = frozenset() if options.redis_url else frozenset({"REDIS_PASSWORD"})
+    return ServiceSettings(environ, stores.mongo_uri, stores.redis_url, options.database, without)
 
 
 def claim_port(wanted: int) -> int:

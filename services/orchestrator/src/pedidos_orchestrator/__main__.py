@@ -19,6 +19,7 @@ from pedidos_common.runtime.logging import Logs, configure_logging
 from pedidos_common.runtime.loop_lag import LoopLag
 from pedidos_common.runtime.memory_log import log_memory
 from pedidos_common.runtime.metrics import new_registry, watch_dropped_logs
+from pedidos_common.runtime.server_metrics import ServerMetrics
 from pedidos_common.runtime.supervise import end_other_tasks, running, stop_on_signals
 from pedidos_orchestrator.app import create_app, end_streams
 from pedidos_orchestrator.deps import Deps
@@ -78,7 +79,7 @@ async def _serve(
     registry, signs = new_registry(), LifeSigns()
     watch_dropped_logs(registry, lambda: logs.dropped)
     lag = LoopLag(registry)
-    async with connected(settings, name) as connections:
+    async with connected(settings, name, ServerMetrics(registry)) as connections:
         write_port_file(settings.port_file, port_of(listening))
         deps = deps_of(settings, connections, registry, signs)
         server = _server(create_app(deps, api_settings_of(settings)))

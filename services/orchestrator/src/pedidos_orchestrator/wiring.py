@@ -33,6 +33,7 @@ from pedidos_common.runtime.readiness import checks_of
 from pedidos_common.runtime.supervise import supervised
 from pedidos_orchestrator.deps import ApiSettings, Deps
 from pedidos_orchestrator.engine.aftermath import Aftermath
+from pedidos_orchestrator.engine.engine_metrics import expose_engine
 from pedidos_orchestrator.engine.giving_way import Doorbell, YieldingLease
 from pedidos_orchestrator.engine.housekeeping import (
     Chore,
@@ -41,6 +42,8 @@ from pedidos_orchestrator.engine.housekeeping import (
     remove_expired,
 )
 from pedidos_orchestrator.engine.leader import Leadership
+from pedidos_orchestrator.engine.leader_metrics import LOOK_SECONDS as LEADER_LOOK_SECONDS
+from pedidos_orchestrator.engine.leader_metrics import LeaderMetrics, LeaderPorts
 from pedidos_orchestrator.engine.loop import EngineLoop
 from pedidos_orchestrator.engine.reconcile import Patience, Reconciler
 from pedidos_orchestrator.engine.room_watch import LOOK_SECONDS, RoomWatch
@@ -144,19 +147,30 @@ def background_of(
     lease = MongoLeaderLease(database.database)
     yielding = YieldingLease(lease, doorbell, deps.processes, SERVICE)
     leadership = Leadership(yielding, holder)
-    engine = RunEngine(_engine_ports(deps, doorbell), _engine_settings(settings))
+    steps = RunEngine(_engine_ports(deps, doorbell), _engine_settings(settings))
+    engine = EngineLoop(steps, leadership, deps.events)
     patience = Patience.for_lease(settings.lease_seconds)
     reconciler = Reconciler(deps.ledger, doorbell, deps.runs.is_open, leadership, patience)
+    housekeeping = _housekeeping(settings, deps, leadership)
+    expose_engine(deps.registry, leadership, engine, reconciler, housekeeping)
     loops: Mapping[str, Callable[[Turned], Awaitable[object]]] = {
         "leadership": leadership.run,
-        "engine": EngineLoop(engine, leadership, deps.events).run,
+        "engine": engine.run,
         "reconcile": reconciler.run,
-        "housekeeping": _housekeeping(settings, deps, leadership).run,
+        "housekeeping": housekeeping.run,
     }
     watching = supervised("room", RoomWatch(deps.room, deps.registry).look, LOOK_SECONDS)
+    looking = supervised("metrics", _leader_metrics(deps, leadership).look, LEADER_LOOK_SECONDS)
     return leadership, {
         name: run(signs.part(name, mongodb_calls=CALLS_A_TURN)) for name, run in loops.items()
-    } | {"room": watching}
+    } | {"room": watching, "metrics": looking}
+
+
+def _leader_metrics(deps: Deps, leadership: Leadership) -> LeaderMetrics:
+    ports = LeaderPorts(deps.runs, deps.ledger, deps.orders, deps.queue_state)
+    metrics = LeaderMetrics(ports, leadership)
+    deps.registry.register(metrics)
+    return metrics
 
 
 def _engine_ports(deps: Deps, doorbell: Doorbell) -> EnginePorts:

@@ -12,7 +12,7 @@ from pedidos_common.runtime.job_service import run_job_service
 from pedidos_common.runtime.load_settings import load
 from pedidos_common.runtime.metrics import new_registry
 from pedidos_worker.handlers import HandlerNotUsable
-from pedidos_worker.metrics import WriteMetrics
+from pedidos_worker.metrics import WorkerMetrics
 from pedidos_worker.settings import WorkerSettings
 from pedidos_worker.wiring import functions_of, handler_of, service_of
 
@@ -26,10 +26,10 @@ def main() -> None:
         give_up(f": {error}")
 
     registry = new_registry()
-    writes = WriteMetrics(registry)
+    metrics = WorkerMetrics(registry)
 
     def functions(connections: Connections) -> Sequence[JobFunction]:
-        return functions_of(settings, handler, connections, writes)
+        return functions_of(settings, handler, connections, metrics)
 
     run(run_job_service(service_of(settings), settings, functions, registry))
 

@@ -24,6 +24,7 @@ from pedidos_common.execution.registry import JobContext, JobFunction
 from pedidos_common.execution.write_limiter import Constant, WriteLimiter
 from pedidos_common.ports import OrderStore
 from pedidos_worker.handlers import BuiltInHandler, OrderHandler
+from pedidos_worker.order_watch import OrderWatch, ignore_orders
 from pedidos_worker.settling import deadline_seconds, outcome_of, outcome_of_giving_up
 from pedidos_worker.verdicts import Verdicts, judge
 
@@ -35,6 +36,11 @@ def range_of(job: Job) -> OrderRange:
     """The orders that a batch job is about."""
     payload = job.payload
     return OrderRange(UUID(payload["runId"]), int(payload["first"]), int(payload["last"]))
+
+
+def priority_of_batch(job: Job) -> Priority:
+    """The priority of the orders of a batch job."""
+    return Priority(job.payload["priority"])
 
 
 def is_first_run(job: Job) -> bool:
@@ -80,7 +86,7 @@ class BatchProcessing:
 
     A job that carries no policy (of a run that an earlier release started) has `policy`.
     `writes` says how many batches write at the same time: MongoDB needs the more processor time
-    for each update, the more of them it does side by side.
+    for each update, the more of them it does side by side. `ended` is told of each write of orders.
     """
 
     def __init__(
@@ -89,9 +95,11 @@ class BatchProcessing:
         handler: OrderHandler,
         policy: OrderPolicy,
         writes: WriteLimiter | None = None,
+        ended: OrderWatch = ignore_orders,
     ) -> None:
         self._store, self._handler, self._policy = store, handler, policy
         self._writes = writes or WriteLimiter(Constant(WRITES_AT_ONCE))
+        self._ended = ended
 
     def as_function(self) -> JobFunction:
         """The entry of the registry."""
@@ -119,12 +127,13 @@ class BatchProcessing:
 
     async def _process_unseen(self, job: Job, context: JobContext) -> Outcome:
         orders = range_of(job)
-        text = OBSERVATION[Priority(job.payload["priority"])]
+        text = OBSERVATION[priority_of_batch(job)]
         async with self._writes.writing(len(orders)):
             context.ensure_held()
             changed = await self._store.mark_processed(
                 orders, text, context.fence, first_time=is_first_run(job)
             )
+        self._ended(priority_of_batch(job), processed=changed)
         return await self._outcome(job, changed, 0, wait=None)
 
     async def _process_in_slices(self, job: Job, context: JobContext) -> Outcome:
@@ -140,6 +149,7 @@ class BatchProcessing:
                 written = await write_verdicts(
                     self._store, orders, verdicts, context, first_time=is_first_run(job)
                 )
+            self._ended(priority_of_batch(job), processed=written[0], failed=written[1])
             changed, failed = changed + written[0], failed + written[1]
             wait = _longest(wait, verdicts.retry_seconds)
             left = OrderRange(left.run_id, sequence_of(orders[-1].id) + 1, left.last)
@@ -166,7 +176,8 @@ class BatchProcessing:
             parts = [[part.first, part.last] for part in orders.split(SPLIT_PARTS)]
             return Succeeded({"processed": 0, "failed": 0, "split": parts})
         context.ensure_held()
-        await self._store.fail_rest(orders, reason, context.fence)
+        ended = await self._store.fail_rest(orders, reason, context.fence)
+        self._ended(priority_of_batch(job), failed=ended)
         left = await self._store.count(orders)
         return outcome_of_giving_up(reason, counts, left, self._handler)
 

@@ -8,11 +8,18 @@ from uuid import UUID
 
 from pedidos_common.domain.jobs import Job, Outcome, Released
 from pedidos_common.domain.order_policy import OrderPolicy
-from pedidos_common.domain.orders import Order, OrderFailure, OrderStatus, StatusCounts
+from pedidos_common.domain.orders import (
+    Order,
+    OrderFailure,
+    OrderStatus,
+    Priority,
+    StatusCounts,
+)
 from pedidos_common.domain.run_jobs import PROCESS_ORDERS, UPGRADES
 from pedidos_common.execution.registry import JobContext, JobFunction
 from pedidos_common.ports import OrderStore
 from pedidos_worker.handlers import OrderHandler
+from pedidos_worker.order_watch import OrderWatch, ignore_orders
 from pedidos_worker.settling import deadline_seconds, outcome_of, outcome_of_giving_up
 from pedidos_worker.verdicts import Verdicts, judge
 
@@ -23,10 +30,20 @@ def ids_of(job: Job) -> list[UUID]:
 
 
 class OrderProcessing:
-    """The job function `orders.process_orders`, bound to a store and a handler."""
+    """The job function `orders.process_orders`, bound to a store and a handler.
 
-    def __init__(self, store: OrderStore, handler: OrderHandler, policy: OrderPolicy) -> None:
+    `ended` is told of each write of orders.
+    """
+
+    def __init__(
+        self,
+        store: OrderStore,
+        handler: OrderHandler,
+        policy: OrderPolicy,
+        ended: OrderWatch = ignore_orders,
+    ) -> None:
         self._store, self._handler, self._policy = store, handler, policy
+        self._ended = ended
 
     def as_function(self) -> JobFunction:
         """The entry of the registry."""
@@ -82,8 +99,20 @@ class OrderProcessing:
             if verdicts.alike is not None and order.id not in verdicts.outliers
         }
         context.ensure_held()
-        await self._store.mark_each(texts, context.fence)
-        await self._store.mark_failures(verdicts.failures, context.fence)
+        for priority, ids in _by_priority(orders):
+            mine = {order_id: text for order_id, text in texts.items() if order_id in ids}
+            changed = await self._store.mark_each(mine, context.fence)
+            self._ended(priority, processed=changed)
+        await self._write_failures(orders, verdicts.failures, context)
+
+    async def _write_failures(
+        self, orders: Sequence[Order], failures: Sequence[OrderFailure], context: JobContext
+    ) -> None:
+        for priority, ids in _by_priority(orders):
+            mine = [failure for failure in failures if failure.id in ids]
+            written = await self._store.mark_failures(mine, context.fence)
+            if written == len(mine):
+                self._ended(priority, failed=sum(failure.final for failure in mine))
 
     async def _stopped(self, job: Job, wait: float | None) -> Outcome:
         if wait is None:
@@ -101,6 +130,14 @@ class OrderProcessing:
         orders = await self._store.read_pending_among(ids_of(job))
         context.ensure_held()
         failures = [OrderFailure(order.id, reason, final=True) for order in orders]
-        await self._store.mark_failures(failures, context.fence)
+        await self._write_failures(orders, failures, context)
         before = StatusCounts(pendente=len(orders))
         return outcome_of_giving_up(reason, before, await self._count(job), self._handler)
+
+
+def _by_priority(orders: Sequence[Order]) -> Iterator[tuple[Priority, set[UUID]]]:
+    """The ids of the orders of each priority that has some."""
+    for priority in Priority:
+        ids = {order.id for order in orders if order.priority is priority}
+        if ids:
+            yield priority, ids

@@ -11,10 +11,11 @@ from pedidos_common.domain.order_policy import OrderPolicy
 from pedidos_common.domain.run_jobs import NOTIFICATIONS_QUEUE, ORDERS_QUEUE
 from pedidos_common.execution.latency_limit import LatencyLimit
 from pedidos_common.execution.registry import JobFunction
-from pedidos_common.execution.write_limiter import WriteLimiter, WriteWatch
+from pedidos_common.execution.write_limiter import WriteLimiter
 from pedidos_common.runtime.connections import Connections
 from pedidos_common.runtime.job_service import Service
 from pedidos_worker.handlers import BUILT_IN, OrderHandler, load_handler
+from pedidos_worker.metrics import WorkerMetrics
 from pedidos_worker.notify import webhook_function
 from pedidos_worker.process_batch import BatchProcessing
 from pedidos_worker.process_orders import OrderProcessing
@@ -51,15 +52,15 @@ def functions_of(
     settings: WorkerSettings,
     handler: OrderHandler,
     connections: Connections,
-    watch: WriteWatch | None = None,
+    metrics: WorkerMetrics,
 ) -> Sequence[JobFunction]:
-    """The job functions of a worker; `watch` is told of writes of orders."""
+    """The job functions of a worker; `metrics` are told what becomes of orders."""
     store, policy = MongoOrderStore(connections.database), policy_of(settings)
     size = LatencyLimit(settings.orders_write_concurrency, start=WRITES_AT_FIRST)
-    writes = WriteLimiter(size, watch)
+    writes = WriteLimiter(size, metrics.writes)
     functions = [
-        BatchProcessing(store, handler, policy, writes).as_function(),
-        OrderProcessing(store, handler, policy).as_function(),
+        BatchProcessing(store, handler, policy, writes, metrics.orders).as_function(),
+        OrderProcessing(store, handler, policy, metrics.orders).as_function(),
     ]
     if settings.webhook_url is not None:
         secret = settings.webhook_secret.get_secret_value() if settings.webhook_secret else ""

@@ -13,6 +13,9 @@ from typing import Annotated
 
 import typer
 
+from pedidos_cli.autoscale.bounds import Bounds, bounds_named
+from pedidos_cli.autoscale.loop import Autoscaler
+from pedidos_cli.autoscale.policy import Pace
 from pedidos_cli.data_folder import DataFolder, data_folder, folder_named
 from pedidos_cli.embedded.addresses import redis_address
 from pedidos_cli.options import AsJson, Generators, MongoUri, RedisUrl, Workers
@@ -33,6 +36,19 @@ Port = Annotated[
     int,
     typer.Option(min=0, max=65535, envvar="PORT", help="Port of the API; 0 is any free one."),
 ]
+Autoscale = Annotated[
+    Bounds | None,
+    typer.Option(
+        help="Between how many workers to choose, by the work that waits: two more above "
+        "--backlog-seconds a worker, one less below.",
+        parser=bounds_named,
+        metavar="LEAST:MOST",
+    ),
+]
+BacklogSeconds = Annotated[
+    float,
+    typer.Option(min=0.1, help="With --autoscale: seconds of work that may wait for each worker."),
+]
 
 
 def up(
@@ -40,6 +56,8 @@ def up(
     port: Port = 3000,
     generators: Generators = 2,
     workers: Workers = 2,
+    autoscale: Autoscale = None,
+    backlog_seconds: BacklogSeconds = 10.0,
     mongo_uri: MongoUri = None,
     redis_url: RedisUrl = None,
     replica_set: Annotated[
@@ -51,24 +69,37 @@ def up(
     options = StackOptions(
         port=port,
         generators=generators,
-        workers=workers,
+        workers=autoscale.nearest(workers) if autoscale else workers,
         mongo_uri=mongo_uri or None,
         redis_url=redis_url or redis_address(os.environ),
         replica_set=replica_set,
         database=os.environ.get("MONGO_DB") or "pedidos",
     )
     with data_folder(data_dir) as folder:
-        asyncio.run(serve(options, folder, Output(as_json=as_json)))
+        asyncio.run(
+            serve(options, folder, Output(as_json=as_json), autoscale, Pace(backlog_seconds))
+        )
 
 
-async def serve(options: StackOptions, folder: DataFolder, out: Output) -> None:
-    """Starts the stack, says when it is ready, and stops it in order on a signal."""
+async def serve(
+    options: StackOptions,
+    folder: DataFolder,
+    out: Output,
+    autoscale: Bounds | None = None,
+    pace: Pace = Pace(),  # noqa: B008 - it is a constant
+) -> None:
+    """Starts the stack, says when it is ready, and stops it in order on a signal.
+
+    Within the bounds of `autoscale`, the number of workers follows the work that waits.
+    """
     with contextlib.suppress(asyncio.CancelledError), stop_signals():
         async with Stack(options, folder, os.environ, out.note) as stack:
             await stack.wait_ready()
             if out.as_json:
                 out.document(asdict(stack.document()))
             out.say(describe_ready(stack))
+            if autoscale:
+                await Autoscaler(stack, autoscale, out.note, pace).run()
             await asyncio.Event().wait()
     out.note("Stopped.")
 

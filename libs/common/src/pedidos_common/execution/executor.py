@@ -13,6 +13,7 @@ from pedidos_common.domain.errors import LeaseLost, Unavailable
 from pedidos_common.domain.jobs import Cancelled, Job, Outcome, Released, Succeeded
 from pedidos_common.execution.asking import Asking
 from pedidos_common.execution.isolation import Isolation
+from pedidos_common.execution.job_watch import JobWatch, UnwatchedJobs
 from pedidos_common.execution.leases import HeldLease, HeldLeases
 from pedidos_common.execution.perform import is_suspect, must_give_up, perform, wait_for_server
 from pedidos_common.execution.refusals import Refusals
@@ -31,7 +32,7 @@ async def ignore_settled(_job: Job, _outcome: Outcome, _seconds: float) -> None:
 class Executor:
     """Takes jobs by id, runs each in a task of its own, and drains at the end.
 
-    `observe(job, outcome, seconds)` is called once for each settled job.
+    `observe(job, outcome, seconds)` is called once for each settled job; `watch` is told of more.
     """
 
     def __init__(
@@ -43,11 +44,12 @@ class Executor:
         worker: str,
         slots: int,
         observe: Observe = ignore_settled,
+        watch: JobWatch | None = None,
     ) -> None:
         self._ledger, self._functions = ledger, functions
         self._held, self._gate = held, gate
         self._asking = Asking(ledger, worker, held.lease_seconds, lambda: self.stopping)
-        self._observe = observe
+        self._observe, self._watch = observe, watch or UnwatchedJobs()
         self._tasks: dict[asyncio.Task[None], HeldLease] = {}
         self._claiming = 0
         self._isolation, self._refusals = Isolation(), Refusals()
@@ -84,6 +86,7 @@ class Executor:
             self._claiming -= 1
 
     def _start(self, job: Job, claimed_at: float) -> None:
+        self._watch.claimed(job)
         held = self._held.add(job, claimed_at, lambda: self.stopping)
         task = asyncio.create_task(self._execute(job, held), name=f"job {job.id}")
         loop = asyncio.get_running_loop()
@@ -100,10 +103,13 @@ class Executor:
                 await self._note(job, outcome, time.monotonic() - started)
             except LeaseLost:
                 log.warning("job_lease_lost", function=job.function)
+                self._watch.lease_lost(job)
                 # the heartbeat may just have renewed what is given up here: nobody would take it
                 await self._asking.hand_back(job, Released(lost=True))
             except asyncio.CancelledError:
-                if not held.lost:
+                if held.lost:
+                    self._watch.lease_lost(job)
+                else:
                     await self._asking.hand_back(job, Released(), exonerated=held.probing)
             except Exception:
                 log.exception("job_left_to_its_lease", function=job.function)

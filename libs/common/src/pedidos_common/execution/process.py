@@ -12,6 +12,7 @@ from pedidos_common.domain.errors import Unavailable
 from pedidos_common.domain.jobs import Job, Outcome
 from pedidos_common.execution.executor import Executor
 from pedidos_common.execution.heartbeat import Heartbeat, Rhythm
+from pedidos_common.execution.job_watch import JobWatch
 from pedidos_common.execution.leases import HeldLeases
 from pedidos_common.execution.life_signs import LifeSigns, Turned, ignore_turn
 from pedidos_common.execution.registry import JobFunction
@@ -30,7 +31,6 @@ log = structlog.get_logger(__name__)
 STATE_POLL_SECONDS = 0.25
 RECEIVER_PAUSE_SECONDS = 0.5
 BEATS_PER_LEASE = 3.3
-Count = Callable[[Job, Outcome, float], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,16 +88,18 @@ def _executor(
     around: Surroundings,
     functions: Mapping[str, JobFunction],
     held: HeldLeases,
-    count: Count,
+    jobs: JobWatch,
 ) -> Executor:
     async def observe(job: Job, outcome: Outcome, seconds: float) -> None:
-        count(job, outcome, seconds)
+        jobs.ended(job, outcome, seconds)
         await around.events.publish(ENGINE_TOPIC)
 
     gate = ScopeGate(around.scope_is_open)
-    return Executor(
-        around.ledger, functions, held, gate, duties.name, duties.slots, observe=observe
+    executor = Executor(
+        around.ledger, functions, held, gate, duties.name, duties.slots, observe, jobs
     )
+    jobs.works(duties.slots, lambda: executor.busy)
+    return executor
 
 
 def _heartbeat(
@@ -127,22 +129,23 @@ async def execute_jobs(
     around: Surroundings,
     functions: Mapping[str, JobFunction],
     stop: asyncio.Event,
-    count: Count,
+    jobs: JobWatch,
     signs: LifeSigns | None = None,
 ) -> None:
     """Execute jobs of the queues until `stop` is set, then drain and leave.
 
-    `signs` tell whoever answers probes whether every part turns.
+    `jobs` is told what becomes of them. `signs` tell whoever answers probes whether every part
+    turns.
     """
     signs = signs or LifeSigns()
     held = HeldLeases(duties.lease_seconds)
-    executor = _executor(duties, around, functions, held, count)
+    executor = _executor(duties, around, functions, held, jobs)
     heartbeat = _heartbeat(duties, around, held, executor, signs)
     watch = QueueWatch(around.queue_state)
     heartbeat.start(asyncio.get_running_loop())
     watched = signs.part("queue watch", mongodb_calls=1)
     watching = asyncio.create_task(watch.run(watched), name="queue watch")
-    await _take_back(duties.name, around, stop)
+    await _take_back(duties.name, around, stop, jobs)
     receiving = [
         asyncio.create_task(
             _receive(queue, around, executor, watch, signs), name=f"receive {queue}"
@@ -162,7 +165,7 @@ async def execute_jobs(
     log.info("execution_stopped")
 
 
-async def _take_back(name: str, around: Surroundings, stop: asyncio.Event) -> None:
+async def _take_back(name: str, around: Surroundings, stop: asyncio.Event, jobs: JobWatch) -> None:
     """What an earlier process of this name had goes to others now, instead of after its lease."""
     while not stop.is_set():
         try:
@@ -176,6 +179,7 @@ async def _take_back(name: str, around: Surroundings, stop: asyncio.Event) -> No
             return
         if count:
             log.warning("jobs_taken_back", count=count)
+            jobs.taken_back(count)
         return
 
 

@@ -27,6 +27,19 @@ class JobFilter:
     refused: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class QueueDepth:
+    """How a queue stands: how many of its jobs have a status, and how long the oldest waits.
+
+    `counts` has statuses of which there is a job; `waiting_seconds` is that of the job which has
+    been queued longest, 0 where none is.
+    """
+
+    queue: str
+    counts: Mapping[JobStatus, int]
+    waiting_seconds: float = 0.0
+
+
 class JobLedger(Protocol):
     """The truth about every job. Writes are durable before they return."""
 
@@ -69,6 +82,13 @@ class JobLedger(Protocol):
 
     async def counts(self, scope: str | None = None) -> Mapping[JobStatus, int]:
         """How many jobs stand where, of one scope or of all."""
+        ...
+
+    async def depths(self, limit: int) -> Sequence[QueueDepth]:
+        """How each queue stands with jobs that are open or failed; no more than that is looked at.
+
+        Of each status at most `limit` jobs are looked at, so that the price is bounded.
+        """
         ...
 
     async def settled_among(self, job_ids: Sequence[str]) -> Sequence[Job]:

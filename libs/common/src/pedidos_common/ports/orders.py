@@ -116,6 +116,10 @@ class OrderStore(Protocol):
         """Orders by id, at most `limit`."""
         ...
 
+    async def dead(self, limit: int) -> int:
+        """How many orders of all runs are falhou; not more than `limit` are looked at."""
+        ...
+
     def export(self, run_id: UUID) -> AsyncIterator[OrderRecord]:
         """Every order of a run, by id."""
         ...

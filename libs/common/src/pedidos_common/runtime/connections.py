@@ -9,11 +9,13 @@ from dataclasses import dataclass
 
 import structlog
 
+from pedidos_common.adapters.command_watch import ignore_command
 from pedidos_common.adapters.mongo import client as mongo
 from pedidos_common.adapters.mongo.indexes import ensure_indexes
 from pedidos_common.adapters.redis import client as redis_client
 from pedidos_common.domain.errors import Unavailable
 from pedidos_common.domain.room import Room
+from pedidos_common.runtime.server_metrics import ServerMetrics
 from pedidos_common.runtime.settings import MongoSettings, RedisSettings
 from pedidos_common.runtime.waiting import until_reachable
 
@@ -81,11 +83,14 @@ class Connections:
 
 
 @asynccontextmanager
-async def connected(settings: ServerSettings, name: str) -> AsyncIterator[Connections]:
+async def connected(
+    settings: ServerSettings, name: str, metrics: ServerMetrics | None = None
+) -> AsyncIterator[Connections]:
     """Clients for both servers, closed at the end; nothing is sent yet."""
+    watches = (metrics.mongodb, metrics.redis) if metrics else (None, ignore_command)
     url, password = settings.redis_target()
-    client = mongo.connect(settings.mongo_uri.get_secret_value(), name)
-    redis = redis_client.connect(url, password, client_name=name)
+    client = mongo.connect(settings.mongo_uri.get_secret_value(), name, watches[0])
+    redis = redis_client.connect(url, password, client_name=name, watch=watches[1])
     try:
         database = mongo.durable(client, settings.mongo_db)
         yield Connections(client, database, redis, settings.key_prefix)

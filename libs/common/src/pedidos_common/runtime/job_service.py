@@ -18,9 +18,8 @@ from pedidos_common.adapters.mongo.runs import MongoRunStore
 from pedidos_common.adapters.redis.events import RedisEvents
 from pedidos_common.adapters.redis.logs import RedisLogGathering
 from pedidos_common.adapters.redis.transport import ArqTransport
-from pedidos_common.domain.jobs import Job, Outcome
 from pedidos_common.execution.life_signs import LifeSigns
-from pedidos_common.execution.process import Count, Duties, Surroundings, execute_jobs
+from pedidos_common.execution.process import Duties, Surroundings, execute_jobs
 from pedidos_common.execution.registry import JobFunction, table
 from pedidos_common.runtime.connections import (
     Connections,
@@ -28,16 +27,13 @@ from pedidos_common.runtime.connections import (
     connected,
     wait_for_servers,
 )
+from pedidos_common.runtime.job_metrics import JobMetrics
 from pedidos_common.runtime.logging import Logs, configure_logging
 from pedidos_common.runtime.loop_lag import LoopLag
 from pedidos_common.runtime.memory_log import log_memory
-from pedidos_common.runtime.metrics import (
-    ProcessMetrics,
-    new_registry,
-    process_metrics,
-    watch_dropped_logs,
-)
+from pedidos_common.runtime.metrics import new_registry, watch_dropped_logs
 from pedidos_common.runtime.readiness import checks_of
+from pedidos_common.runtime.server_metrics import ServerMetrics
 from pedidos_common.runtime.settings import (
     LeaseSettings,
     LogSettings,
@@ -83,11 +79,11 @@ async def run_job_service(
     logs = configure_logging(settings, service.name, name)
     stop = stop_on_signals()
     registry = registry or new_registry()
-    metrics, signs = process_metrics(registry), LifeSigns()
+    metrics, signs = JobMetrics(registry), LifeSigns()
     watch_dropped_logs(registry, lambda: logs.dropped)
     lag = LoopLag(registry)
     try:
-        async with connected(settings, name) as connections:
+        async with connected(settings, name, ServerMetrics(registry)) as connections:
             checks = checks_of(connections, signs, settings.lease_seconds)
             status = StatusServer(registry, checks, signs.stuck)
             await status.start(settings.host, settings.metrics_port, port_file=settings.port_file)
@@ -110,7 +106,7 @@ async def _serve(
     connections: Connections,
     functions: Functions,
     logs: Logs,
-    metrics: ProcessMetrics,
+    metrics: JobMetrics,
     signs: LifeSigns,
     stop: asyncio.Event,
 ) -> None:
@@ -123,22 +119,26 @@ async def _serve(
         with heart:
             keeper = MongoLeaseKeeper(heart, settings.mongo_db, settings.lease_seconds)
             events = RedisEvents(connections.redis, connections.key_prefix)
-            around = _surroundings(connections, keeper, events, settings.lease_seconds)
+            around = _surroundings(connections, keeper, events, settings.lease_seconds, metrics)
             duties = _duties(service, settings, name)
             known = table(functions(connections))
-            await execute_jobs(duties, around, known, stop, _counting(metrics), signs)
+            await execute_jobs(duties, around, known, stop, metrics, signs)
             await events.close()
     await logs.ship_rest(gathering)
 
 
 def _surroundings(
-    connections: Connections, keeper: MongoLeaseKeeper, events: RedisEvents, lease_seconds: float
+    connections: Connections,
+    keeper: MongoLeaseKeeper,
+    events: RedisEvents,
+    lease_seconds: float,
+    metrics: JobMetrics,
 ) -> Surroundings:
     database, redis, prefix = connections.database, connections.redis, connections.key_prefix
     return Surroundings(
         ledger=MongoJobLedger(database, lease_seconds, together=True),
         keeper=keeper,
-        transport=ArqTransport(redis, prefix),
+        transport=ArqTransport(redis, prefix, metrics.waited),
         events=events,
         queue_state=MongoQueueState(database),
         scope_is_open=MongoRunStore(database).is_open,
@@ -155,10 +155,3 @@ def _duties(service: Service, settings: JobServiceSettings, name: str) -> Duties
         slots=service.slots,
         lease_seconds=settings.lease_seconds,
     )
-
-
-def _counting(metrics: ProcessMetrics) -> Count:
-    def count(job: Job, outcome: Outcome, seconds: float) -> None:
-        metrics.job_ended(job.queue, job.function, type(outcome).__name__.lower(), seconds)
-
-    return count

@@ -1,21 +1,23 @@
-"""Metrics that every process with jobs has; labels are bounded and never ids."""
+"""Metrics that more than one service has; labels are bounded and never ids.
+
+docs/metrics.md lists every metric of every service, and a test holds it equal to the code.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
 
 from prometheus_client import (
     CollectorRegistry,
-    Counter,
-    Gauge,
     GCCollector,
-    Histogram,
     PlatformCollector,
     ProcessCollector,
 )
+from prometheus_client.core import CounterMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
 
-SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
+Reading = tuple[Sequence[str], float]
 
 
 def new_registry() -> CollectorRegistry:
@@ -27,54 +29,36 @@ def new_registry() -> CollectorRegistry:
     return registry
 
 
-@dataclass(frozen=True, slots=True)
-class ProcessMetrics:
-    """Jobs and background loops of one process."""
+class ReadCounter(Collector):
+    """A counter whose values something else keeps, read when it is scraped."""
 
-    jobs: Counter
-    job_seconds: Histogram
-    loop_failures: Counter
+    def __init__(
+        self, name: str, text: str, labels: Sequence[str], read: Callable[[], Iterable[Reading]]
+    ) -> None:
+        self._name, self._text, self._labels, self._read = name, text, labels, read
 
-    def job_ended(self, queue: str, function: str, outcome: str, seconds: float) -> None:
-        """Count one run of a job and how long it took."""
-        self.jobs.labels(queue, function, outcome).inc()
-        self.job_seconds.labels(queue, function).observe(seconds)
+    def describe(self) -> list[Metric]:
+        """The counter without values."""
+        return [self._family()]
 
-    def loop_failed(self, name: str) -> None:
-        """Count a failure of a background loop; fits `supervised(failed=…)`."""
-        self.loop_failures.labels(name).inc()
+    def collect(self) -> list[Metric]:
+        """The counter as it stands now."""
+        family = self._family()
+        for values, count in self._read():
+            family.add_metric(values, count)
+        return [family]
 
-
-def process_metrics(registry: CollectorRegistry) -> ProcessMetrics:
-    """Register the metrics of `ProcessMetrics`."""
-    return ProcessMetrics(
-        jobs=Counter(
-            "pedidos_jobs",
-            "Runs of jobs, by outcome.",
-            ["queue", "function", "outcome"],
-            registry=registry,
-        ),
-        job_seconds=Histogram(
-            "pedidos_job_duration_seconds",
-            "How long runs of jobs took.",
-            ["queue", "function"],
-            buckets=SECONDS,
-            registry=registry,
-        ),
-        loop_failures=Counter(
-            "pedidos_loop_failures",
-            "Failures of background loops.",
-            ["loop"],
-            registry=registry,
-        ),
-    )
+    def _family(self) -> CounterMetricFamily:
+        return CounterMetricFamily(self._name, self._text, labels=self._labels)
 
 
 def watch_dropped_logs(registry: CollectorRegistry, dropped: Callable[[], int]) -> None:
     """Expose how many log lines were lost on their way to files and the gathering."""
-    gauge = Gauge(
-        "pedidos_log_lines_dropped",
-        "Log lines lost on their way to files and the gathering.",
-        registry=registry,
+    registry.register(
+        ReadCounter(
+            "pedidos_log_lines_dropped",
+            "Log lines lost on their way to files and the gathering.",
+            (),
+            lambda: [((), dropped())],
+        )
     )
-    gauge.set_function(dropped)

@@ -20,8 +20,9 @@ from pedidos_common.domain.jobs import (
     advance,
     sources,
 )
-from pedidos_common.ports import Bell, JobFilter, Page
+from pedidos_common.ports import Bell, JobFilter, Page, QueueDepth
 from pedidos_common.testing.job_rules import (
+    depths_of,
     in_scope,
     matches,
     removable,
@@ -163,6 +164,10 @@ class InMemoryJobLedger:
         alive = [now - (job.lease.until - self._lease) for job in jobs if job.lease]
         ages = [*([max(waiting)] if waiting else []), *([min(alive)] if alive else [])]
         return max(0.0, min(ages, default=timedelta()).total_seconds())
+
+    async def depths(self, limit: int) -> Sequence[QueueDepth]:
+        """See `ports.JobLedger.depths`."""
+        return depths_of(self._by_id(), limit, self._clock())
 
     async def settled_among(self, job_ids: Sequence[str]) -> Sequence[Job]:
         """See `ports.JobLedger.settled_among`."""

@@ -177,6 +177,11 @@ class InMemoryOrderStore:
         more = len(rest) > limit
         return Page(rest[:limit], str(rest[limit - 1].order.id) if more else None)
 
+    async def dead(self, limit: int) -> int:
+        """See `ports.OrderStore.dead`."""
+        dead = [record for record in self._all() if record.status is OrderStatus.FALHOU]
+        return min(limit, len(dead))
+
     async def export(self, run_id: UUID) -> AsyncIterator[OrderRecord]:
         """See `ports.OrderStore.export`."""
         for record in self._between(whole_run(run_id)):

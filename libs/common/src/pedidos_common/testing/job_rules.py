@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -16,7 +17,7 @@ from pedidos_common.domain.jobs import (
     Retry,
     Succeeded,
 )
-from pedidos_common.ports import JobFilter
+from pedidos_common.ports import JobFilter, QueueDepth
 
 
 def in_scope(job: Job, scope: str | None) -> bool:
@@ -74,3 +75,25 @@ def waits_since(job: Job) -> datetime | None:
     if job.status not in OPEN or job.status is JobStatus.RUNNING:
         return None
     return max(at for at in (job.created_at, job.claimed_at, job.due_at) if at)
+
+
+def depths_of(jobs: Sequence[Job], limit: int, now: datetime) -> list[QueueDepth]:
+    """How each queue stands with the first `limit` jobs of each status that is open or failed."""
+    looked_at = [
+        job
+        for status in (*OPEN, JobStatus.FAILED)
+        for job in [job for job in jobs if job.status is status][:limit]
+    ]
+    return [
+        QueueDepth(
+            queue,
+            Counter(job.status for job in looked_at if job.queue == queue),
+            max((_waited(job, now) for job in looked_at if job.queue == queue), default=0.0),
+        )
+        for queue in {job.queue for job in looked_at}
+    ]
+
+
+def _waited(job: Job, now: datetime) -> float:
+    since = waits_since(job) if job.status is JobStatus.QUEUED else None
+    return (now - since).total_seconds() if since else 0.0

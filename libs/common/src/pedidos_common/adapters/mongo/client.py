@@ -25,6 +25,8 @@ from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import PyMongoError
 from pymongo.read_concern import ReadConcern
 
+from pedidos_common.adapters.command_watch import CommandWatch
+from pedidos_common.adapters.mongo.command_times import CommandTimes
 from pedidos_common.adapters.mongo.errors import describe, is_transient, undisturbed
 from pedidos_common.domain.errors import Unavailable
 from pedidos_common.domain.room import Room, Store
@@ -99,9 +101,11 @@ def _is_of_a_value(warning: warnings.WarningMessage) -> bool:
     return not is_old and not str(warning.message).startswith(LET_PASS)
 
 
-def connect(uri: str, name: str) -> AsyncMongoClient[Document]:
-    """A client for the event loop; connects on first use."""
-    return AsyncMongoClient(uri, **_options(name))
+def connect(uri: str, name: str, watch: CommandWatch | None = None) -> AsyncMongoClient[Document]:
+    """A client for the event loop; connects on first use. `watch` is told of each command."""
+    # without a listener the driver makes no reports at all
+    listeners = [CommandTimes(watch)] if watch else []
+    return AsyncMongoClient(uri, **_options(name), event_listeners=listeners)
 
 
 def connect_blocking(uri: str, name: str) -> MongoClient[Document]:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 from bson.timestamp import Timestamp
 
 from pedidos_common.adapters.mongo.client import Document
 from pedidos_common.domain.jobs import OPEN, Band, Job, JobStatus, Lease, NewJob
-from pedidos_common.ports import Bell, JobFilter
+from pedidos_common.ports import Bell, JobFilter, QueueDepth
+
+IN_DEPTHS = (JobStatus.QUEUED, JobStatus.RUNNING, JobStatus.RETRYING, JobStatus.FAILED)
+WAITS_SINCE: Document = {"$max": [{"$toDate": "$createdSeq"}, "$claimedAt", "$dueAt"]}
 
 
 def document_of(job: NewJob) -> Document:
@@ -107,8 +111,35 @@ def listing_filter(wanted: JobFilter) -> Document:
 def quiet_pipeline() -> list[Document]:
     """What `JobLedger.quiet_seconds` is made of: ages in ms of waiting, and of running jobs."""
     is_running = {"$eq": ["$status", JobStatus.RUNNING]}
-    waits_since = {"$max": [{"$toDate": "$createdSeq"}, "$claimedAt", "$dueAt"]}
-    since = {"$cond": [is_running, "$lease.renewedAt", waits_since]}
+    since = {"$cond": [is_running, "$lease.renewedAt", WAITS_SINCE]}
     age = {"$subtract": ["$$NOW", since]}
     group = {"_id": is_running, "oldest": {"$max": age}, "newest": {"$min": age}}
     return [{"$match": {"status": {"$in": sorted(OPEN)}}}, {"$group": group}]
+
+
+def depths_pipeline(limit: int) -> list[Document]:
+    """What `JobLedger.depths` is made of: a range of the index on `status` for each of them."""
+    first, *others = (_depth_of(status, limit) for status in IN_DEPTHS)
+    united = [{"$unionWith": {"coll": "jobs", "pipeline": other}} for other in others]
+    return [*first, *united, {"$set": {"age": {"$subtract": ["$$NOW", "$since"]}}}]
+
+
+def _depth_of(status: JobStatus, limit: int) -> list[Document]:
+    group: Document = {
+        "_id": {"queue": "$queue", "status": "$status"},
+        "count": {"$sum": 1},
+        "since": {"$min": WAITS_SINCE},
+    }
+    return [{"$match": {"status": status}}, {"$limit": limit}, {"$group": group}]
+
+
+def depths_of(groups: Sequence[Document]) -> list[QueueDepth]:
+    """The queues that the groups of `depths_pipeline` are of."""
+    counts: dict[str, dict[JobStatus, int]] = {}
+    waiting: dict[str, float] = {}
+    for group in groups:
+        queue, status = group["_id"]["queue"], JobStatus(group["_id"]["status"])
+        counts.setdefault(queue, {})[status] = int(group["count"])
+        if status is JobStatus.QUEUED:
+            waiting[queue] = max(0.0, group["age"] / 1000)
+    return [QueueDepth(queue, found, waiting.get(queue, 0.0)) for queue, found in counts.items()]

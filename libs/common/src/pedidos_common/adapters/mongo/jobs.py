@@ -27,6 +27,8 @@ from pedidos_common.adapters.mongo.job_claims import (
 )
 from pedidos_common.adapters.mongo.job_documents import (
     bell_of,
+    depths_of,
+    depths_pipeline,
     document_of,
     job_of,
     listing_filter,
@@ -44,7 +46,7 @@ from pedidos_common.domain.jobs import (
     advance,
     sources,
 )
-from pedidos_common.ports import Bell, JobFilter, Page
+from pedidos_common.ports import Bell, JobFilter, Page, QueueDepth
 
 SCOPE_BATCH = 1_000
 
@@ -146,6 +148,12 @@ class MongoJobLedger:
         groups = await self._jobs.aggregate(quiet_pipeline())
         ages = [group["newest" if group["_id"] else "oldest"] async for group in groups]
         return max(0.0, min(ages, default=0) / 1000)
+
+    @guarded
+    async def depths(self, limit: int) -> Sequence[QueueDepth]:
+        """See `ports.JobLedger.depths`."""
+        groups = await self._jobs.aggregate(depths_pipeline(limit))
+        return depths_of([group async for group in groups])
 
     @guarded
     async def settled_among(self, job_ids: Sequence[str]) -> Sequence[Job]:

@@ -170,6 +170,11 @@ class MongoOrderStore:
         more = len(records) > limit
         return Page(records[:limit], str(records[limit - 1].order.id) if more else None)
 
+    @guarded
+    async def dead(self, limit: int) -> int:
+        """See `ports.OrderStore.dead`."""
+        return await self._orders.count_documents({"status": OrderStatus.FALHOU}, limit=limit)
+
     async def export(self, run_id: UUID) -> AsyncIterator[OrderRecord]:
         """See `ports.OrderStore.export`."""
         query = range_filter(whole_run(run_id))

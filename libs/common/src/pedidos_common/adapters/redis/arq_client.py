@@ -6,9 +6,9 @@ from typing import Any
 
 from arq.connections import ArqRedis
 from redis.asyncio import Redis
-from redis.asyncio.client import Pipeline
 
 from pedidos_common.adapters.redis.bells import from_json, to_json
+from pedidos_common.adapters.redis.timed import TimedPipeline, timed, watch_of
 
 ARQ_KEYS = "arq:"
 KEYS_ONLY = frozenset({"DEL", "EXISTS", "MGET", "TOUCH", "UNLINK", "WATCH"})
@@ -31,7 +31,7 @@ def under_prefix(prefix: str, command: tuple[Any, ...]) -> tuple[Any, ...]:
     )
 
 
-class PrefixedPipeline(Pipeline):
+class PrefixedPipeline(TimedPipeline):
     """A pipeline of `PrefixedArqRedis`."""
 
     key_prefix = ""
@@ -46,17 +46,18 @@ class PrefixedArqRedis(ArqRedis):
 
     def __init__(self, client: Redis, key_prefix: str) -> None:
         super().__init__(client.connection_pool, job_serializer=to_json, job_deserializer=from_json)
-        self.key_prefix = key_prefix
+        self.key_prefix, self.told = key_prefix, watch_of(client)
 
     async def execute_command(self, *args: Any, **options: Any) -> Any:
         """Send a command with prefixed keys."""
         command = under_prefix(self.key_prefix, args)
-        return await super().execute_command(*command, **options)  # type: ignore[no-untyped-call]
+        with timed(self.told, command[0]):
+            return await super().execute_command(*command, **options)  # type: ignore[no-untyped-call]
 
     def pipeline(self, transaction: bool = True, shard_hint: str | None = None) -> PrefixedPipeline:
         """A pipeline with prefixed keys."""
         pipeline = PrefixedPipeline(
             self.connection_pool, self.response_callbacks, transaction, shard_hint
         )
-        pipeline.key_prefix = self.key_prefix
+        pipeline.key_prefix, pipeline.told = self.key_prefix, self.told
         return pipeline

@@ -15,6 +15,8 @@ from redis.asyncio.sentinel import Sentinel
 from redis.backoff import ExponentialBackoff
 from redis.exceptions import BusyLoadingError, ConnectionError, RedisError, TimeoutError  # noqa: A004
 
+from pedidos_common.adapters.command_watch import CommandWatch, ignore_command
+from pedidos_common.adapters.redis.timed import TimedRedis
 from pedidos_common.domain.errors import Unavailable
 from pedidos_common.domain.room import Room, Store
 
@@ -62,18 +64,21 @@ def connect(
     *,
     max_connections: int = 50,
     client_name: str | None = None,
+    watch: CommandWatch = ignore_command,
 ) -> Redis:
     """A client for `redis://`, `rediss://` or `redis+sentinel://` (nothing is sent yet).
 
     `redis+sentinel://[user:password@]host:port,host:port/db?service=name` finds the master by
     Sentinel; `sentinel_password=` in the query is for the sentinels themselves. A password in
-    the address wins over `password`. Whoever connects closes it with `aclose()`.
+    the address wins over `password`. Whoever connects closes it with `aclose()`. `watch` is told
+    of each command.
 
     Raises:
         ValueError: when the address is not one of these.
     """
     if urlsplit(url).scheme in SENTINEL_SCHEMES:
-        return _master(parse_sentinel(url), password, max_connections, client_name)
+        master = _master(parse_sentinel(url), password, max_connections, client_name)
+        return _watched(master, watch)
     pool = BlockingConnectionPool.from_url(
         url,
         password=password,
@@ -82,7 +87,14 @@ def connect(
         client_name=client_name,
         **_robust(),
     )
-    return Redis.from_pool(pool)
+    return _watched(TimedRedis.from_pool(pool), watch)
+
+
+def _watched(client: Any, watch: CommandWatch) -> TimedRedis:
+    """The client, of the class that it was asked of, which the driver's types don't tell."""
+    mine: TimedRedis = client
+    mine.told = watch
+    return mine
 
 
 def check_address(url: str) -> None:
@@ -165,6 +177,7 @@ def _master(
     )
     master: Redis = sentinels.master_for(
         address.service,
+        TimedRedis,
         db=address.db,
         username=address.username,
         password=address.password or password,

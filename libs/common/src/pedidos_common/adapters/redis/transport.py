@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 
 import structlog
 from redis.asyncio import Redis
@@ -21,7 +22,7 @@ from pedidos_common.adapters.redis.bells import (
     score,
 )
 from pedidos_common.adapters.redis.client import reaching
-from pedidos_common.adapters.redis.worker import RingWorker
+from pedidos_common.adapters.redis.worker import RingWorker, ignore_wait
 from pedidos_common.ports import Bell
 
 log = structlog.get_logger(__name__)
@@ -35,9 +36,13 @@ class ArqTransport:
     """Rings are arq jobs: one sorted set for each queue, one arq job for each ring of a job.
 
     See `pedidos_common.ports.Transport` for what is promised. The client is shared, not owned.
+    `waited(queue, seconds)` is told how long each ring that is received here waited to be.
     """
 
-    def __init__(self, client: Redis, key_prefix: str) -> None:
+    def __init__(
+        self, client: Redis, key_prefix: str, waited: Callable[[str, float], None] = ignore_wait
+    ) -> None:
+        self._waited = waited
         self._redis = PrefixedArqRedis(client, key_prefix)
         self._names = Names(key_prefix)
 
@@ -97,7 +102,10 @@ class ArqTransport:
         is_open: Callable[[], bool],
     ) -> None:
         """Deliver job ids until cancelled; on cancellation, what was taken is still delivered."""
-        worker = RingWorker(self._redis, self._names.queue(queue), free_slots, deliver, is_open)
+        waited = partial(self._waited, queue)
+        worker = RingWorker(
+            self._redis, self._names.queue(queue), free_slots, deliver, is_open, waited
+        )
         while True:
             try:
                 await _run(worker)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from time import monotonic
+from time import monotonic, time
 from typing import Any
 
 import structlog
@@ -26,6 +26,11 @@ IDLE_GROWTH = 1.05
 RING_WAIT_SECONDS = 0.5
 DELIVERY_TIMEOUT_SECONDS = 30.0
 LONGEST_PAUSE_SECONDS = 2.0
+LATEST_MS = 1 << 53
+
+
+def ignore_wait(*_waited: object) -> None:
+    """Note of no ring how long it waited."""
 
 
 class RingWorker(Worker):
@@ -36,7 +41,8 @@ class RingWorker(Worker):
     sorted set to hide what is behind it, and a worker that dies leaves no marks to wait for: the
     ledger knows the job and it is rung again. Many rings cost two round trips together, and at an
     empty queue Redis is waited for (`BZPOPMIN`) instead of asked again and again. arq's retries,
-    results, cron, abort and health keys are not used.
+    results, cron, abort and health keys are not used. `waited` is told of each ring that is taken
+    how many seconds ago it was rung, by the clocks of both machines.
     """
 
     def __init__(
@@ -46,6 +52,7 @@ class RingWorker(Worker):
         free_slots: Callable[[], int],
         deliver: Callable[[str], Awaitable[None]],
         is_open: Callable[[], bool],
+        waited: Callable[[float], None] = ignore_wait,
     ) -> None:
         async def hand_over(ctx: dict[Any, Any], *args: Any, **kwargs: Any) -> None:  # noqa: ARG001
             await deliver(*args)
@@ -64,7 +71,7 @@ class RingWorker(Worker):
             log_results=False,
         )
         self._free_slots = free_slots
-        self._is_open = is_open
+        self._is_open, self._waited = is_open, waited
         self._polling = asyncio.Lock()
         self._paused_until = 0.0
         self._idle_seconds = STEP_SECONDS
@@ -160,20 +167,23 @@ class RingWorker(Worker):
         if call is None:
             log.warning("ring_refused", queue=self.queue_name, ring=ring_id[:200])
             return
-        self.tasks[ring_id] = asyncio.create_task(self._hand_over(ring_id, *call))
+        function, job_id, rung_at = call
+        # clocks of machines differ by a little
+        self._waited(max(0.0, time() - rung_at))
+        self.tasks[ring_id] = asyncio.create_task(self._hand_over(ring_id, function, job_id))
 
-    def _call_of(self, definition: object) -> tuple[Function, str] | None:
-        """The function to call and its job id; None for what is not ours."""
+    def _call_of(self, definition: object) -> tuple[Function, str, float] | None:
+        """The function to call, its job id and when it was rung; None for what is not ours."""
         if not isinstance(definition, bytes):
             return None
         try:
-            name, arguments, *_ = deserialize_job_raw(definition, deserializer=from_json)
+            name, arguments, _, _, rung_ms = deserialize_job_raw(definition, deserializer=from_json)
         except SerializationError:
             return None
         function = self.functions.get(str(name))
-        match arguments:
-            case [str(job_id)] if isinstance(function, Function):
-                return function, job_id
+        match arguments, rung_ms:
+            case [str(job_id)], int() if isinstance(function, Function) and rung_ms < LATEST_MS:
+                return function, job_id, rung_ms / 1000
         return None
 
     async def _hand_over(self, ring_id: str, function: Function, job_id: str) -> None:

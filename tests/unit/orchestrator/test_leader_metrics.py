@@ -1,0 +1,147 @@
+"""What only the leader exports: right numbers, once, and none that it no longer knows."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from itertools import pairwise
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from pedidos_common.domain.errors import Unavailable
+from pedidos_common.domain.jobs import Band, Failed, NewJob, Retry
+from pedidos_orchestrator.engine import leader_metrics
+from pedidos_orchestrator.engine.leader_metrics import LeaderMetrics, LeaderPorts
+from tests.unit.orchestrator.world import World
+
+JOBS, WAITING = "pedidos_queue_jobs", "pedidos_queue_oldest_waiting_age_seconds"
+
+
+class Bench:
+    """A world, and the metrics of its one orchestrator."""
+
+    def __init__(self) -> None:
+        self.world, self.registry = World(), CollectorRegistry()
+        world = self.world
+        ports = LeaderPorts(world.runs, world.ledger, world.orders, world.queue_state)
+        self.metrics = LeaderMetrics(ports, world.seat.leadership, world.monotonic)
+        self.registry.register(self.metrics)
+
+    def value(self, name: str, **labels: str) -> float | None:
+        return self.registry.get_sample_value(name, labels)
+
+    def jobs(self, queue: str) -> Mapping[str, float | None]:
+        states = ("waiting", "active", "delayed", "failed")
+        return {state: self.value(JOBS, queue=queue, state=state) for state in states}
+
+    def exports_nothing(self) -> bool:
+        return not list(self.registry.collect())
+
+
+async def leading() -> Bench:
+    bench = Bench()
+    await bench.world.seat.lead()
+    return bench
+
+
+async def test_queues_are_counted_by_state_and_by_their_oldest_job() -> None:
+    bench = await leading()
+    ledger = bench.world.ledger
+    names = ("waits", "runs", "later", "never")
+    await ledger.create([NewJob(name, "f", "orders", Band.HIGH, {}) for name in names])
+    await ledger.create([NewJob("new", "f", "unheard", Band.HIGH, {})])
+    bench.world.clock.advance(2.5)
+    for name, outcome in (("runs", None), ("later", Retry("x", 9.0)), ("never", Failed("x"))):
+        job = await ledger.claim(name, "w")
+        assert job is not None
+        if outcome is not None:
+            await ledger.settle(job, outcome)
+    await bench.world.seat.lead()
+    await bench.metrics.look()
+    assert bench.jobs("orders") == {"waiting": 1, "active": 1, "delayed": 1, "failed": 1}
+    assert bench.jobs("generation") == {"waiting": 0, "active": 0, "delayed": 0, "failed": 0}
+    assert bench.value(JOBS, queue="other", state="waiting") == 1
+    assert bench.value(WAITING, queue="orders") == 2.5
+    assert bench.value(WAITING, queue="generation") == 0
+    assert bench.value("pedidos_dead_letters", kind="job") == 1
+    assert bench.value("pedidos_dead_letters", kind="order") == 0
+    assert bench.value("pedidos_queue_state", state="running") == 1
+    assert bench.value("pedidos_queue_state", state="paused") == 0
+
+
+async def test_a_run_is_told_from_its_start_to_its_end() -> None:
+    bench = await leading()
+    await bench.metrics.look()
+    assert bench.value("pedidos_run_phase", phase="IDLE") == 1
+    assert bench.value("pedidos_run_progress_ratio") is None
+    run = await bench.world.start(40)
+    await bench.world.play()
+    await bench.metrics.look()
+    assert bench.value("pedidos_run_phase", phase="DONE") == 1
+    assert bench.value("pedidos_run_phase", phase="IDLE") == 0
+    assert bench.value("pedidos_run_progress_ratio") == 1
+    assert bench.value("pedidos_run_estimated_remaining_seconds") == 0
+    assert bench.value("pedidos_run_target_orders") == run.plan.quantity
+    lanes = [
+        bench.value("pedidos_run_final_orders", priority=priority, outcome="processed") or 0
+        for priority in ("VIP", "NORMAL")
+    ]
+    assert min(lanes) > 0
+    assert sum(lanes) == run.plan.quantity
+
+
+async def test_who_does_not_lead_exports_nothing() -> None:
+    bench = Bench()
+    await bench.metrics.look()
+    assert bench.exports_nothing()
+    await bench.world.seat.lead()
+    await bench.metrics.look()
+    assert not bench.exports_nothing()
+    await bench.world.seat.leadership.resign()
+    assert bench.exports_nothing(), "at once, not only at the next look"
+
+
+async def test_while_the_ledger_is_away_nothing_old_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bench = await leading()
+    await bench.metrics.look()
+
+    async def away(_limit: int) -> None:
+        raise Unavailable("away")
+
+    monkeypatch.setattr(bench.world.ledger, "depths", away)
+    await bench.metrics.look()
+    assert bench.exports_nothing()
+
+
+async def test_a_look_is_given_up_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(leader_metrics, "LONGEST_LOOK_SECONDS", 0.01)
+    bench = await leading()
+
+    async def hang(_limit: int) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(bench.world.ledger, "depths", hang)
+    await bench.metrics.look()
+    assert bench.exports_nothing()
+
+
+async def test_a_look_that_costs_much_comes_less_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = await leading()
+    looks, depths = [], bench.world.ledger.depths
+
+    async def slow(limit: int) -> object:
+        looks.append(bench.world.monotonic())
+        bench.world.clock.advance(0.1)
+        return await depths(limit)
+
+    monkeypatch.setattr(bench.world.ledger, "depths", slow)
+    for _second in range(21):
+        await bench.world.seat.lead()
+        await bench.metrics.look()
+        bench.world.clock.advance(1.0)
+    gaps = [later - sooner for sooner, later in pairwise(looks)]
+    assert len(looks) > 2
+    assert all(gap >= 50 * 0.1 for gap in gaps)

@@ -1,0 +1,86 @@
+"""What becomes of jobs, as counters."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from pedidos_common.domain.jobs import (
+    Band,
+    Cancelled,
+    Failed,
+    Job,
+    JobStatus,
+    Outcome,
+    Released,
+    Retry,
+    Succeeded,
+)
+from pedidos_common.runtime.job_metrics import JobMetrics
+from pedidos_common.runtime.server_metrics import ServerMetrics
+
+KNOWN = {"queue": "orders", "function": "orders.process_batch"}
+
+
+def job(function: str = "orders.process_batch", deliveries: int = 1) -> Job:
+    created = datetime(2026, 1, 1, tzinfo=UTC)
+    status = JobStatus.RUNNING
+    return Job("j", function, "orders", Band.HIGH, {}, status, created, deliveries=deliveries)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "name"),
+    [
+        (Succeeded(), "succeeded"),
+        (Retry("later", 1.0), "retry"),
+        (Retry("not mine", 1.0, refused=True), "refused"),
+        (Failed("never"), "failed"),
+        (Released(), "released"),
+        (Cancelled(), "cancelled"),
+    ],
+)
+def test_each_settled_run_is_counted_by_its_outcome(outcome: Outcome, name: str) -> None:
+    registry = CollectorRegistry()
+    JobMetrics(registry).ended(job(), outcome, 0.2)
+    assert registry.get_sample_value("pedidos_jobs_total", {**KNOWN, "outcome": name}) == 1
+    assert registry.get_sample_value("pedidos_job_duration_seconds_sum", KNOWN) == 0.2
+
+
+def test_only_a_later_claim_is_a_redelivery() -> None:
+    registry = CollectorRegistry()
+    metrics = JobMetrics(registry)
+    metrics.claimed(job())
+    assert registry.get_sample_value("pedidos_job_redeliveries_total", KNOWN) is None
+    metrics.claimed(job(deliveries=2))
+    assert registry.get_sample_value("pedidos_job_redeliveries_total", KNOWN) == 1
+
+
+def test_functions_of_other_releases_make_no_labels_of_their_own() -> None:
+    registry = CollectorRegistry()
+    metrics = JobMetrics(registry)
+    for number in range(3):
+        metrics.lease_lost(job(f"orders.unknown_{number}"))
+    other = {"queue": "orders", "function": "other"}
+    assert registry.get_sample_value("pedidos_job_leases_lost_total", other) == 3
+
+
+def test_slots_are_told_as_they_are_when_asked() -> None:
+    registry, busy = CollectorRegistry(), [0]
+    JobMetrics(registry).works(4, lambda: busy[0])
+    busy[0] = 3
+    states = ("busy", "free")
+    found = [registry.get_sample_value("pedidos_worker_slots", {"state": one}) for one in states]
+    assert found == [3, 1]
+
+
+@pytest.mark.parametrize("server", ["mongodb", "redis"])
+def test_commands_that_are_hardly_used_make_no_labels_of_their_own(server: str) -> None:
+    registry = CollectorRegistry()
+    watch = getattr(ServerMetrics(registry), server)
+    for number in range(3):
+        watch(f"unheard{number}", 0.5, failed=number == 0)
+    name, other = f"pedidos_{server}_command", {"command": "other"}
+    assert registry.get_sample_value(f"{name}_duration_seconds_count", other) == 3
+    assert registry.get_sample_value(f"{name}_failures_total", other) == 1
