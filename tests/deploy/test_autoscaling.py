@@ -12,6 +12,9 @@ from typing import Any
 
 import pytest
 
+from pedidos_cli.autoscale.policy import ADDED_AT_ONCE, TAKEN_AT_ONCE, Pace
+from pedidos_cli.autoscale.scrape import WORKER_QUEUES
+from pedidos_cli.autoscale.work import WINDOW_SECONDS, JobTimes, Load, work_seconds
 from tests.deploy.manifests import environment, named, of_kind
 
 METRICS = {
@@ -20,7 +23,7 @@ METRICS = {
     "pedidos_job_duration_seconds_count",
     "pedidos_worker_slots",
 }
-QUEUES = {"worker": {"orders", "notifications"}, "generator": {"generation"}}
+QUEUES = {"worker": set(WORKER_QUEUES), "generator": {"generation"}}
 SLOTS = {"worker": "ORDERS_QUEUE_CONCURRENCY", "generator": "GENERATION_CONCURRENCY"}
 each = pytest.mark.parametrize("service", sorted(QUEUES))
 
@@ -77,6 +80,18 @@ def test_it_adds_two_at_once_and_takes_one_away(service: str) -> None:
     assert [p["value"] for p in behavior["scaleDown"]["policies"]] == [1]
 
 
+def test_pedidos_up_keeps_the_same_pace() -> None:
+    spec, pace = named("prod", "ScaledObject", "pedidos-worker")["spec"], Pace()
+    behavior = spec["advanced"]["horizontalPodAutoscalerConfig"]["behavior"]
+    (up,), (down,) = (behavior[way]["policies"] for way in ("scaleUp", "scaleDown"))
+    assert float(trigger("worker")["metadata"]["threshold"]) == pace.target
+    assert (up["value"], up["periodSeconds"]) == (ADDED_AT_ONCE, pace.add)
+    assert (down["value"], down["periodSeconds"]) == (TAKEN_AT_ONCE, pace.take)
+    assert behavior["scaleDown"]["stabilizationWindowSeconds"] == pace.patience
+    minutes = set(re.findall(r"\[(\d+)m\]", query("worker")))
+    assert {60 * int(found) for found in minutes} == {WINDOW_SECONDS}
+
+
 @each
 def test_an_apply_does_not_set_the_number_again(service: str) -> None:
     assert "replicas" not in named("prod", "Deployment", f"pedidos-{service}")["spec"]
@@ -105,14 +120,22 @@ def without(*parts: str) -> Mapping[str, str]:
     return {name: v for name, v in BUSY.items() if not any(part in name for part in parts)}
 
 
+def seconds_of(waiting: float, job_seconds: float, slots: float | None) -> float:
+    """As `pedidos up --autoscale` takes them."""
+    return work_seconds(Load(waiting, {}, slots), job_seconds)
+
+
 @pytest.mark.parametrize(
     ("series", "seconds"),
     [
-        (BUSY, 200 * 10 / 25),
-        (BUSY | {ENDED % "sum": "150x40", ENDED % "count": "15x40"}, 200 * 1 / 25),
-        (without("duration"), 200 * 1 / 25),
-        (without("slots"), 200 * 10 / 25),
-        (BUSY | {WAITING % "new": "0x40", WAITING % "old": "0x40"}, 0),
+        (BUSY, seconds_of(200, 10, 25)),
+        (
+            BUSY | {ENDED % "sum": "150x40", ENDED % "count": "15x40"},
+            seconds_of(200, JobTimes().mean_seconds(), 25),
+        ),
+        (without("duration"), seconds_of(200, JobTimes().mean_seconds(), 25)),
+        (without("slots"), seconds_of(200, 10, None)),
+        (BUSY | {WAITING % "new": "0x40", WAITING % "old": "0x40"}, seconds_of(0, 10, 25)),
         (without("queue_jobs"), None),
     ],
     ids=["busy", "none ended lately", "none ended yet", "no worker", "idle", "no leader"],
