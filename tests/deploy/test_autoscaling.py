@@ -15,7 +15,7 @@ import pytest
 from pedidos_cli.autoscale.policy import ADDED_AT_ONCE, TAKEN_AT_ONCE, Pace
 from pedidos_cli.autoscale.scrape import WORKER_QUEUES
 from pedidos_cli.autoscale.work import WINDOW_SECONDS, JobTimes, Load, work_seconds
-from tests.deploy.manifests import environment, named, of_kind
+from tests.deploy.manifests import ROOT, environment, named, of_kind
 
 METRICS = {
     "pedidos_queue_jobs",
@@ -45,6 +45,12 @@ def test_it_asks_for_the_seconds_of_work_that_wait(service: str) -> None:
     queues = [set(found.split("|")) for found in re.findall(r'queue=~?"([^"]+)"', asked)]
     assert queues == [QUEUES[service]] * 3
     assert f'job="{service}"' in asked
+
+
+def test_there_are_metrics_of_these_names() -> None:
+    page = (ROOT / "docs" / "metrics.md").read_text()
+    for metric in METRICS:
+        assert f"| `{metric.removesuffix('_sum').removesuffix('_count')}` |" in page
 
 
 @each
