@@ -15,7 +15,7 @@ LARGEST_CONFIG_MAP_BYTES = 1_048_576
 
 
 def test_a_cluster_gets_every_dashboard() -> None:
-    brought = {}
+    brought: dict[str, str] = {}
     for held in of_kind("prod", "ConfigMap"):
         if held["metadata"].get("labels", {}).get("grafana_dashboard") == "1":
             brought |= held["data"]
@@ -28,7 +28,7 @@ def test_a_cluster_gets_every_dashboard() -> None:
 def test_a_cluster_gets_every_rule() -> None:
     (rules,) = of_kind("prod", "PrometheusRule")
     brought = {group["name"]: group["rules"] for group in rules["spec"]["groups"]}
-    written = {}
+    written: dict[str, object] = {}
     for file in (PROMETHEUS / "rules").glob("*.yml"):
         groups = yaml.safe_load(file.read_text())["groups"]
         written |= {group["name"]: group["rules"] for group in groups}
