@@ -8,12 +8,14 @@ AGAINST ?= HEAD
 PYTEST_WORKERS ?= 2
 PYTEST_ARGS ?=
 DOCKER_FLAGS ?=
+PYTHON_IMAGE ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PACKAGES := libs/common libs/cli services/generator services/orchestrator services/worker
 PROJECTS := $(PACKAGES:%=%/pyproject.toml)
+VERSION := $(shell awk -F '"' '/^version = / {print $$2; exit}' libs/common/pyproject.toml)
 CODE := $(wildcard libs services tests bench deploy)
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -106,9 +108,11 @@ bench-observability: setup ## what metrics and traces cost: runs with and withou
 	@$(BIN)/python -m bench.observability $(BENCH_ARGS)
 
 .PHONY: images
-images: ## build the three container images (needs a Docker engine; DOCKER_FLAGS='--network host')
+images: ## build the three container images (needs a Docker engine; DOCKER_FLAGS='--network host', PYTHON_IMAGE=...)
 	@for service in generator orchestrator worker; do \
-	  docker build $(DOCKER_FLAGS) -f services/$$service/Dockerfile -t pedidos-$$service . || exit 1; done
+	  docker build $(DOCKER_FLAGS) $(if $(PYTHON_IMAGE),--build-arg PYTHON_IMAGE=$(PYTHON_IMAGE)) \
+	    -f services/Dockerfile --target $$service \
+	    -t pedidos-$$service -t pedidos-$$service:$(VERSION) . || exit 1; done
 
 # --- verify -----------------------------------------------------------------------------------
 
@@ -157,7 +161,7 @@ imports: setup
 	@$(BIN)/lint-imports
 
 manifests: setup
-	@$(BIN)/hadolint services/*/Dockerfile
+	@$(BIN)/hadolint services/Dockerfile
 	@$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml deploy/compose/*.yml
 
 # --strict: what the advisories could not be asked about counts as bad, and not as clean
