@@ -103,6 +103,10 @@ bench-latency: setup ## pickup at rest, tiny runs, the status page, the barrier'
 bench-write-limit: setup ## how many batches should write at once: constants beside the limit found
 	@$(BIN)/python -m bench.write_limit $(BENCH_ARGS)
 
+.PHONY: bench-observability
+bench-observability: setup ## what metrics and traces cost: runs with and without them, in turns (10 minutes)
+	@$(BIN)/python -m bench.observability $(BENCH_ARGS)
+
 .PHONY: images
 images: ## build the three container images (needs a Docker engine; DOCKER_FLAGS='--network host', PYTHON_IMAGE=...)
 	@for service in generator orchestrator worker; do \

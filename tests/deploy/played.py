@@ -10,9 +10,10 @@ from __future__ import annotations
 import base64
 import os
 import re
+import shutil
 import subprocess
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +35,23 @@ def docker(*arguments: str, seconds: float = COMMAND_SECONDS) -> str:
     )
     assert done.returncode == 0, f"docker {arguments[0]}: {done.stderr}"
     return done.stdout.strip()
+
+
+def why_not_here(images: Iterable[str]) -> str | None:
+    """Why nothing can be started here: no command, no engine, or an image that it lacks."""
+    if shutil.which("docker") is None:
+        return "there is no docker command"
+    if not _succeeds("info"):
+        return "no Docker engine answers"
+    for image in images:
+        if not _succeeds("image", "inspect", image):
+            return f"the engine has no image {image} (make images; MONGO_IMAGE and REDIS_IMAGE)"
+    return None
+
+
+def _succeeds(*arguments: str) -> bool:
+    done = subprocess.run(["docker", *arguments], capture_output=True, timeout=30, check=False)
+    return done.returncode == 0
 
 
 def image_of(workload: Resource, environ: Mapping[str, str] = os.environ) -> str:

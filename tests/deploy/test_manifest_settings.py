@@ -20,8 +20,8 @@ SETTINGS: dict[str, type[BaseSettings]] = {
     "generator": GeneratorSettings,
     "worker": WorkerSettings,
 }
-# Read before any settings are (load_settings), or by OpenTelemetry's own libraries.
-NOT_IN_A_MODEL = {"SECRETS_DIR", "OTEL_EXPORTER_OTLP_ENDPOINT"}
+# Read before any settings are (load_settings).
+NOT_IN_A_MODEL = {"SECRETS_DIR"}
 # What the Secrets that prod refers to hold; docs/deploy.md says so.
 SECRETS = {
     "pedidos-servers": {"MONGO_URI", "REDIS_URL"},

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import shutil
-import subprocess
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -13,7 +11,7 @@ import httpx
 import pytest
 
 from tests.deploy.manifests import SERVICES, named, workloads
-from tests.deploy.played import Played, docker, image_of, play
+from tests.deploy.played import Played, docker, image_of, play, why_not_here
 from tests.e2e.stack import until
 
 QUANTITY = 5_000
@@ -22,23 +20,10 @@ PROBES = ("startupProbe", "livenessProbe", "readinessProbe")
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
 
-def _why_not() -> str | None:
-    """Why the pods can't be played here."""
-    if shutil.which("docker") is None:
-        return "there is no docker command"
-    if subprocess.run(["docker", "info"], capture_output=True, timeout=30, check=False).returncode:
-        return "no Docker engine answers"
-    for image in map(image_of, workloads("dev")):
-        asked = ["docker", "image", "inspect", image]
-        if subprocess.run(asked, capture_output=True, timeout=30, check=False).returncode:
-            return f"the engine has no image {image} (make images; MONGO_IMAGE and REDIS_IMAGE)"
-    return None
-
-
 @pytest.fixture
 def pods(tmp_path: Path) -> Iterator[dict[str, Played]]:
     """All pods of the overlay, servers first."""
-    if reason := _why_not():
+    if reason := why_not_here(map(image_of, workloads("dev"))):
         pytest.skip(f"pods were not played: {reason}")
     network = f"played-{secrets.token_hex(4)}"
     with ExitStack() as stack:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.traces.receiver import Received, receiving
 from tests.e2e import handlers
 from tests.e2e.stack import Stack, assert_stops_cleanly, running_stack
 
@@ -14,11 +15,27 @@ Switch = Callable[..., None]
 
 
 @pytest.fixture(scope="session")
-def plain_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """A stack with the built-in handler, shared; use `stack`."""
-    with running_stack(tmp_path_factory.mktemp("stack"), {}) as started:
+def span_receiver() -> Received:
+    """What the spans of the plain stack come to."""
+    return Received()
+
+
+@pytest.fixture(scope="session")
+def plain_stack(
+    tmp_path_factory: pytest.TempPathFactory, span_receiver: Received
+) -> Iterator[Stack]:
+    """A stack with the built-in handler that traces, shared; use `stack`."""
+    folder = tmp_path_factory.mktemp("stack")
+    with (
+        receiving(span_receiver) as endpoint,
+        running_stack(folder, traced_to(endpoint)) as started,
+    ):
         yield started
         assert_stops_cleanly(started)
+
+
+def traced_to(endpoint: str) -> dict[str, str]:
+    return {"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint, "NO_PROXY": "127.0.0.1"}
 
 
 @pytest.fixture(scope="session")

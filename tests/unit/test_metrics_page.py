@@ -16,6 +16,7 @@ from pedidos_common.runtime.job_metrics import JobMetrics
 from pedidos_common.runtime.loop_lag import LoopLag
 from pedidos_common.runtime.metrics import new_registry, watch_dropped_logs
 from pedidos_common.runtime.server_metrics import ServerMetrics
+from pedidos_common.runtime.tracing import SpansSent, watch_spans
 from pedidos_orchestrator.app import create_app
 from pedidos_orchestrator.deps import ApiSettings
 from pedidos_orchestrator.settings import OrchestratorSettings
@@ -32,6 +33,7 @@ NOWHERE = "mongodb://127.0.0.1:1"
 def common() -> CollectorRegistry:
     registry = new_registry()
     watch_dropped_logs(registry, lambda: 0)
+    watch_spans(registry, SpansSent)
     LoopLag(registry)
     ServerMetrics(registry)
     return registry

@@ -8,7 +8,8 @@ import pytest
 from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
 
-from pedidos_orchestrator.tracing import parse
+from pedidos_common.domain.tracing import TraceContext, parse_traceparent
+from pedidos_orchestrator.tracing import trace_of
 from tests.unit.api.world import Client, World
 
 KEY = "correct horse"
@@ -80,6 +81,11 @@ async def test_a_chunked_body_within_the_bound_is_read(client: Client) -> None:
     assert (answer.status_code, answer.json()) == (200, {"orders": 0})
 
 
+def trace_of_request(header: str | None) -> TraceContext:
+    headers = [] if header is None else [(b"traceparent", header.encode())]
+    return trace_of({"type": "http", "method": "POST", "headers": headers})
+
+
 @pytest.mark.parametrize(
     "header",
     [
@@ -95,14 +101,15 @@ async def test_a_chunked_body_within_the_bound_is_read(client: Client) -> None:
     ],
 )
 def test_a_wrong_traceparent_begins_a_new_trace(header: str | None) -> None:
-    trace = parse(header)
+    assert parse_traceparent(header) is None
+    trace = trace_of_request(header)
     assert trace.trace_id != TRACE
-    assert parse(trace.traceparent).trace_id == trace.trace_id
+    assert parse_traceparent(trace.traceparent) == trace
 
 
 @pytest.mark.parametrize("flags", ["00", "01", "03"])
 def test_a_traceparent_is_carried_on(flags: str) -> None:
-    trace = parse(f"00-{TRACE}-00f067aa0ba902b7-{flags}")
+    trace = trace_of_request(f"00-{TRACE}-00f067aa0ba902b7-{flags}")
     assert (trace.trace_id, trace.sampled) == (TRACE, flags != "00")
     assert trace.span_id != "00f067aa0ba902b7"
 

@@ -16,9 +16,12 @@ from pedidos_common.domain.jobs import Band, Failed, JobStatus, NewJob, Succeede
 from pedidos_common.domain.orders import Tier
 from pedidos_common.domain.run_jobs import PROCESS_ORDERS
 from pedidos_common.domain.runs import Phase, Run
+from pedidos_common.domain.tracing import TraceContext, parse_traceparent
 from pedidos_common.ports import OrderRecord, Page
+from pedidos_orchestrator.use_cases.redrive import Redriven
 from tests.unit.api.world import Client, World
 
+TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 TIERS = [Tier.DIAMANTE, Tier.DIAMANTE, Tier.OURO, Tier.PRATA, Tier.BRONZE]
 
 
@@ -113,10 +116,14 @@ async def test_redrive_all_revives_each_dead_order_into_one_job(
 ) -> None:
     everything = (await client.get("/pedidos/orders")).json()["items"]
     await _kill(world, everything[1:4])
-    answer = await client.post("/pedidos/dead/redrive", json={"all": True})
+    traced = {"traceparent": f"00-{TRACE}-00f067aa0ba902b7-01"}
+    answer = await client.post("/pedidos/dead/redrive", json={"all": True}, headers=traced)
     assert answer.status_code == 202
     assert (answer.json()["orders"], len(answer.json()["redriveJobs"])) == (3, 1)
     job = await world.job(answer.json()["redriveJobs"][0])
+    assert job.trace is not None
+    assert job.trace.startswith(f"00-{TRACE}-")
+    assert job.trace.endswith("-01")
     assert (job.function, job.scope) == (PROCESS_ORDERS, None)
     assert job.payload["orderIds"] == [one["id"] for one in everything[1:4]]
     assert await world.transport.depth("orders") == 1
@@ -261,3 +268,10 @@ async def test_clean_cancels_what_waits_for_runs_that_are_over(
     assert (kept["removed"], kept["purgedRings"]) == (0, 1)
     await world.ended(run, Phase.ERROR)
     assert (await client.post("/pedidos/queue/clean?state=wait")).json()["removed"] == 1
+
+
+def test_of_the_jobs_of_a_large_redrive_a_few_are_in_its_trace() -> None:
+    done = Redriven(TraceContext(TRACE, "00f067aa0ba902b7"))
+    traces = [parse_traceparent(done.trace()) for _ in range(100)]
+    assert [one.sampled for one in traces if one] == [True] * 8 + [False] * 92
+    assert Redriven().trace() is None

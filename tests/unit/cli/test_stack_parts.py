@@ -203,6 +203,8 @@ def test_services_inherit_settings_but_not_addresses(tmp_path: Path) -> None:
         "REDIS_HOST": "elsewhere",
         "MONGO_URI": "mongodb://elsewhere",
         "HOST": "0.0.0.0",
+        "OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4318",
+        "OTEL_SERVICE_NAME": "all of them",
     }
     settings = ServiceSettings(environ, "mongodb://here", "redis://here", "db")
     spec = pod("worker", 1, settings, tmp_path / "log")
@@ -212,7 +214,8 @@ def test_services_inherit_settings_but_not_addresses(tmp_path: Path) -> None:
     assert first.environ["MONGO_URI"] == "mongodb://here"
     assert first.environ["MONGO_DB"] == "db"
     assert first.environ["HOST"] == "127.0.0.1"
-    assert not first.environ.keys() & {"PORT", "REDIS_HOST"}
+    assert first.environ["OTEL_EXPORTER_OTLP_ENDPOINT"] == "http://collector:4318"
+    assert not first.environ.keys() & {"PORT", "REDIS_HOST", "OTEL_SERVICE_NAME"}
     assert (
         first.metrics
         == second.metrics

@@ -24,6 +24,8 @@ _NOT_PASSED_ON = frozenset(
     {
         *("HOST", "PORT", "METRICS_PORT", "PORT_FILE", "PROCESS_NAME"),
         *("REDIS_HOST", "REDIS_PORT", "REDIS_DB"),
+        # traces tell the services apart by it
+        "OTEL_SERVICE_NAME",
     }
 )
 

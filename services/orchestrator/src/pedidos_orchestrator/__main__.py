@@ -21,6 +21,7 @@ from pedidos_common.runtime.memory_log import log_memory
 from pedidos_common.runtime.metrics import new_registry, watch_dropped_logs
 from pedidos_common.runtime.server_metrics import ServerMetrics
 from pedidos_common.runtime.supervise import end_other_tasks, running, stop_on_signals
+from pedidos_common.runtime.tracing import traced
 from pedidos_orchestrator.app import create_app, end_streams
 from pedidos_orchestrator.deps import Deps
 from pedidos_orchestrator.server import LiveServer
@@ -79,9 +80,12 @@ async def _serve(
     registry, signs = new_registry(), LifeSigns()
     watch_dropped_logs(registry, lambda: logs.dropped)
     lag = LoopLag(registry)
-    async with connected(settings, name, ServerMetrics(registry)) as connections:
+    async with (
+        traced(settings, SERVICE, name, registry) as tracing,
+        connected(settings, name, ServerMetrics(registry), tracing) as connections,
+    ):
         write_port_file(settings.port_file, port_of(listening))
-        deps = deps_of(settings, connections, registry, signs)
+        deps = deps_of(settings, connections, registry, signs, tracing)
         server = _server(create_app(deps, api_settings_of(settings)))
         act = asyncio.ensure_future(_act(settings, deps, connections, name, signs, stop))
         acting = {

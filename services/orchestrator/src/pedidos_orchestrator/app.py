@@ -79,7 +79,7 @@ def create_app(deps: Deps, settings: ApiSettings) -> FastAPI:
         app.add_middleware(ApiKeyGuard, api_key=settings.api_key)
     else:
         app.add_middleware(BrowserGuard, loopback_only=settings.loopback_only)
-    app.add_middleware(Observing, registry=deps.registry)
+    app.add_middleware(Observing, registry=deps.registry, tracing=deps.tracing)
     return app
 
 

@@ -19,7 +19,9 @@ from pedidos_common.ports import (
     Processes,
     QueueState,
     RunStore,
+    Tracing,
     Transport,
+    Untraced,
 )
 
 QUEUES = (GENERATION_QUEUE, ORDERS_QUEUE, NOTIFICATIONS_QUEUE)
@@ -62,6 +64,7 @@ class Deps:
     eviction_policy: Callable[[], Awaitable[str | None]] = unknown_policy
     room: Callable[[], Awaitable[Sequence[Room]]] = unknown_room
     stuck: Callable[[], Sequence[str]] = tuple
+    tracing: Tracing = field(default_factory=Untraced)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from pedidos_common.runtime.settings import (
     ProcessSettings,
     RetentionSettings,
     RunSettings,
+    TracingSettings,
     WebhookSettings,
 )
 
@@ -28,6 +29,7 @@ class OrchestratorSettings(
     RetentionSettings,
     WebhookSettings,
     ImportSettings,
+    TracingSettings,
     ProcessSettings,
 ):
     """Every setting of an orchestrator; see README.md for the table."""

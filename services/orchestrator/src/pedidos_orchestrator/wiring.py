@@ -26,7 +26,7 @@ from pedidos_common.domain.pipeline import Limits
 from pedidos_common.execution.heartbeat import Heartbeat, Rhythm
 from pedidos_common.execution.leases import HeldLeases
 from pedidos_common.execution.life_signs import LifeSigns, Turned
-from pedidos_common.ports import ProcessReport
+from pedidos_common.ports import ProcessReport, Tracing
 from pedidos_common.runtime.connections import Connections
 from pedidos_common.runtime.listening import is_loopback
 from pedidos_common.runtime.readiness import checks_of
@@ -64,6 +64,7 @@ def deps_of(
     connections: Connections,
     registry: CollectorRegistry,
     signs: LifeSigns,
+    tracing: Tracing,
 ) -> Deps:
     """The ports of the API and of the engine, on real servers."""
     database, redis, prefix = connections.database, connections.redis, connections.key_prefix
@@ -82,6 +83,7 @@ def deps_of(
         eviction_policy=connections.eviction_policy,
         room=connections.room,
         stuck=signs.stuck,
+        tracing=tracing,
     )
 
 
@@ -182,6 +184,7 @@ def _engine_ports(deps: Deps, doorbell: Doorbell) -> EnginePorts:
         events=deps.events,
         queue_state=deps.queue_state,
         logs=deps.logs,
+        tracing=deps.tracing,
     )
 
 

@@ -13,5 +13,15 @@ class CommandWatch(Protocol):
         ...
 
 
+def both(first: CommandWatch, second: CommandWatch) -> CommandWatch:
+    """The watch that tells two others."""
+
+    def tell(command: str, seconds: float, *, failed: bool) -> None:
+        first(command, seconds, failed=failed)
+        second(command, seconds, failed=failed)
+
+    return tell
+
+
 def ignore_command(command: str, seconds: float, *, failed: bool) -> None:
     """The watch that notes nothing."""

@@ -10,6 +10,7 @@ from pedidos_common.domain.jobs import Band, NewJob
 from pedidos_common.domain.order_policy import policy_payload
 from pedidos_common.domain.orders import Priority
 from pedidos_common.domain.payloads import Upgrade, newest_version
+from pedidos_common.domain.run_spans import batch_trace, chunk_trace
 from pedidos_common.domain.runs import Run, Source
 
 GENERATE_CHUNK = "orders.generate_chunk"
@@ -92,27 +93,29 @@ def chunk_job(run: Run, index: int) -> NewJob:
         scope=run.scope,
         max_deliveries=CHUNK_MAX_LOST,
         payload_version=payload_version(function),
-        trace=run.trace,
+        trace=chunk_trace(run, index),
     )
 
 
-def batch_job(run: Run, priority: Priority, chunk: int, index: int, orders: OrderRange) -> NewJob:
-    """The job that processes one batch."""
+def batch_job(
+    run: Run, priority: Priority, chunk: int, index: int, orders: OrderRange, delivery: int = 1
+) -> NewJob:
+    """The job that processes one batch; `delivery` is which one of the chunk's job wrote it."""
     job_id = batch_job_id(run.scope, priority, chunk, index)
-    return _range_job(run, job_id, priority, orders, BATCH_MAX_LOST)
+    return _range_job(run, job_id, priority, orders, BATCH_MAX_LOST, delivery)
 
 
-def part_job(run: Run, job_id: str, part: OrderRange) -> NewJob:
+def part_job(run: Run, job_id: str, part: OrderRange, delivery: int = 1) -> NewJob:
     """The job for one part of a split batch; one lost worker splits it again."""
-    return _range_job(
-        run, job_id, place_of(job_id).priority or Priority.NORMAL, part, PART_MAX_LOST
-    )
+    priority = place_of(job_id).priority or Priority.NORMAL
+    return _range_job(run, job_id, priority, part, PART_MAX_LOST, delivery)
 
 
 def _range_job(
-    run: Run, job_id: str, priority: Priority, orders: OrderRange, max_lost: int
+    run: Run, job_id: str, priority: Priority, orders: OrderRange, max_lost: int, delivery: int
 ) -> NewJob:
     place = place_of(job_id)
+    chunk_job_name = chunk_job_id(run.scope, place.chunk)
     return NewJob(
         id=job_id,
         function=PROCESS_BATCH,
@@ -130,5 +133,5 @@ def _range_job(
         scope=run.scope,
         max_deliveries=max_lost,
         payload_version=payload_version(PROCESS_BATCH),
-        trace=run.trace,
+        trace=batch_trace(run, place.chunk, place.number, chunk_job_name, delivery),
     )

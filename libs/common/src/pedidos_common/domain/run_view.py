@@ -90,13 +90,14 @@ class ChunkCounts:
     """How a written chunk is laid out: VIP ids first, then NORMAL ones.
 
     `duplicates` of these ids (`duplicates_vip` of the VIP ones) are holes: rows that another
-    import brought meanwhile.
+    import brought meanwhile. `delivery` is which one of its job wrote it.
     """
 
     vip: int
     normal: int
     duplicates: int = 0
     duplicates_vip: int = 0
+    delivery: int = 1
 
     def ids(self, priority: Priority) -> int:
         """The ids of one priority, holes included."""
@@ -159,6 +160,7 @@ class RunView:
                 int(result["normal"]),
                 int(result.get("duplicates", 0)),
                 int(result.get("duplicatesVip", 0)),
+                job.deliveries,
             )
             self._order.append(index)
             self.settled += 1
@@ -248,7 +250,8 @@ class RunView:
             self._cursor[priority] = (at, index + 1)
             chunk = self._order[at]
             orders = self.batch(priority, chunk, index)
-            job = batch_job(self.run, priority, chunk, index, orders)
+            written_by = self.chunks[chunk].delivery
+            job = batch_job(self.run, priority, chunk, index, orders, written_by)
             is_final = self._final.get((priority, chunk), 0) >> index & 1
             if not is_final and job.id not in self.outstanding:
                 room -= len(orders)
@@ -270,4 +273,6 @@ class RunView:
         """Jobs for the parts of split batches that do not exist yet."""
         for part_id, orders in self._split_open.items():
             if part_id not in self.outstanding:
-                yield part_job(self.run, part_id, orders)
+                written = self.chunks.get(place_of(part_id).chunk)
+                written_by = written.delivery if written else 1
+                yield part_job(self.run, part_id, orders, written_by)

@@ -10,7 +10,7 @@ import structlog
 
 from pedidos_common.domain.correlation import ids_of_job
 from pedidos_common.domain.errors import LeaseLost, Unavailable
-from pedidos_common.domain.jobs import Cancelled, Job, Outcome, Released, Succeeded
+from pedidos_common.domain.jobs import Cancelled, Failed, Job, Outcome, Released, Retry, Succeeded
 from pedidos_common.execution.asking import Asking
 from pedidos_common.execution.isolation import Isolation
 from pedidos_common.execution.job_watch import JobWatch, UnwatchedJobs
@@ -19,7 +19,7 @@ from pedidos_common.execution.perform import is_suspect, must_give_up, perform, 
 from pedidos_common.execution.refusals import Refusals
 from pedidos_common.execution.registry import JobFunction
 from pedidos_common.execution.scope_gate import ScopeGate
-from pedidos_common.ports import JobLedger
+from pedidos_common.ports import JobLedger, Span, Tracing, Untraced
 
 log = structlog.get_logger(__name__)
 Observe = Callable[[Job, Outcome, float], Awaitable[None]]
@@ -45,11 +45,13 @@ class Executor:
         slots: int,
         observe: Observe = ignore_settled,
         watch: JobWatch | None = None,
+        tracing: Tracing | None = None,
     ) -> None:
         self._ledger, self._functions = ledger, functions
         self._held, self._gate = held, gate
         self._asking = Asking(ledger, worker, held.lease_seconds, lambda: self.stopping)
         self._observe, self._watch = observe, watch or UnwatchedJobs()
+        self._tracing = tracing or Untraced()
         self._tasks: dict[asyncio.Task[None], HeldLease] = {}
         self._claiming = 0
         self._isolation, self._refusals = Isolation(), Refusals()
@@ -96,22 +98,29 @@ class Executor:
 
     async def _execute(self, job: Job, held: HeldLease) -> None:
         started = time.monotonic()
-        with structlog.contextvars.bound_contextvars(**_log_context(job)):
+        with (
+            structlog.contextvars.bound_contextvars(**_log_context(job)),
+            self._tracing.job(job) as span,
+        ):
             try:
                 outcome = await self._outcome(job, held)
                 await self._asking.settle(job, outcome, held)
                 await self._note(job, outcome, time.monotonic() - started)
+                _note_end(span, outcome)
             except LeaseLost:
                 log.warning("job_lease_lost", function=job.function)
+                span.fail("its lease was lost")
                 self._watch.lease_lost(job)
                 # the heartbeat may just have renewed what is given up here: nobody would take it
                 await self._asking.hand_back(job, Released(lost=True))
             except asyncio.CancelledError:
                 if held.lost:
+                    span.fail("its lease was lost")
                     self._watch.lease_lost(job)
                 else:
                     await self._asking.hand_back(job, Released(), exonerated=held.probing)
             except Exception:
+                span.fail("it was left to its lease")
                 log.exception("job_left_to_its_lease", function=job.function)
             finally:
                 self._held.remove(held)
@@ -175,6 +184,12 @@ class Executor:
 
 def void(_value: object) -> None:
     """Take a value and return nothing, for callbacks that must return None."""
+
+
+def _note_end(span: Span, outcome: Outcome) -> None:
+    span.note({"pedidos.outcome": type(outcome).__name__.lower()})
+    if isinstance(outcome, Failed) or (isinstance(outcome, Retry) and not outcome.refused):
+        span.fail(outcome.reason)
 
 
 def _log_context(job: Job) -> dict[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 
@@ -24,7 +24,9 @@ from pedidos_common.ports import (
     LeaseKeeper,
     ProcessReport,
     QueueState,
+    Tracing,
     Transport,
+    Untraced,
 )
 
 log = structlog.get_logger(__name__)
@@ -57,6 +59,7 @@ class Surroundings:
     events: Events
     queue_state: QueueState
     scope_is_open: Callable[[str], Awaitable[bool]]
+    tracing: Tracing = field(default_factory=Untraced)
 
 
 class QueueWatch:
@@ -96,7 +99,15 @@ def _executor(
 
     gate = ScopeGate(around.scope_is_open)
     executor = Executor(
-        around.ledger, functions, held, gate, duties.name, duties.slots, observe, jobs
+        around.ledger,
+        functions,
+        held,
+        gate,
+        duties.name,
+        duties.slots,
+        observe,
+        jobs,
+        around.tracing,
     )
     jobs.works(duties.slots, lambda: executor.busy)
     return executor

@@ -19,6 +19,7 @@ from pedidos_common.ports.processes import (
     QueueState,
 )
 from pedidos_common.ports.runs import Expired, RunStore
+from pedidos_common.ports.tracing import PastSpan, Span, SpanKind, Tracing, UnseenSpan, Untraced
 
 __all__ = [
     "ENGINE_TOPIC",
@@ -41,6 +42,7 @@ __all__ = [
     "OrderRecord",
     "OrderStore",
     "Page",
+    "PastSpan",
     "ProcessReport",
     "ProcessSeen",
     "Processes",
@@ -48,5 +50,10 @@ __all__ = [
     "QueueState",
     "Rejection",
     "RunStore",
+    "Span",
+    "SpanKind",
+    "Tracing",
     "Transport",
+    "UnseenSpan",
+    "Untraced",
 ]

@@ -9,12 +9,13 @@ from dataclasses import dataclass
 
 import structlog
 
-from pedidos_common.adapters.command_watch import ignore_command
+from pedidos_common.adapters.command_watch import CommandWatch, both, ignore_command
 from pedidos_common.adapters.mongo import client as mongo
 from pedidos_common.adapters.mongo.indexes import ensure_indexes
 from pedidos_common.adapters.redis import client as redis_client
 from pedidos_common.domain.errors import Unavailable
 from pedidos_common.domain.room import Room
+from pedidos_common.ports import Tracing, Untraced
 from pedidos_common.runtime.server_metrics import ServerMetrics
 from pedidos_common.runtime.settings import MongoSettings, RedisSettings
 from pedidos_common.runtime.waiting import until_reachable
@@ -84,19 +85,32 @@ class Connections:
 
 @asynccontextmanager
 async def connected(
-    settings: ServerSettings, name: str, metrics: ServerMetrics | None = None
+    settings: ServerSettings,
+    name: str,
+    metrics: ServerMetrics | None = None,
+    tracing: Tracing | None = None,
 ) -> AsyncIterator[Connections]:
     """Clients for both servers, closed at the end; nothing is sent yet."""
+    # where nothing is recorded, nobody is told of each command either
+    tracing = None if isinstance(tracing, Untraced) else tracing
     watches = (metrics.mongodb, metrics.redis) if metrics else (None, ignore_command)
+    redis_watch = both(watches[1], _spans_of_redis(tracing)) if tracing else watches[1]
     url, password = settings.redis_target()
-    client = mongo.connect(settings.mongo_uri.get_secret_value(), name, watches[0])
-    redis = redis_client.connect(url, password, client_name=name, watch=watches[1])
+    client = mongo.connect(settings.mongo_uri.get_secret_value(), name, watches[0], tracing)
+    redis = redis_client.connect(url, password, client_name=name, watch=redis_watch)
     try:
         database = mongo.durable(client, settings.mongo_db)
         yield Connections(client, database, redis, settings.key_prefix)
     finally:
         await redis.aclose()
         await client.close()
+
+
+def _spans_of_redis(tracing: Tracing) -> CommandWatch:
+    def tell(command: str, seconds: float, *, failed: bool) -> None:
+        tracing.call("redis", command, None, seconds, failed=failed)
+
+    return tell
 
 
 async def wait_for_servers(

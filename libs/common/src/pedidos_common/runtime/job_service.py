@@ -21,6 +21,7 @@ from pedidos_common.adapters.redis.transport import ArqTransport
 from pedidos_common.execution.life_signs import LifeSigns
 from pedidos_common.execution.process import Duties, Surroundings, execute_jobs
 from pedidos_common.execution.registry import JobFunction, table
+from pedidos_common.ports import Tracing
 from pedidos_common.runtime.connections import (
     Connections,
     ServerSettings,
@@ -39,16 +40,18 @@ from pedidos_common.runtime.settings import (
     LogSettings,
     MetricsSettings,
     ProcessSettings,
+    TracingSettings,
 )
 from pedidos_common.runtime.status_server import StatusServer
 from pedidos_common.runtime.supervise import end_other_tasks, running, stop_on_signals
+from pedidos_common.runtime.tracing import traced
 
 BLOCKING_CLIENT = "heartbeat"
 STRAGGLERS_SECONDS = 3.0
 
 
 class JobServiceSettings(
-    ServerSettings, LogSettings, MetricsSettings, LeaseSettings, ProcessSettings
+    ServerSettings, LogSettings, MetricsSettings, LeaseSettings, TracingSettings, ProcessSettings
 ):
     """What every service that executes jobs is told."""
 
@@ -83,13 +86,25 @@ async def run_job_service(
     watch_dropped_logs(registry, lambda: logs.dropped)
     lag = LoopLag(registry)
     try:
-        async with connected(settings, name, ServerMetrics(registry)) as connections:
+        async with (
+            traced(settings, service.name, name, registry) as tracing,
+            connected(settings, name, ServerMetrics(registry), tracing) as connections,
+        ):
             checks = checks_of(connections, signs, settings.lease_seconds)
             status = StatusServer(registry, checks, signs.stuck)
             await status.start(settings.host, settings.metrics_port, port_file=settings.port_file)
             async with running({"loop lag": lag.watch()}):
                 await _serve(
-                    service, settings, name, connections, functions, logs, metrics, signs, stop
+                    service,
+                    settings,
+                    name,
+                    connections,
+                    functions,
+                    logs,
+                    metrics,
+                    signs,
+                    stop,
+                    tracing,
                 )
             await status.close()
         left = await end_other_tasks(STRAGGLERS_SECONDS)
@@ -109,6 +124,7 @@ async def _serve(
     metrics: JobMetrics,
     signs: LifeSigns,
     stop: asyncio.Event,
+    tracing: Tracing,
 ) -> None:
     gathering = RedisLogGathering(connections.redis, connections.key_prefix)
     beside = {"ship logs": logs.ship(gathering), "memory": log_memory(settings)}
@@ -119,7 +135,9 @@ async def _serve(
         with heart:
             keeper = MongoLeaseKeeper(heart, settings.mongo_db, settings.lease_seconds)
             events = RedisEvents(connections.redis, connections.key_prefix)
-            around = _surroundings(connections, keeper, events, settings.lease_seconds, metrics)
+            around = _surroundings(
+                connections, keeper, events, settings.lease_seconds, metrics, tracing
+            )
             duties = _duties(service, settings, name)
             known = table(functions(connections))
             await execute_jobs(duties, around, known, stop, metrics, signs)
@@ -133,6 +151,7 @@ def _surroundings(
     events: RedisEvents,
     lease_seconds: float,
     metrics: JobMetrics,
+    tracing: Tracing,
 ) -> Surroundings:
     database, redis, prefix = connections.database, connections.redis, connections.key_prefix
     return Surroundings(
@@ -142,6 +161,7 @@ def _surroundings(
         events=events,
         queue_state=MongoQueueState(database),
         scope_is_open=MongoRunStore(database).is_open,
+        tracing=tracing,
     )
 
 

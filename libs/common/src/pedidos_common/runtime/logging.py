@@ -72,8 +72,8 @@ def configure_logging(
     """Send the logs of structlog and of Python's logging to standard output and further.
 
     Every line has `event`, `level`, `timestamp` (ISO 8601, UTC, milliseconds), `service`,
-    `process`, and what is bound in `structlog.contextvars` (runId, jobId, traceId). A `LOG_DIR`
-    that can't be written ends the process with status 2.
+    `process`, and what is bound in `structlog.contextvars` (runId, jobId, traceId, spanId). A
+    `LOG_DIR` that can't be written ends the process with status 2.
     """
     before = _enrichment(service, process)
     shipper = LogShipper(service) if settings.backend_logs else None

@@ -11,7 +11,7 @@ import os
 import socket
 from pathlib import Path
 from typing import Annotated, Literal
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -192,6 +192,41 @@ class WebhookSettings(Settings):
         if secret is not None:
             _check_base64(secret.get_secret_value())
         return secret
+
+
+class TracingSettings(Settings):
+    """Where spans are sent (nowhere without an endpoint), and how many of them there are.
+
+    The names that OpenTelemetry has are its own. `otel_traces_sampler_arg` is the share of
+    requests that change something, and so of runs, whose trace is recorded; `traces_apart_ratio`
+    the share of a run's jobs outside of its trace that have one of their own.
+    """
+
+    otel_exporter_otlp_endpoint: str | None = None
+    otel_exporter_otlp_headers: SecretStr | None = None
+    otel_exporter_otlp_certificate: Path | None = None
+    otel_service_name: str | None = Field(None, min_length=1, max_length=120)
+    otel_traces_sampler_arg: float = Field(1.0, ge=0.0, le=1.0)
+    traces_apart_ratio: float = Field(0.01, ge=0.0, le=1.0)
+
+    @field_validator("otel_exporter_otlp_endpoint")
+    @classmethod
+    def _is_base(cls, url: str | None) -> str | None:
+        if url is not None:
+            if not url.startswith(("http://", "https://")):
+                raise ValueError("an address like http://host:4318 of OTLP over HTTP")
+            _check_web_address(url)
+        return url
+
+    def otlp_headers(self) -> dict[str, str]:
+        """What goes along with each request: `name=value` pairs with commas between them.
+
+        A value is written as in an address, with %20 for a space.
+        """
+        given = self.otel_exporter_otlp_headers
+        pairs = (given.get_secret_value() if given else "").split(",")
+        split = (pair.partition("=") for pair in pairs if "=" in pair)
+        return {name.strip().lower(): unquote(value.strip()) for name, _, value in split}
 
 
 class ImportSettings(Settings):

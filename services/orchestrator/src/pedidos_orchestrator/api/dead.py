@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 
 from pedidos_common.domain.jobs import JobStatus
 from pedidos_common.domain.orders import OrderStatus
@@ -21,6 +21,7 @@ from pedidos_orchestrator.api.context import (
 )
 from pedidos_orchestrator.api.models_orders import DeadLetters, RedriveRequest, RedriveResult
 from pedidos_orchestrator.problems import problems
+from pedidos_orchestrator.tracing import trace_of
 from pedidos_orchestrator.views import order_view
 
 router = APIRouter(prefix="/pedidos/dead", tags=["dead letters"])
@@ -59,10 +60,11 @@ async def list_dead(
     response_model=RedriveResult,
     responses=problems(400, 404, 409, 413, 422, 503),
 )
-async def redrive(api: Context, wanted: RedriveRequest) -> dict[str, Any]:
+async def redrive(request: Request, api: Context, wanted: RedriveRequest) -> dict[str, Any]:
     """Everything, or orders and jobs by id; orders that are not dead are left alone."""
+    trace = trace_of(request.scope)
     if wanted.all:
-        done = await api.redrive.all_dead()
+        done = await api.redrive.all_dead(trace)
     else:
-        done = await api.redrive.named(wanted.orderIds, wanted.jobIds)
+        done = await api.redrive.named(wanted.orderIds, wanted.jobIds, trace)
     return {"orders": done.orders, "jobs": done.jobs, "redriveJobs": done.job_ids}

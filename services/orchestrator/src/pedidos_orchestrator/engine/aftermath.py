@@ -11,6 +11,7 @@ from pedidos_common.domain.ids import whole_run
 from pedidos_common.domain.jobs import Band, NewJob
 from pedidos_common.domain.orders import StatusCounts
 from pedidos_common.domain.run_jobs import NOTIFICATIONS_QUEUE, NOTIFY_RUN_ENDED, payload_version
+from pedidos_common.domain.run_spans import run_trace
 from pedidos_common.domain.runs import Phase, Run
 from pedidos_common.ports import ImportStore, JobLedger, OrderStore, RunStore, Transport
 from pedidos_orchestrator.best_effort import ring
@@ -136,5 +137,6 @@ class Aftermath:
             band=Band.LOW,
             payload=ended_event(run, receipt),
             payload_version=payload_version(NOTIFY_RUN_ENDED),
+            trace=run_trace(run),
         )
         await ring(self._transport, await self._ledger.create([job]))

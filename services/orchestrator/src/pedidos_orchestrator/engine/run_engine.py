@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Any
 
@@ -31,11 +31,14 @@ from pedidos_common.ports import (
     OrderStore,
     QueueState,
     RunStore,
+    Tracing,
     Transport,
+    Untraced,
 )
 from pedidos_orchestrator.engine.abort import abort_run
 from pedidos_orchestrator.engine.recount import read_final_view, read_view
 from pedidos_orchestrator.engine.run_progress import Progress, final_figures, live_figures
+from pedidos_orchestrator.engine.run_spans import RunSpans
 from pedidos_orchestrator.engine.stall import StallWatch
 from pedidos_orchestrator.job_states import WAITING, kinds
 
@@ -63,6 +66,7 @@ class EnginePorts:
     events: Events
     queue_state: QueueState
     logs: LogGathering
+    tracing: Tracing = field(default_factory=Untraced)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +93,7 @@ class RunEngine:
         self._progress, self._stall = Progress(), self._new_stall_watch()
         self._projected_at = self._logged_at = float("-inf")
         self._looked_at = 0
+        self._spans = RunSpans(ports.tracing)
 
     def forget(self) -> None:
         """Drop what is known, so that the next step rebuilds it from the ledger."""
@@ -161,10 +166,11 @@ class RunEngine:
             return
         for job in jobs:
             view.note_open(job.id, job.payload)
-        bells = await self._ports.ledger.create(jobs)
-        if any(job.payload.get("priority") == "VIP" for job in jobs):
-            self._progress.note_vip_enqueued(self._monotonic())
-        await self._ring(bells)
+        with self._spans.dispatching(view.run, jobs):
+            bells = await self._ports.ledger.create(jobs)
+            if any(job.payload.get("priority") == "VIP" for job in jobs):
+                self._progress.note_vip_enqueued(self._monotonic())
+            await self._ring(bells)
 
     async def _ring(self, bells: Sequence[Bell]) -> None:
         try:
@@ -185,8 +191,10 @@ class RunEngine:
             if now is None:
                 return False
             fields |= final_figures(run, live, now)
-        if await self._ports.runs.move(run, phase, epoch, fields) is None:
+        moved = await self._ports.runs.move(run, phase, epoch, fields)
+        if moved is None:
             return False
+        self._spans.entered(moved)
         log.info("phase_entered", runId=run.scope, phase=phase, reason=due.reason)
         await self._ports.events.publish(STATUS_TOPIC)
         return True
@@ -204,7 +212,9 @@ class RunEngine:
         if now is None:
             return
         fields = {"cancelled": cancelled, "live": live, **final_figures(run, live, now)}
-        await ports.runs.move(run, advance(run.phase, RunTrigger.CANCEL), epoch, fields)
+        moved = await ports.runs.move(run, advance(run.phase, RunTrigger.CANCEL), epoch, fields)
+        if moved is not None:
+            self._spans.entered(moved)
         log.info("run_cancelled", runId=run.scope, deleted=cancelled["deletedPending"])
         await ports.events.publish(STATUS_TOPIC)
 

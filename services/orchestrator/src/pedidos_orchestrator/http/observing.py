@@ -1,4 +1,4 @@
-"""What is seen of each request: its trace, metrics by route, one debug line; and a last resort."""
+"""What is seen of each request: its span, metrics by route, one debug line; and a last resort."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pedidos_common.domain.correlation import ids_of_trace
+from pedidos_common.ports import Span, SpanKind, Tracing
 from pedidos_orchestrator.http.problem_handlers import problem_of
 from pedidos_orchestrator.problems import problem_response
-from pedidos_orchestrator.tracing import begin
+from pedidos_orchestrator.tracing import begin, trace_of
 
 METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"})
 BUCKETS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 TRACE_HEADER = "x-trace-id"
+INTERNAL_ERROR = 500
 
 _log = structlog.get_logger()
 
@@ -24,8 +26,8 @@ _log = structlog.get_logger()
 class Observing:
     """Outermost of the application: no request passes it unseen, and no error unanswered."""
 
-    def __init__(self, app: ASGIApp, registry: CollectorRegistry) -> None:
-        self._app = app
+    def __init__(self, app: ASGIApp, registry: CollectorRegistry, tracing: Tracing) -> None:
+        self._app, self._tracing = app, tracing
         self._requests = Counter(
             "pedidos_http_requests",
             "Requests answered, by route template",
@@ -42,39 +44,61 @@ class Observing:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, and note what became of it."""
-        if scope["type"] == "http":
-            await self._observe(scope, receive, send)
-        else:
+        if scope["type"] != "http":
             await self._app(scope, receive, send)
+            return
+        place = begin(scope, self._tracing.begins)
+        with (
+            structlog.contextvars.bound_contextvars(**ids_of_trace(place.own.trace_id)),
+            self._tracing.span(_method(scope), place, SpanKind.SERVER) as span,
+        ):
+            await self._observe(scope, receive, send, span)
 
-    async def _observe(self, scope: Scope, receive: Receive, send: Send) -> None:
-        started = time.perf_counter()
-        trace = begin(scope)
+    async def _observe(self, scope: Scope, receive: Receive, send: Send, span: Span) -> None:
+        started, trace_id = time.perf_counter(), trace_of(scope).trace_id
         has_begun = False
 
         async def noting(message: Message) -> None:
             nonlocal has_begun
             if message["type"] == "http.response.start":
                 has_begun = True
-                MutableHeaders(scope=message)[TRACE_HEADER] = trace.trace_id
+                MutableHeaders(scope=message)[TRACE_HEADER] = trace_id
                 self._note(scope, message["status"], time.perf_counter() - started)
+                _note_end(span, scope, message["status"])
             await send(message)
 
-        with structlog.contextvars.bound_contextvars(**ids_of_trace(trace.trace_id)):
-            try:
-                await self._app(scope, receive, noting)
-            except Exception as error:
-                _log.exception("request_failed", method=scope["method"], route=route_of(scope))
-                if has_begun:
-                    raise  # the connection must break, so that nobody takes a part for the whole
-                await problem_response(scope, problem_of(error))(scope, receive, noting)
+        try:
+            await self._app(scope, receive, noting)
+        except Exception as error:
+            _log.exception("request_failed", method=scope["method"], route=route_of(scope))
+            if has_begun:
+                raise  # the connection must break, so that nobody takes a part for the whole
+            await problem_response(scope, problem_of(error))(scope, receive, noting)
 
     def _note(self, scope: Scope, status: int, seconds: float) -> None:
-        method = scope["method"] if scope["method"] in METHODS else "OTHER"
+        method = _method(scope)
         route = route_of(scope)
         self._requests.labels(method, route, str(status)).inc()
         self._seconds.labels(method, route).observe(seconds)
         _log.debug("request_answered", method=method, route=route, status=status, seconds=seconds)
+
+
+def _method(scope: Scope) -> str:
+    return scope["method"] if scope["method"] in METHODS else "OTHER"
+
+
+def _note_end(span: Span, scope: Scope, status: int) -> None:
+    method, route = _method(scope), route_of(scope)
+    span.name(f"{method} {route}")
+    span.note(
+        {
+            "http.request.method": method,
+            "http.route": route,
+            "http.response.status_code": status,
+        }
+    )
+    if status >= INTERNAL_ERROR:
+        span.fail(f"answered {status}")
 
 
 def route_of(scope: Scope) -> str:

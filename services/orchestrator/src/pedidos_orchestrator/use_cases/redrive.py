@@ -6,7 +6,7 @@ import asyncio
 import secrets
 import time
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import NAMESPACE_OID, UUID, uuid5
 
@@ -16,6 +16,7 @@ from pedidos_common.domain.ids import new_run_id
 from pedidos_common.domain.jobs import Band, Job, JobStatus, NewJob
 from pedidos_common.domain.orders import OrderStatus
 from pedidos_common.domain.run_jobs import ORDERS_QUEUE, PROCESS_ORDERS, payload_version
+from pedidos_common.domain.tracing import TraceContext
 from pedidos_common.ports import Bell, JobFilter, OrderFilter
 from pedidos_orchestrator.best_effort import ring
 from pedidos_orchestrator.deps import Deps
@@ -25,6 +26,7 @@ ORDERS_PER_JOB = 200
 PAGE_SIZE = 1_000
 REVIVE_SECONDS = 2.0
 MAX_NAMED_JOBS = 1_000
+JOBS_SEEN = 8
 PREFIX = "redrive:"
 
 _log = structlog.get_logger()
@@ -32,11 +34,24 @@ _log = structlog.get_logger()
 
 @dataclass(slots=True)
 class Redriven:
-    """How much was sent again, and the ids of the (first) jobs that do it."""
+    """How much was sent again, and the ids of the (first) jobs that do it.
 
+    `request` is the span that the jobs are below; of the first few, so that its trace stays small.
+    """
+
+    request: TraceContext | None = None
     orders: int = 0
     jobs: int = 0
     job_ids: list[str] = field(default_factory=list)
+    traced: int = 0
+
+    def trace(self) -> str | None:
+        """The `traceparent` for the next job."""
+        if self.request is None:
+            return None
+        self.traced += 1
+        sampled = self.request.sampled and self.traced <= JOBS_SEEN
+        return replace(self.request, sampled=sampled).traceparent
 
     def name(self, bells: Sequence[Bell]) -> None:
         """Note the jobs behind these bells, as many as an answer has room for."""
@@ -51,10 +66,10 @@ class Redrive:
         self._deps = deps
         self._turn = asyncio.Lock()
 
-    async def all_dead(self) -> Redriven:
+    async def all_dead(self, request: TraceContext | None = None) -> Redriven:
         """Every dead order, and every failed job that stands alone; memory stays flat."""
         async with self._turn:
-            done = Redriven()
+            done = Redriven(request)
             async for orders in self._dead_orders():
                 await self._orders(orders, done)
             async for jobs in self._dead_jobs():
@@ -62,7 +77,12 @@ class Redrive:
         _log.info("redriven", orders=done.orders, jobs=done.jobs)
         return done
 
-    async def named(self, order_ids: Sequence[UUID], job_ids: Sequence[str]) -> Redriven:
+    async def named(
+        self,
+        order_ids: Sequence[UUID],
+        job_ids: Sequence[str],
+        request: TraceContext | None = None,
+    ) -> Redriven:
         """These orders (those that are dead) and these failed jobs.
 
         Raises:
@@ -70,7 +90,7 @@ class Redrive:
         """
         jobs = [await self._failed_job(job_id) for job_id in job_ids]
         async with self._turn:
-            done = Redriven()
+            done = Redriven(request)
             await self._orders(await self._dead_among(order_ids), done)
             await self._jobs(jobs, done)
         _log.info("redriven", orders=done.orders, jobs=done.jobs)
@@ -115,7 +135,7 @@ class Redrive:
             return
         started, now = time.monotonic(), await self._deps.runs.now()
         jobs = [
-            self._job(now, order_ids[start : start + ORDERS_PER_JOB])
+            self._job(now, order_ids[start : start + ORDERS_PER_JOB], done.trace())
             for start in range(0, len(order_ids), ORDERS_PER_JOB)
         ]
         bells = list(await self._deps.ledger.create(jobs))
@@ -123,13 +143,13 @@ class Redrive:
         if revived and time.monotonic() - started > REVIVE_SECONDS:
             # so slow that the reconciler may have rung, and the jobs be over, before the revival
             bells += await self._deps.ledger.create(
-                [self._job(now, [order.id for order in revived])]
+                [self._job(now, [order.id for order in revived], done.trace())]
             )
         await self._ring(bells)
         done.orders += len(revived)
         done.name(bells)
 
-    def _job(self, now: datetime, order_ids: Sequence[UUID]) -> NewJob:
+    def _job(self, now: datetime, order_ids: Sequence[UUID], trace: str | None) -> NewJob:
         milliseconds = int(now.timestamp() * 1000)
         return NewJob(
             id=f"{PREFIX}{new_run_id(milliseconds, secrets.randbits(34))}",
@@ -138,6 +158,7 @@ class Redrive:
             band=Band.NORMAL,
             payload={"orderIds": [str(order_id) for order_id in order_ids]},
             payload_version=payload_version(PROCESS_ORDERS),
+            trace=trace,
         )
 
     async def _ring(self, bells: Sequence[Bell]) -> None:

@@ -23,13 +23,16 @@ from pymongo import AsyncMongoClient, MongoClient, ReadPreference, WriteConcern,
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import PyMongoError
+from pymongo.monitoring import CommandListener
 from pymongo.read_concern import ReadConcern
 
 from pedidos_common.adapters.command_watch import CommandWatch
+from pedidos_common.adapters.mongo.command_spans import CommandSpans
 from pedidos_common.adapters.mongo.command_times import CommandTimes
 from pedidos_common.adapters.mongo.errors import describe, is_transient, undisturbed
 from pedidos_common.domain.errors import Unavailable
 from pedidos_common.domain.room import Room, Store
+from pedidos_common.ports import Tracing
 
 Document = dict[str, Any]
 Database = AsyncDatabase[Document]
@@ -101,10 +104,16 @@ def _is_of_a_value(warning: warnings.WarningMessage) -> bool:
     return not is_old and not str(warning.message).startswith(LET_PASS)
 
 
-def connect(uri: str, name: str, watch: CommandWatch | None = None) -> AsyncMongoClient[Document]:
-    """A client for the event loop; connects on first use. `watch` is told of each command."""
+def connect(
+    uri: str, name: str, watch: CommandWatch | None = None, tracing: Tracing | None = None
+) -> AsyncMongoClient[Document]:
+    """A client for the event loop; connects on first use.
+
+    `watch` is told of each command, `tracing` of those in what it records.
+    """
     # without a listener the driver makes no reports at all
-    listeners = [CommandTimes(watch)] if watch else []
+    listeners: list[CommandListener] = [CommandTimes(watch)] if watch else []
+    listeners += [CommandSpans(tracing)] if tracing else []
     return AsyncMongoClient(uri, **_options(name), event_listeners=listeners)
 
 

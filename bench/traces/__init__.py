@@ -1,0 +1,1 @@
+"""A receiver of traces over OTLP, and how one is shown."""

@@ -1,0 +1,1 @@
+"""Spans by OpenTelemetry's SDK, sent over OTLP; imported where a receiver is named."""
