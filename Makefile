@@ -16,7 +16,7 @@ READY := $(VENV)/.ready
 PACKAGES := libs/common libs/cli services/generator services/orchestrator services/worker
 PROJECTS := $(PACKAGES:%=%/pyproject.toml)
 VERSION := $(shell awk -F '"' '/^version = / {print $$2; exit}' libs/common/pyproject.toml)
-CODE := $(wildcard libs services tests bench)
+CODE := $(wildcard libs services tests bench deploy)
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
@@ -138,6 +138,10 @@ test-containers: setup ## the tests on MongoDB and Redis in containers (needs a 
 mutants: setup ## take one guard away at a time, and show which test goes red
 	@$(BIN)/python -m tests.mutants
 
+.PHONY: alerts-drill
+alerts-drill: setup ## cause each alert on a live stack, do what its page says, see it clear (10 minutes; needs prometheus)
+	@$(BIN)/python -m pytest tests/monitoring/test_drill.py -n 0 $(PYTEST_ARGS)
+
 .PHONY: check
 check: lint types imports manifests ## lint, format, types, import rules, Dockerfiles, compose file
 
@@ -155,6 +159,10 @@ imports: setup
 manifests: setup
 	@$(BIN)/hadolint services/Dockerfile
 	@$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml deploy/compose/*.yml
+
+.PHONY: dashboards
+dashboards: setup ## write the dashboards and the operator's rules again, from deploy/grafana/boards and deploy/prometheus/rules
+	@$(BIN)/python -m deploy.write
 
 .PHONY: format
 format: setup ## format the code and apply the safe fixes

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import json
 import os
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,8 @@ SLOWED = {
 }
 BULK_SPEC = "tests.e2e.handlers:handle_many"
 LOOK_SECONDS = 0.25
+# ten orders at once hold the loop for ten times as long: less than a lease
+BLOCKED_SECONDS = 0.25
 
 
 def switch(path: Path, mode: str = "plain", seconds: float = 0.0) -> None:
@@ -129,6 +132,11 @@ async def _deadly(_order: Order, sequence: int) -> None:
         os._exit(1)
 
 
+async def _blocking(_order: Order, _sequence: int) -> None:
+    """As a handler must not: it holds the event loop."""
+    time.sleep(BLOCKED_SECONDS)  # noqa: ASYNC251
+
+
 _MODES = {
     "plain": _plain,
     "failing": _failing,
@@ -137,4 +145,5 @@ _MODES = {
     "rude": _rude,
     "deadly": _deadly,
     "held": _held,
+    "blocking": _blocking,
 }

@@ -1,0 +1,84 @@
+"""A real Prometheus that scraped a real run has data for every panel and every rule."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import promql_parser
+import pytest
+
+from deploy.write import RULES
+from tests.e2e.conftest import Switch
+from tests.e2e.stack import Stack, until
+from tests.monitoring.prometheus import Prometheus, running_prometheus, targets_of
+from tests.monitoring.rules import Asked, alerts, queries_of_dashboards, rules
+
+# Series that begin with the first failure: nothing failed here.
+NEEDS_A_FAILURE = (
+    "pedidos_mongodb_command_failures_total",
+    "pedidos_redis_command_failures_total",
+    'status=~"5.."',
+)
+DATA_SECONDS = 45.0
+
+
+def queries() -> list[Asked]:
+    """All of the dashboards, all that is recorded, and each series that an alert looks at."""
+    panels = [
+        Asked(one.where, one.expr.replace("$__rate_interval", "1m"))
+        for one in queries_of_dashboards()
+    ]
+    recorded = [Asked(rule["record"], rule["expr"]) for rule in rules() if "record" in rule]
+    watched = [Asked(rule["alert"], part) for rule in alerts() for part in series(rule["expr"])]
+    return panels + recorded + watched
+
+
+def series(expr: str) -> set[str]:
+    """The series that an expression selects, as one would write them; absent ones may be absent."""
+    found: set[str] = set()
+
+    def visit(node: promql_parser.Expr) -> bool:
+        if isinstance(node, promql_parser.VectorSelector):
+            found.add(node.prettify())
+        return True
+
+    promql_parser.walk(promql_parser.parse(expr), pre_visit=visit)
+    return {one for one in found if not any(part in one for part in NEEDS_A_FAILURE)}
+
+
+@pytest.mark.slow
+def test_every_panel_and_every_rule_has_data_of_a_run(
+    shop: Stack, switch: Switch, tmp_path: Path
+) -> None:
+    files = sorted(RULES.glob("*.yml"))
+    switch("failing")
+    # a series of jobs begins with what it counts first, which no rate sees
+    run(shop)
+    with running_prometheus(tmp_path, targets_of(shop), files) as prometheus:
+        until(lambda: len(prometheus.ask("up == 1")) == 4)
+        run(shop)
+        assert_have_data(prometheus, queries())
+        loaded = prometheus.http.get("/api/v1/rules").json()["data"]["groups"]
+        unwell = [rule for group in loaded for rule in group["rules"] if rule["health"] == "err"]
+        assert not unwell
+
+
+def run(shop: Stack) -> None:
+    """A small one, to its end."""
+    shop.start(200)
+    shop.await_phase("DONE")
+
+
+def assert_have_data(prometheus: Prometheus, asked: list[Asked]) -> None:
+    """Each of them, at the latest when all that was scraped has been worked into it."""
+    empty = asked
+
+    def all_have() -> bool:
+        nonlocal empty
+        empty = [one for one in empty if not prometheus.ask(one.expr)]
+        return not empty
+
+    try:
+        until(all_have, DATA_SECONDS, 0.5)
+    except AssertionError:
+        raise AssertionError("without data:\n" + "\n".join(map(" | ".join, empty))) from None
