@@ -120,6 +120,10 @@ images: ## build the three container images (needs a Docker engine; DOCKER_FLAGS
 test: setup ## all tests but the slow ones (PYTEST_ARGS='-k name', PYTEST_WORKERS=n)
 	@$(BIN)/python -m pytest -m 'not slow' -n $(PYTEST_WORKERS) $(PYTEST_ARGS)
 
+.PHONY: page-pictures
+page-pictures: setup ## the live page during a run, in Chromium, as pictures in docs/images (2 minutes)
+	@PAGE_PICTURES=docs/images $(BIN)/python -m pytest tests/e2e/test_live_page_pictures.py
+
 .PHONY: test-slow
 test-slow: setup ## the tests that take minutes
 	@$(BIN)/python -m pytest -m 'slow and not faults' $(PYTEST_ARGS)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from urllib.parse import urljoin
 
 import httpx
 import pytest
@@ -59,6 +61,10 @@ def test_pods_start_take_a_run_and_end(pods: dict[str, Played]) -> None:
         assert client.post("/pedidos/generate", params={"quantity": QUANTITY}).status_code == 202
         until(lambda: client.get("/pedidos").json()["phase"] == "DONE", START_SECONDS)
         assert client.get("/pedidos").json()["progress"]["processedTotal"] == QUANTITY
+        page = client.get("/")
+        files = re.findall(r'(?:src|href)="([^":#]+)"', page.text)
+        assert files, "the image has the live page"
+        assert all(client.get(urljoin("/", file)).is_success for file in files), files
 
     for played in ours:
         status, seconds = played.end()

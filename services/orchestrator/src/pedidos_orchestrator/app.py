@@ -16,6 +16,7 @@ from pedidos_orchestrator.api import (
     imports,
     logs,
     orders,
+    page,
     probes,
     queue,
     runs,
@@ -34,6 +35,7 @@ from pedidos_orchestrator.http.observing import Observing
 from pedidos_orchestrator.http.problem_handlers import install
 from pedidos_orchestrator.http.read_limit import ReadLimit
 from pedidos_orchestrator.http.security import ApiKeyGuard
+from pedidos_orchestrator.page import load
 from pedidos_orchestrator.use_cases.export import ExportSlots
 from pedidos_orchestrator.use_cases.redrive import Redrive
 from pedidos_orchestrator.use_cases.start_run import MAX_SEED
@@ -53,6 +55,7 @@ ROUTES = (
     logs,
     customers,
     probes,
+    page,
 )
 
 
@@ -103,6 +106,7 @@ def _context(deps: Deps, settings: ApiSettings) -> ApiContext:
         broadcast,
         Redrive(deps),
         ExportSlots(settings.max_exports),
+        load(),
     )
 
 

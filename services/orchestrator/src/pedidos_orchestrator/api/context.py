@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 from uuid import UUID
@@ -15,6 +16,7 @@ from pedidos_orchestrator.api.live import StatusBroadcast
 from pedidos_orchestrator.api.status_reading import CachedQueueState
 from pedidos_orchestrator.deps import ApiSettings, Deps
 from pedidos_orchestrator.http.fresh_status import FreshStatus
+from pedidos_orchestrator.page import PageFile
 from pedidos_orchestrator.problems import ProblemError, invalid, not_found
 from pedidos_orchestrator.use_cases.export import ExportSlots
 from pedidos_orchestrator.use_cases.redrive import Redrive
@@ -35,6 +37,7 @@ class ApiContext:
     broadcast: StatusBroadcast
     redrive: Redrive
     exports: ExportSlots
+    page: Mapping[str, PageFile]
 
 
 async def _context(connection: HTTPConnection) -> ApiContext:

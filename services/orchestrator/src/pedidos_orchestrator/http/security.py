@@ -1,4 +1,4 @@
-"""The API key: required on everything but probes, metrics and the API's description."""
+"""The API key: required on everything but probes, metrics, the API's description and the page."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocketClose
 
+from pedidos_orchestrator.page import PATHS as PAGE_PATHS
 from pedidos_orchestrator.problems import ProblemError, problem_response
 
 HEADER = "x-api-key"
-OPEN_PATHS = frozenset(
-    {"/healthz", "/readyz", "/metrics", "/docs", "/docs/oauth2-redirect", "/openapi.json"}
-)
+DESCRIPTION_PATHS = ("/docs", "/docs/oauth2-redirect", "/openapi.json")
+OPEN_PATHS = frozenset({"/healthz", "/readyz", "/metrics", *DESCRIPTION_PATHS, *PAGE_PATHS})
 DENIAL_EXTENSION = "websocket.http.response"
 
 
