@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 from pydantic_settings import BaseSettings
 
+from pedidos_common.domain.api_keys import Scope, key_of
 from pedidos_common.runtime.load_settings import load
 from pedidos_generator.settings import GeneratorSettings
 from pedidos_orchestrator.settings import OrchestratorSettings, check_guarded
@@ -53,14 +55,15 @@ def test_no_secret_stands_in_an_environment(overlay: str, service: str) -> None:
 
 @each
 def test_a_service_starts_with_the_values(
-    overlay: str, service: str, monkeypatch: pytest.MonkeyPatch
+    overlay: str, service: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     for setting in settings_of(service):
         monkeypatch.delenv(setting, raising=False)
     values = dict(environment(overlay, service), PROCESS_NAME=f"pedidos-{service}-5d4f9c-x2x7p")
     del values["SECRETS_DIR"]
-    if overlay == "prod" and service == "orchestrator":
-        values["API_KEY"] = "of-its-secret"
+    if file := values.get("API_KEYS_FILE"):
+        values["API_KEYS_FILE"] = str(tmp_path / file.rpartition("/")[2])
+        (tmp_path / "keys").write_text(key_of("shop", Scope.OPERATE, b"of-its-secret").line)
     for name, value in values.items():
         monkeypatch.setenv(name, value)
 

@@ -14,6 +14,7 @@ from pedidos_common.execution.process import Duties
 from pedidos_common.runtime import job_service
 from pedidos_common.runtime.status_server import StatusServer
 from pedidos_orchestrator import __main__ as orchestrator
+from pedidos_orchestrator import server
 from pedidos_orchestrator.api import probes
 from tests.deploy.manifests import (
     OVERLAYS,
@@ -110,7 +111,7 @@ def test_a_pod_may_take_longer_to_end_than_it_needs(overlay: str, service: str) 
     workload = named(overlay, "Deployment", f"pedidos-{service}")
     hook = container(workload).get("lifecycle", {}).get("preStop", {}).get("sleep", {})
     if service == "orchestrator":
-        needs = orchestrator.SHUTDOWN_SECONDS + orchestrator.LEAVE_SECONDS
+        needs = server.SHUTDOWN_SECONDS + orchestrator.LEAVE_SECONDS
         needs += orchestrator.STRAGGLERS_SECONDS + hook["seconds"]
     else:
         needs = Duties("", "", "", 1, [], 1).drain_seconds + job_service.STRAGGLERS_SECONDS
@@ -195,9 +196,17 @@ def test_secrets_come_by_reference_and_as_files(overlay: str) -> None:
             assert needed <= made, "dev needs nothing that it does not bring"
         else:
             assert not made, "no secret stands in a file of ours"
-            assert needed == {"pedidos-servers"} | (
-                {"pedidos-api"} if service == "orchestrator" else set()
-            )
+            assert needed == {"pedidos-servers"}
+
+
+def test_keys_of_the_api_come_as_a_file_that_changes_under_its_pod() -> None:
+    workload = named("prod", "Deployment", "pedidos-orchestrator")
+    (mounted,) = (m for m in container(workload)["volumeMounts"] if m["name"] == "api-keys")
+    (held,) = (v for v in pod(workload)["volumes"] if v["name"] == "api-keys")
+    assert environment("prod", "orchestrator")["API_KEYS_FILE"] == f"{mounted['mountPath']}/keys"
+    assert "subPath" not in mounted, "such a mount is never brought up to date"
+    assert held["secret"]["secretName"] == "pedidos-api-keys"
+    assert not held["secret"].get("optional"), "without keys it would not start, and say so late"
 
 
 @both
