@@ -164,6 +164,7 @@ async def test_work_that_no_live_worker_understands_is_told_and_at_last_stuck(
         found = await _health(client)
         assert (found["status"], found["isStuck"]) == ("degraded", False)
         assert "f (payload version 2) is handed back" in found["warnings"][0]
+        assert "(of a newer release)" in found["warnings"][0]
         world.clock.advance(5)
         await world.ledger.release_due(10)
     world.clock.advance(1)

@@ -235,8 +235,9 @@ def _not_understood(facts: Facts) -> list[str]:
     seconds = facts.refused_ms / 1000
     return [
         f"{kind} is handed back by workers that don't understand it, since {seconds:.0f} s: "
-        "start some of the release, and with the settings, of the process that created it"
-        for kind in kinds(facts.refused)
+        "start some of the release, and with the settings, of the process that created it, "
+        f"or mend what can't be read ({why})"
+        for kind, why in kinds(facts.refused).items()
     ]
 
 
