@@ -162,7 +162,7 @@ class Executor:
             return await perform(job, held, function)
 
     def _begun(self, job: Job, function: JobFunction) -> tuple[Job, float, bool]:
-        """The job as the function reads it, how long it may be held, and whether it is run alone."""
+        """The job as the function reads it, for how long it is held, and whether alone."""
         job = function.in_its_form(job)
         alone = is_suspect(job) and not must_give_up(job, function)
         # past its deadline a job has a moment to settle before its lease is let go
