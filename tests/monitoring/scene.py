@@ -111,7 +111,9 @@ class Scene:
 
 def targets_of(field: LinkedStack) -> Targets:
     """Where its processes answer."""
-    return {role: [f"127.0.0.1:{part.port}" for part in field.of(role)] for role in ROLES}
+    return {
+        f"pedidos-{role}": [f"127.0.0.1:{part.port}" for part in field.of(role)] for role in ROLES
+    }
 
 
 @contextlib.contextmanager
