@@ -11,6 +11,8 @@ import pytest
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
+from starlette.websockets import WebSocket
+from websockets.asyncio.client import connect
 
 from pedidos_common.runtime.listening import listening_socket, port_of
 from pedidos_common.testing.eventually import eventually
@@ -22,7 +24,13 @@ SECONDS = 10.0
 
 
 async def echo(scope: Scope, receive: Receive, send: Send) -> None:
-    body = await Request(scope, receive).body()
+    """Answers with the size of the body, to `/early` before there is one; opens WebSockets."""
+    if scope["type"] == "websocket":
+        socket = WebSocket(scope, receive, send)
+        await socket.accept()
+        await socket.send_text(await socket.receive_text())
+        return
+    body = b"" if scope["path"] == "/early" else await Request(scope, receive).body()
     await PlainTextResponse(f"{len(body)} bytes")(scope, receive, send)
 
 
@@ -155,3 +163,37 @@ async def test_requests_on_one_connection_are_bounded_one_by_one(port: int) -> N
         answers.append(await asyncio.wait_for(reader.readuntil(b"0 bytes"), SECONDS))
     writer.close()
     assert all(answer.startswith(b"HTTP/1.1 200") for answer in answers)
+
+
+@pytest.mark.parametrize("length", [1, 1_000_000], ids=["whole", "a part"])
+async def test_a_body_that_comes_after_its_answer_holds_no_connection(
+    port: int, length: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bounded_http, "HEAD_SECONDS", 0.1)
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"POST /early HTTP/1.1\r\nhost: h\r\ncontent-length: %d\r\n\r\n" % length)
+    await asyncio.wait_for(reader.readuntil(b"0 bytes"), SECONDS)
+    writer.write(b"x")
+    assert await asyncio.wait_for(reader.read(), SECONDS) == b""
+    writer.close()
+
+
+async def test_a_body_that_comes_whole_after_its_answer_leaves_the_connection_useful(
+    port: int,
+) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    for _ in range(2):
+        writer.write(b"POST /early HTTP/1.1\r\nhost: h\r\ncontent-length: 4\r\n\r\n")
+        await asyncio.wait_for(reader.readuntil(b"0 bytes"), SECONDS)
+        writer.write(b"late")
+    writer.close()
+
+
+async def test_a_websocket_may_be_silent_for_longer_than_a_head(
+    port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bounded_http, "HEAD_SECONDS", 0.05)
+    async with connect(f"ws://127.0.0.1:{port}/", proxy=None) as socket:
+        await asyncio.sleep(0.2)  # it is this time itself that must do no harm
+        await socket.send("still here")
+        assert await asyncio.wait_for(socket.recv(), SECONDS) == "still here"

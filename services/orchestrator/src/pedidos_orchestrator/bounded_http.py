@@ -86,14 +86,24 @@ class BoundedHttp(HttpToolsProtocol):
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
-        """Take a part of the body."""
-        self._was_read()
+        """Take a part of the body; what comes after the answer may not take longer than a head."""
+        if self._is_answering():
+            self._was_read()
+        else:
+            self._unread_bytes = 0
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        """The request is whole."""
+        """The request is whole; where it was answered before that, the next head is awaited."""
         self._was_read()
+        if not self._is_answering():
+            self._wait_for_head()
         super().on_message_complete()
+
+    def handle_websocket_upgrade(self) -> None:
+        """Hand the connection over: no further head will come."""
+        self._wait_no_longer()
+        super().handle_websocket_upgrade()
 
     def send_400_response(self, msg: str) -> None:
         """Answer with what stopped the parser, and close."""
