@@ -38,6 +38,7 @@ from pedidos_orchestrator.http.rate_limit import RateLimit
 from pedidos_orchestrator.http.read_limit import ReadLimit
 from pedidos_orchestrator.http.security import ApiKeyGuard, keys_of
 from pedidos_orchestrator.http.security_headers import SecurityHeaders
+from pedidos_orchestrator.http.traced import Traced
 from pedidos_orchestrator.page import load
 from pedidos_orchestrator.use_cases.export import ExportSlots
 from pedidos_orchestrator.use_cases.redrive import Redrive
@@ -85,6 +86,7 @@ def create_app(deps: Deps, settings: ApiSettings) -> FastAPI:
         BodyLimit, max_bytes=settings.max_body_bytes, unbounded={imports.IMPORT_PATH}
     )
     app.add_middleware(WritesAreSeen, status=context.status)
+    app.add_middleware(Traced, tracing=deps.tracing)
     if keys is not None:
         limit = RateLimit(settings.rate_limit) if settings.rate_limit else None
         app.add_middleware(ApiKeyGuard, keys=keys, limit=limit)
