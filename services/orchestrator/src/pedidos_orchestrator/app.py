@@ -118,6 +118,7 @@ def _context(deps: Deps, settings: ApiSettings) -> ApiContext:
         Redrive(deps),
         ExportSlots(settings.max_exports),
         load(),
+        docs.load(),
     )
 
 
