@@ -66,10 +66,10 @@ class ApiKeyGuard:
                 await self._app(scope, receive, send)
 
     def _problem(self, key: ApiKey, scope: Scope) -> ProblemError | None:
-        if not key.allows(needed(scope)):
-            return _forbidden(key, scope["method"])
         wait = self._limit.wait_seconds(key.name) if self._limit else 0.0
-        return _too_many(key, math.ceil(wait)) if wait else None
+        if wait:
+            return _too_many(key, math.ceil(wait))
+        return None if key.allows(needed(scope)) else _forbidden(key, scope["method"])
 
 
 def needed(scope: Scope) -> api_keys.Scope:
