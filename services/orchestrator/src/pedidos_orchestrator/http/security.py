@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocketClose
 
 from pedidos_common.domain import api_keys
-from pedidos_common.domain.api_keys import ApiKey, key_of, sent_key
+from pedidos_common.domain.api_keys import SINGLE_KEY, ApiKey, key_of, sent_key
 from pedidos_common.runtime.key_file import KeyFile
 from pedidos_orchestrator.http.fresh_status import SAFE_METHODS
 from pedidos_orchestrator.http.rate_limit import RateLimit
@@ -20,7 +20,6 @@ from pedidos_orchestrator.page import PATHS as PAGE_PATHS
 from pedidos_orchestrator.problems import ProblemError, problem_response
 
 HEADER = "x-api-key"
-SINGLE_KEY = "API_KEY"
 DESCRIPTION_FILES = ("favicon-32x32.png", "start.js", "swagger-ui-bundle.js", "swagger-ui.css")
 DESCRIPTION_PATHS = ("/docs", *(f"/docs/{name}" for name in DESCRIPTION_FILES), "/openapi.json")
 OPEN_PATHS = frozenset({"/healthz", "/readyz", "/metrics", *DESCRIPTION_PATHS, *PAGE_PATHS})
