@@ -86,7 +86,7 @@ def test_a_page_has_all_parts_and_names_commands_that_exist(page: Path) -> None:
     assert tuple(re.findall(r"^## (.+)$", text, re.MULTILINE)) == SECTIONS
     severities = {rule["labels"]["severity"] for rule in alerts() if rule["alert"] == page.stem}
     assert re.findall(r"^Severity: (.+)$", text, re.MULTILINE) == [" or ".join(sorted(severities))]
-    known = {command.name for command in APP.registered_commands}
+    known = {one.name for one in (*APP.registered_commands, *APP.registered_groups)}
     named = set(re.findall(r"(?:\$ |`)pedidos ([a-z]+)", text))
     assert named
     assert named <= known, named - known
