@@ -144,6 +144,9 @@ mutants: setup ## take one guard away at a time, and show which test goes red
 
 .PHONY: alerts-drill
 alerts-drill: setup ## cause each alert on a live stack, do what its page says, see it clear (10 minutes; needs prometheus)
+	@command -v prometheus >/dev/null || { \
+	  echo "No alert was tried: 'prometheus' is not on the PATH." >&2; \
+	  echo "On Debian and Ubuntu: apt-get install prometheus" >&2; exit 1; }
 	@$(BIN)/python -m pytest tests/monitoring/test_drill.py -n 0 $(PYTEST_ARGS)
 
 .PHONY: check

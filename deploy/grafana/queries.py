@@ -6,7 +6,7 @@ from deploy.grafana.panels import Query
 
 WINDOW = "$__rate_interval"
 QUANTILES = (0.5, 0.95, 0.99)
-OURS = 'job=~"orchestrator|generator|worker"'
+OURS = 'job=~"pedidos-(orchestrator|generator|worker)"'
 
 
 def per_second(counter: str, *labels: str, where: str = "") -> str:

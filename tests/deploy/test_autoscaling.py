@@ -44,7 +44,7 @@ def test_it_asks_for_the_seconds_of_work_that_wait(service: str) -> None:
     assert set(re.findall(r"pedidos_\w+", asked)) == METRICS
     queues = [set(found.split("|")) for found in re.findall(r'queue=~?"([^"]+)"', asked)]
     assert queues == [QUEUES[service]] * 3
-    assert f'job="{service}"' in asked
+    assert asked.count(f'job="pedidos-{service}"') == 2
 
 
 def test_there_are_metrics_of_these_names() -> None:
@@ -105,7 +105,8 @@ def test_an_apply_does_not_set_the_number_again(service: str) -> None:
 
 WAITING = 'pedidos_queue_jobs{namespace="pedidos", queue="orders", state="waiting", pod="%s"}'
 ENDED = 'pedidos_job_duration_seconds_%s{namespace="pedidos", queue="orders"}'
-SLOTS_SERIES = 'pedidos_worker_slots{namespace="pedidos", job="worker", pod="%s", state="%s"}'
+SLOTS_OF = 'namespace="pedidos", job="pedidos-worker", pod="%s", state="%s"'
+SLOTS_SERIES = f"pedidos_worker_slots{{{SLOTS_OF}}}"
 BUSY = {
     # told by the leader, and for a moment by the one before it
     WAITING % "new": "200x40",

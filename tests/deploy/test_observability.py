@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from fnmatch import fnmatch
 
 import yaml
 
-from tests.deploy.manifests import ROOT, label, of_kind
+from tests.deploy.manifests import ROOT, SERVICES, label, of_kind
 
 DASHBOARDS = ROOT / "deploy" / "grafana" / "dashboards"
 PROMETHEUS = ROOT / "deploy" / "prometheus"
@@ -40,3 +41,18 @@ def test_prometheus_of_compose_reads_every_rule() -> None:
     files = [file for file in (PROMETHEUS / "rules").iterdir() if file.is_file()]
     assert files
     assert all(fnmatch(str(file.relative_to(PROMETHEUS)), pattern) for file in files)
+
+
+def test_monitors_name_jobs_as_rules_ask_for_them() -> None:
+    jobs = set()
+    for monitor in of_kind("prod", "PodMonitor", "ServiceMonitor"):
+        spec = monitor["spec"]
+        (endpoint,) = spec.get("podMetricsEndpoints") or spec["endpoints"]
+        (relabeling,) = endpoint["relabelings"]
+        assert relabeling["targetLabel"] == "job"
+        for service in SERVICES:
+            named = re.fullmatch(relabeling["regex"], f"pedidos-{service}")
+            jobs.add(named[1] if named else None)
+    assert jobs == {f"pedidos-{service}" for service in SERVICES}
+    rules = (PROMETHEUS / "rules" / "alerts.yml").read_text()
+    assert set(re.findall(r'job="([^"]+)"', rules)) == jobs

@@ -56,7 +56,9 @@ def targets_of(stack: Stack) -> Targets:
     """Where the services of a local stack answer, as `stack.json` says."""
     roles = ("orchestrator", "generator", "worker")
     return {
-        role: [httpx.URL(one["metrics"]).netloc.decode() for one in stack.processes(role)]
+        f"pedidos-{role}": [
+            httpx.URL(one["metrics"]).netloc.decode() for one in stack.processes(role)
+        ]
         for role in roles
     }
 

@@ -19,6 +19,7 @@ from tests.e2e.stack import until
 from tests.faults.linked import REDIS, LinkedStack, Part, linked_stack
 from tests.faults.proxy import Condition
 from tests.monitoring.prometheus import Prometheus, Targets, running_prometheus
+from tests.monitoring.rules import program
 from tests.monitoring.shortened import shortened
 
 COUNTS = {"orchestrator": 2, "generator": 1, "worker": 2}
@@ -111,12 +112,15 @@ class Scene:
 
 def targets_of(field: LinkedStack) -> Targets:
     """Where its processes answer."""
-    return {role: [f"127.0.0.1:{part.port}" for part in field.of(role)] for role in ROLES}
+    return {
+        f"pedidos-{role}": [f"127.0.0.1:{part.port}" for part in field.of(role)] for role in ROLES
+    }
 
 
 @contextlib.contextmanager
 def watched_stack(folder: Path) -> Iterator[Scene]:
     """Started and scraped, under the product's own rules, shortened."""
+    program("prometheus")
     rules = folder / "rules.yml"
     rules.write_text(yaml.safe_dump({"groups": shortened(groups())}), "utf-8")
     handler_file, log_folder = folder / "mode.json", folder / "logs"

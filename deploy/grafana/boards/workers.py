@@ -21,9 +21,9 @@ def board() -> Board:
 def _slots() -> list[Number | Graph]:
     work = "sum by (job, instance) (rate(pedidos_job_duration_seconds_sum[$__rate_interval]))"
     return [
-        Number("Workers", "short", [Query('sum(up{job="worker"})')]),
-        Number("Generators", "short", [Query('sum(up{job="generator"})')]),
-        Number("Orchestrators", "short", [Query('sum(up{job="orchestrator"})')]),
+        Number("Workers", "short", [Query('sum(up{job="pedidos-worker"})')]),
+        Number("Generators", "short", [Query('sum(up{job="pedidos-generator"})')]),
+        Number("Orchestrators", "short", [Query('sum(up{job="pedidos-orchestrator"})')]),
         Number("Busy", "short", [Query('sum(pedidos:worker_slots:sum{state="busy"})')]),
         Number("Free", "short", [Query('sum(pedidos:worker_slots:sum{state="free"})')]),
         Number("Latest loop lag", "s", [Query("max(pedidos_event_loop_lag_max_seconds)")]),

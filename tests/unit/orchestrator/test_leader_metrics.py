@@ -128,6 +128,44 @@ async def test_a_look_is_given_up_in_time(monkeypatch: pytest.MonkeyPatch) -> No
     assert bench.exports_nothing()
 
 
+async def test_after_a_look_that_failed_the_next_one_comes_soon(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bench = await leading()
+    depths = bench.world.ledger.depths
+
+    async def away(_limit: int) -> None:
+        bench.world.clock.advance(5.0)
+        raise Unavailable("away")
+
+    monkeypatch.setattr(bench.world.ledger, "depths", away)
+    await bench.metrics.look()
+    monkeypatch.setattr(bench.world.ledger, "depths", depths)
+    bench.world.clock.advance(5.0)
+    await bench.world.seat.lead()
+    await bench.metrics.look()
+    assert not bench.exports_nothing()
+
+
+async def test_no_figure_gets_old_however_much_a_look_costs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bench = await leading()
+    looks, depths = [], bench.world.ledger.depths
+
+    async def slow(limit: int) -> object:
+        looks.append(bench.world.monotonic())
+        bench.world.clock.advance(2.0)
+        return await depths(limit)
+
+    monkeypatch.setattr(bench.world.ledger, "depths", slow)
+    for _second in range(40):
+        await bench.world.seat.lead()
+        await bench.metrics.look()
+        bench.world.clock.advance(1.0)
+    assert max(later - sooner for sooner, later in pairwise(looks)) <= 2.0 + 15.0 + 1.0
+
+
 async def test_a_look_that_costs_much_comes_less_often(monkeypatch: pytest.MonkeyPatch) -> None:
     bench = await leading()
     looks, depths = [], bench.world.ledger.depths

@@ -84,3 +84,16 @@ def test_commands_that_are_hardly_used_make_no_labels_of_their_own(server: str) 
     name, other = f"pedidos_{server}_command", {"command": "other"}
     assert registry.get_sample_value(f"{name}_duration_seconds_count", other) == 3
     assert registry.get_sample_value(f"{name}_failures_total", other) == 1
+
+
+def test_the_first_failure_of_a_command_is_seen_by_a_rate() -> None:
+    registry = CollectorRegistry()
+    watch = ServerMetrics(registry).mongodb
+    for command in ("find", "other"):
+        labels = {"command": command}
+        assert registry.get_sample_value("pedidos_mongodb_command_failures_total", labels) == 0
+    watch("find", 0.5, failed=True)
+    assert (
+        registry.get_sample_value("pedidos_mongodb_command_failures_total", {"command": "find"})
+        == 1
+    )

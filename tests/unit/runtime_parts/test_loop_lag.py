@@ -17,7 +17,7 @@ async def test_a_blocked_loop_is_seen() -> None:
     lag = LoopLag(registry)
     async with running({"loop lag": lag.watch()}):
         await asyncio.sleep(0.01)
-        time.sleep(0.6)  # noqa: ASYNC251 - what is measured
+        time.sleep(0.8)  # noqa: ASYNC251 - what is measured
         await eventually(lambda: lag.most_of_last_minute() > 0.4)
     samples = {
         sample.labels["le"]: sample.value

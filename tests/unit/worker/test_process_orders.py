@@ -125,6 +125,19 @@ async def test_failures_are_tried_again_alone_and_at_last_dead() -> None:
     }
 
 
+async def test_failures_are_counted_where_one_of_them_ended_elsewhere_meanwhile() -> None:
+    class Overtaken(Scripted):
+        async def answer(self, orders: Sequence[Order], timeout_seconds: float) -> Sequence[Answer]:
+            elsewhere = {order_id(RUN, 5): "by another worker"}
+            await bench.store.mark_each(elsewhere, bench.context.fence)
+            return await super().answer(orders, timeout_seconds)
+
+    bench = Bench(Overtaken(lambda _sequence: PermanentOrderError("blocked"), slice_size=9))
+    await bench.run()
+    assert bench.ended[("VIP", "failed")] == 3
+    assert bench.ended[("NORMAL", "failed")] == 5
+
+
 async def test_what_was_not_written_in_time_is_left_open() -> None:
     bench = Bench(Scripted(slice_size=4))
     bench.clock.advance(11)

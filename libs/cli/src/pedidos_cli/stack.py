@@ -118,13 +118,12 @@ class Stack:
 
         One that is stopped ends what it has begun; others go on meanwhile.
         """
-        there = self._processes.of_role("worker")
-        if count < len(there):
-            self._processes.leave(len(there) - count, "worker")
-        taken = {one.spec.index for one in there}
+        more = count - self.workers
+        if more < 0:
+            self._processes.leave(-more, "worker")
+        taken = self._processes.indexes("worker")
         free = (index for index in itertools.count() if index not in taken)
-        specs = [self._worker(next(free)) for _ in range(count - len(there))]
-        self._processes.start(specs, joins=True)
+        self._processes.start([self._worker(next(free)) for _ in range(more)], joins=True)
         self._changed.set()
 
     def _worker(self, index: int) -> ProcessSpec:

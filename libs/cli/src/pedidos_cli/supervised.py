@@ -84,6 +84,11 @@ class Supervised:
         """The processes of that role, in the order in which they came."""
         return [one for one in self._all if one.spec.role == role]
 
+    def indexes(self, role: str) -> frozenset[int]:
+        """The indexes of that role that are taken: one that leaves still has its name and log."""
+        everyone = (*self._all, *self._leaving)
+        return frozenset(one.spec.index for one in everyone if one.spec.role == role)
+
     def entries(self) -> list[ProcessEntry]:
         """The lines of all that were started, as in `stack.json`."""
         return [one.entry() for one in self._all if one.pid is not None]

@@ -156,15 +156,21 @@ def background_of(
     patience = Patience.for_lease(settings.lease_seconds)
     reconciler = Reconciler(deps.ledger, doorbell, deps.runs.is_open, leadership, patience)
     housekeeping = _housekeeping(settings, deps, leadership)
-    expose_engine(deps.registry, leadership, engine, reconciler, housekeeping)
+    looks = {"room": 0, "metrics": 0}
+    expose_engine(deps.registry, leadership, engine, reconciler, housekeeping, looks)
     loops: Mapping[str, Callable[[Turned], Awaitable[object]]] = {
         "leadership": leadership.run,
         "engine": engine.run,
         "reconcile": reconciler.run,
         "housekeeping": housekeeping.run,
     }
-    watching = supervised("room", RoomWatch(deps.room, deps.registry).look, LOOK_SECONDS)
-    looking = supervised("metrics", _leader_metrics(deps, leadership).look, LEADER_LOOK_SECONDS)
+
+    def failed(name: str) -> None:
+        looks[name] += 1
+
+    room, metrics = RoomWatch(deps.room, deps.registry), _leader_metrics(deps, leadership)
+    watching = supervised("room", room.look, LOOK_SECONDS, failed=failed)
+    looking = supervised("metrics", metrics.look, LEADER_LOOK_SECONDS, failed=failed)
     return leadership, {
         name: run(signs.part(name, mongodb_calls=CALLS_A_TURN)) for name, run in loops.items()
     } | {"room": watching, "metrics": looking}

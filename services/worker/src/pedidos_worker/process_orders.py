@@ -110,9 +110,11 @@ class OrderProcessing:
     ) -> None:
         for priority, ids in _by_priority(orders):
             mine = [failure for failure in failures if failure.id in ids]
-            written = await self._store.mark_failures(mine, context.fence)
-            if written == len(mine):
-                self._ended(priority, failed=sum(failure.final for failure in mine))
+            # apart, as the store counts what it changed: some may have ended elsewhere meanwhile
+            final = [failure for failure in mine if failure.final]
+            self._ended(priority, failed=await self._store.mark_failures(final, context.fence))
+            later = [failure for failure in mine if not failure.final]
+            await self._store.mark_failures(later, context.fence)
 
     async def _stopped(self, job: Job, wait: float | None) -> Outcome:
         if wait is None:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry, Gauge, Histogram
 
-SAMPLE_EVERY_SECONDS = 0.1
+SAMPLE_EVERY_SECONDS = 0.25
 LAG_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 PART_SECONDS, PARTS = 5.0, 12
 

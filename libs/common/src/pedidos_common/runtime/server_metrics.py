@@ -35,12 +35,14 @@ class CommandMetrics:
         )
         self._known = {name: self._seconds.labels(name) for name in sorted(commands)}
         self._other = self._seconds.labels(OTHER)
+        # A series that begins with its first failure hides that one: a rate sees only what follows.
+        self._failed = {name: self._failures.labels(name) for name in (*self._known, OTHER)}
 
     def __call__(self, command: str, seconds: float, *, failed: bool) -> None:
         """See `CommandWatch`."""
         self._known.get(command, self._other).observe(seconds)
         if failed:
-            self._failures.labels(command if command in self._known else OTHER).inc()
+            self._failed.get(command, self._failed[OTHER]).inc()
 
 
 class ServerMetrics:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from prometheus_client import CollectorRegistry, Gauge
 
 from pedidos_common.runtime.metrics import ReadCounter
@@ -17,8 +19,12 @@ def expose_engine(
     engine: EngineLoop,
     reconciler: Reconciler,
     housekeeping: Housekeeping,
+    looks: Mapping[str, int],
 ) -> None:
-    """Register metrics that are read from these when they are scraped."""
+    """Register metrics that are read from these when they are scraped.
+
+    `looks` has the failures of the loops that only look, by their names.
+    """
     leads = Gauge(
         "pedidos_orchestrator_leader",
         "1 while this orchestrator leads, else 0.",
@@ -46,6 +52,7 @@ def expose_engine(
                 (("engine",), engine.failures),
                 (("reconcile",), reconciler.failures),
                 (("housekeeping",), housekeeping.failures),
+                *(((name,), failures) for name, failures in looks.items()),
             ],
         )
     )

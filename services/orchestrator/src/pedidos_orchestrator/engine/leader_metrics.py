@@ -23,8 +23,9 @@ from pedidos_orchestrator.engine.leader_seen import LOOKED_AT_MOST, Seen, famili
 log = structlog.get_logger(__name__)
 LOOK_SECONDS = 2.0
 LONGEST_LOOK_SECONDS = 5.0
-# a look at many jobs costs more, and comes the less often
+# a look at many jobs costs more, and comes the less often; figures never get older than that
 PAUSE_PER_LOOK = 50.0
+LONGEST_PAUSE_SECONDS = 15.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +67,11 @@ class LeaderMetrics(Collector):
             if not isinstance(error, Unavailable | TimeoutError):
                 raise
             log.warning("metrics_look_failed", error=str(error)[:200] or "it took too long")
+            # what was given up may go on in the server for as long again
+            self._rests_until = self._monotonic() + (self._monotonic() - began)
+            return
         now = self._monotonic()
-        self._rests_until = now + PAUSE_PER_LOOK * (now - began)
+        self._rests_until = now + min(PAUSE_PER_LOOK * (now - began), LONGEST_PAUSE_SECONDS)
 
     async def _look(self, epoch: int) -> Seen:
         ports = self._ports

@@ -23,12 +23,10 @@ from pymongo import AsyncMongoClient, MongoClient, ReadPreference, WriteConcern,
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import PyMongoError
-from pymongo.monitoring import CommandListener
 from pymongo.read_concern import ReadConcern
 
-from pedidos_common.adapters.command_watch import CommandWatch
-from pedidos_common.adapters.mongo.command_spans import CommandSpans
-from pedidos_common.adapters.mongo.command_times import CommandTimes
+from pedidos_common.adapters.command_watch import CommandWatch, ignore_command
+from pedidos_common.adapters.mongo.command_reports import CommandReports
 from pedidos_common.adapters.mongo.errors import describe, is_transient, undisturbed
 from pedidos_common.domain.errors import Unavailable
 from pedidos_common.domain.room import Room, Store
@@ -112,8 +110,7 @@ def connect(
     `watch` is told of each command, `tracing` of those in what it records.
     """
     # without a listener the driver makes no reports at all
-    listeners: list[CommandListener] = [CommandTimes(watch)] if watch else []
-    listeners += [CommandSpans(tracing)] if tracing else []
+    listeners = [CommandReports(watch or ignore_command, tracing)] if watch or tracing else []
     return AsyncMongoClient(uri, **_options(name), event_listeners=listeners)
 
 
