@@ -67,6 +67,18 @@ async def test_a_server_whose_certificate_is_not_trusted_is_told_nothing(
         await ask_redis(guarded.redis_url(other_authority))
 
 
+async def test_a_server_with_a_trusted_certificate_of_another_name_is_told_nothing(
+    guarded: Guarded,
+) -> None:
+    other = "localhost"  # it leads to the same server, whose certificate has the number alone
+    with pytest.raises(Unavailable, match=r"(?i)certificate.verify.failed.*mismatch"):
+        await ask_mongo(guarded.mongo_uri().replace(HOST, other))
+    url = guarded.redis_url().replace(HOST, other)
+    with pytest.raises(Unavailable, match=r"(?i)certificate.verify.failed.*mismatch"):
+        await ask_redis(url)
+    await ask_redis(f"{url}&ssl_check_hostname=false")
+
+
 async def test_without_tls_there_is_no_answer(guarded: Guarded) -> None:
     with pytest.raises(Unavailable):
         await ask_mongo(

@@ -164,6 +164,8 @@ def _full(scene: Scene) -> Iterator[None]:
         client.config_set("maxmemory", "512mb")
 
 
+# The stack has no keys; tests/unit/api/test_api_keys.py breaks the file, sees the metric, mends it.
+NOT_DRILLED = frozenset({"PedidosApiKeysNotRead"})
 FAST = {"window": "1h"}
 DRILLS: Mapping[str, Drill] = {
     "PedidosScrapeMissing": Drill("kill -9 of a worker", "start it", _scrape),

@@ -38,6 +38,11 @@ def _requests() -> list[Graph]:
             stacked=True,
         ),
         Graph("Until an answer began", "s", quantiles(SECONDS, where=BY_PEOPLE)),
+        Graph(
+            "Refused, as their key was over its limit",
+            "reqps",
+            [Query(per_second("pedidos_http_rate_limited_total"), "429")],
+        ),
         Graph("Requests that get a 5xx", "percentunit", burning("http_failed")),
     ]
 

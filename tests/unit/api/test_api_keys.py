@@ -101,6 +101,17 @@ async def test_a_key_that_is_taken_back_is_refused_without_a_restart(
     assert (await guarded.get("/pedidos", headers=sending(SINGLE))).status_code == 200
 
 
+async def test_metrics_tell_that_the_file_went_wrong_though_nobody_asks_for_anything(
+    guarded: Client, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(key_file, "LOOK_EVERY_SECONDS", 0.0)
+    assert "\npedidos_api_keys_file_valid 1.0\n" in (await guarded.get("/metrics")).text
+    replace_keys(file, "nonsense")
+    assert "\npedidos_api_keys_file_valid 0.0\n" in (await guarded.get("/metrics")).text
+    replace_keys(file, *LINES)
+    assert "\npedidos_api_keys_file_valid 1.0\n" in (await guarded.get("/metrics")).text
+
+
 async def test_log_lines_of_a_request_name_its_key(world: World, file: Path) -> None:
     with capture_logs([merge_contextvars]) as lines:
         async with world.client_of(world.app(api_keys_file=file)) as client:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 
 import pytest
+from starlette.types import Message
 
+from pedidos_orchestrator.api import docs
 from pedidos_orchestrator.http.security_headers import policy_of
 from tests.unit.api.world import Client, World
 
@@ -51,3 +54,22 @@ def test_no_policy_lets_code_of_elsewhere_in(path: str) -> None:
 @pytest.mark.parametrize("name", ["__init__.py", "..%2fmain.py", "other.js"])
 async def test_no_other_file_of_the_package_is_given(client: Client, name: str) -> None:
     assert (await client.get(f"/docs/{name}")).status_code == 404
+
+
+async def test_large_files_go_out_in_pieces(world: World) -> None:
+    """What is handed to the server at once waits in memory for clients that do not read."""
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        await asyncio.Event().wait()
+        return {}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    path = "/docs/swagger-ui-bundle.js"
+    scope = {"type": "http", "method": "GET", "path": path, "headers": [], "query_string": b""}
+    await world.app()(scope, receive, send)
+    sizes = [len(message.get("body", b"")) for message in sent[1:]]
+    assert max(sizes) <= docs.PIECE_BYTES
+    assert dict(sent[0]["headers"])[b"content-length"] == str(sum(sizes)).encode()

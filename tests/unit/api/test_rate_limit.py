@@ -73,6 +73,15 @@ async def test_a_key_past_its_limit_is_told_how_long_to_wait(world: World, tmp_p
         other = await client.get("/pedidos", headers={"x-api-key": "dashboard"})
         assert other.status_code == 200
         assert (await client.get("/healthz")).status_code == 200
+        assert "\npedidos_http_rate_limited_total 1.0\n" in (await client.get("/metrics")).text
+
+
+async def test_what_a_key_may_not_do_counts_too(world: World, tmp_path: Path) -> None:
+    write(tmp_path / "keys", key_of("shop", Scope.READ, b"shop").line)
+    app = world.app(api_keys_file=tmp_path / "keys", rate_limit=0.5)
+    async with world.client_of(app, headers={"x-api-key": "shop"}) as client:
+        answers = [(await client.post("/pedidos/cancel")).status_code for _ in range(2)]
+    assert answers == [403, 429]
 
 
 def write(path: Path, text: str) -> None:

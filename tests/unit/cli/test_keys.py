@@ -47,6 +47,12 @@ def test_a_name_that_no_file_takes_is_refused(pedidos: Pedidos) -> None:
     assert "'my shop' is no name" in ended.err
 
 
+def test_the_name_of_the_single_key_is_refused(pedidos: Pedidos) -> None:
+    ended = pedidos("keys", "new", "--scope", "read", "--name", "API_KEY")
+    assert ended.status == 2
+    assert "API_KEY is the name of the key in that variable" in ended.err
+
+
 def test_a_scope_that_is_too_small_is_explained(api: FakeApi, pedidos: Pedidos) -> None:
     detail = "the key shop may only read, and POST changes something: send a key of scope operate"
     problem = {"type": "/problems/scope-too-small", "detail": detail}

@@ -62,6 +62,11 @@ def test_a_name_stands_once() -> None:
         parse_keys(f"{SHOP.line}\n{key_of('shop', Scope.OPERATE, b'other').line}")
 
 
+def test_the_single_key_keeps_its_name() -> None:
+    with pytest.raises(WrongKeys, match="line 2: API_KEY is the name"):
+        parse_keys(f"{SHOP.line}\n{key_of('API_KEY', Scope.READ, b'other').line}")
+
+
 def test_keys_are_bounded() -> None:
     lines = [key_of(f"k{number}", Scope.READ, b"x").line for number in range(MOST_KEYS + 1)]
     assert len(parse_keys("\n".join(lines[:-1]))) == MOST_KEYS

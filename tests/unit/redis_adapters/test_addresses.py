@@ -6,7 +6,7 @@ import pytest
 from redis.asyncio.connection import SSLConnection
 from redis.asyncio.sentinel import SentinelConnectionPool
 
-from pedidos_common.adapters.redis.client import connect, parse_sentinel, reaching
+from pedidos_common.adapters.redis.client import check_address, connect, parse_sentinel, reaching
 from pedidos_common.domain.errors import Unavailable
 
 
@@ -58,6 +58,25 @@ def test_sentinel_over_tls() -> None:
     guard = pool.sentinel_manager.sentinels[0].connection_pool
     assert issubclass(guard.connection_class, SSLConnection)
     assert guard.connection_kwargs["ssl_ca_certs"] == "/tls/ca"
+
+
+@pytest.mark.parametrize(("said", "is_checked"), [("", True), ("&ssl_check_hostname=false", False)])
+def test_a_certificate_must_name_the_host_unless_the_address_says_otherwise(
+    said: str, is_checked: bool
+) -> None:
+    one = connect(f"rediss://cache?db=1{said}").connection_pool
+    assert one.connection_kwargs["ssl_check_hostname"] is is_checked
+    found = connect(f"rediss+sentinel://one:1/0?service=main{said}").connection_pool
+    assert isinstance(found, SentinelConnectionPool)
+    assert found.connection_kwargs["ssl_check_hostname"] is is_checked
+    guard = found.sentinel_manager.sentinels[0].connection_pool
+    assert guard.connection_kwargs["ssl_check_hostname"] is is_checked
+
+
+def test_without_certificates_there_is_no_name_to_check() -> None:
+    check_address("rediss://cache?ssl_cert_reqs=none")
+    pool = connect("rediss://cache?ssl_cert_reqs=none").connection_pool
+    assert "ssl_check_hostname" not in pool.connection_kwargs
 
 
 @pytest.mark.parametrize(

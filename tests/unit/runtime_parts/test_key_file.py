@@ -73,6 +73,20 @@ def test_a_file_that_went_wrong_leaves_the_keys_of_before(
     assert rotating.names() == ["shop-2"]
 
 
+def test_as_long_as_it_is_wrong_that_is_told_each_minute(rotating: Rotating) -> None:
+    assert rotating.keys.is_valid()
+    rotating.path.write_text("nonsense")
+    with capture_logs() as lines:
+        for _ in range(121):
+            rotating.names()
+            assert not rotating.keys.is_valid()
+    assert [line["event"] for line in lines] == ["api_keys_not_read"] * 3
+    rotating.path.write_text(SHOP.line)
+    assert not rotating.keys.is_valid(), "it was not looked at since"
+    rotating.now += 1.0
+    assert rotating.keys.is_valid(), "whoever asks looks"
+
+
 def test_what_was_read_is_told_by_name_never_by_hash(rotating: Rotating) -> None:
     rotating.path.write_text(NEXT.line)
     with capture_logs() as lines:

@@ -36,8 +36,9 @@ from pedidos_orchestrator.http.observing import Observing
 from pedidos_orchestrator.http.problem_handlers import install
 from pedidos_orchestrator.http.rate_limit import RateLimit
 from pedidos_orchestrator.http.read_limit import ReadLimit
-from pedidos_orchestrator.http.security import ApiKeyGuard, keys_of
+from pedidos_orchestrator.http.security import ApiKeyGuard, keys_of, watched
 from pedidos_orchestrator.http.security_headers import SecurityHeaders
+from pedidos_orchestrator.http.traced import Traced
 from pedidos_orchestrator.page import load
 from pedidos_orchestrator.use_cases.export import ExportSlots
 from pedidos_orchestrator.use_cases.redrive import Redrive
@@ -74,6 +75,7 @@ def create_app(deps: Deps, settings: ApiSettings) -> FastAPI:
         app.include_router(module.router)
     install(app, _limits(settings))
     keys = keys_of(settings.api_key, settings.api_keys_file)
+    limited = watched(keys, deps.registry)
     _describe(app, settings.max_orders, has_keys=keys is not None)
     app.add_middleware(
         ReadLimit,
@@ -85,9 +87,10 @@ def create_app(deps: Deps, settings: ApiSettings) -> FastAPI:
         BodyLimit, max_bytes=settings.max_body_bytes, unbounded={imports.IMPORT_PATH}
     )
     app.add_middleware(WritesAreSeen, readings=(context.status, context.counts))
+    app.add_middleware(Traced, tracing=deps.tracing)
     if keys is not None:
         limit = RateLimit(settings.rate_limit) if settings.rate_limit else None
-        app.add_middleware(ApiKeyGuard, keys=keys, limit=limit)
+        app.add_middleware(ApiKeyGuard, keys=keys, limit=limit, limited=limited)
     else:
         app.add_middleware(BrowserGuard, loopback_only=settings.loopback_only)
     app.add_middleware(Observing, registry=deps.registry, tracing=deps.tracing)
@@ -117,6 +120,7 @@ def _context(deps: Deps, settings: ApiSettings) -> ApiContext:
         Redrive(deps),
         ExportSlots(settings.max_exports),
         load(),
+        docs.load(),
     )
 
 

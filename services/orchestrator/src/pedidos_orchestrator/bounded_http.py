@@ -2,7 +2,8 @@
 
 The parser keeps a head as large and as long as it comes, before any of the application sees it:
 one endless header of a client without a key would fill the memory, and a byte now and then would
-hold a connection for good.
+hold a connection for good. So would an answer that its client does not read: a connection that is
+closed stays until all of it is sent.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ LARGEST_HEAD_BYTES = 32 * 1024
 LONGEST_TARGET_BYTES = 8 * 1024
 MOST_HEADERS = 100
 HEAD_SECONDS = 15.0
+READ_SECONDS = 30.0
 DETAILS = {
     HTTPStatus.BAD_REQUEST: "this is no HTTP request that can be read",
     HTTPStatus.REQUEST_TIMEOUT: "the head of the request was not whole in time",
@@ -35,12 +37,16 @@ class _Refused(Exception):
 
 
 class BoundedHttp(HttpToolsProtocol):
-    """Answers 414 or 431 to a head that is too large, 408 to one that does not end, and closes."""
+    """Answers 414 or 431 to a head that is too large, 408 to one that does not end, and closes.
+
+    Cuts off who takes nothing of an answer for `READ_SECONDS`.
+    """
 
     _status = HTTPStatus.BAD_REQUEST
     _unread_bytes = 0
     _fields_bytes = 0
     _patience: asyncio.TimerHandle | None = None
+    _reading: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for the first head."""
@@ -50,7 +56,29 @@ class BoundedHttp(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait no longer."""
         self._wait_no_longer()
+        self._watch_no_longer()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """More waits than should: see whether the client takes any of it."""
+        super().pause_writing()
+        self._watch_reader()
+
+    def resume_writing(self) -> None:
+        """The client has taken nearly all of it."""
+        super().resume_writing()
+        self._watch_no_longer()
+
+    def on_response_complete(self) -> None:
+        """An answer is over; where it was the last one, the client has to take it."""
+        super().on_response_complete()
+        if self.transport.is_closing():
+            self._watch_reader()
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Nothing more was asked for: close, once the client has what it asked for."""
+        super().timeout_keep_alive_handler()
+        self._watch_reader()
 
     def data_received(self, data: bytes) -> None:
         """Refuse what has gone past the bound though no part of it is whole yet."""
@@ -86,14 +114,24 @@ class BoundedHttp(HttpToolsProtocol):
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
-        """Take a part of the body."""
-        self._was_read()
+        """Take a part of the body; what comes after the answer may not take longer than a head."""
+        if self._is_answering():
+            self._was_read()
+        else:
+            self._unread_bytes = 0
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        """The request is whole."""
+        """The request is whole; where it was answered before that, the next head is awaited."""
         self._was_read()
+        if not self._is_answering():
+            self._wait_for_head()
         super().on_message_complete()
+
+    def handle_websocket_upgrade(self) -> None:
+        """Hand the connection over: no further head will come."""
+        self._wait_no_longer()
+        super().handle_websocket_upgrade()
 
     def send_400_response(self, msg: str) -> None:
         """Answer with what stopped the parser, and close."""
@@ -121,6 +159,24 @@ class BoundedHttp(HttpToolsProtocol):
             self._answer(HTTPStatus.REQUEST_TIMEOUT)
         else:  # nobody asked for anything
             self.transport.close()
+            self._watch_reader()
+
+    def _watch_reader(self) -> None:
+        unsent = self.transport.get_write_buffer_size()
+        if unsent and self._reading is None:
+            self._reading = self.loop.call_later(READ_SECONDS, self._cut_off_unless_read, unsent)
+
+    def _cut_off_unless_read(self, unsent_before: int) -> None:
+        self._reading = None
+        if self.transport.get_write_buffer_size() >= unsent_before:
+            self.transport.abort()
+        else:
+            self._watch_reader()
+
+    def _watch_no_longer(self) -> None:
+        if self._reading is not None:
+            self._reading.cancel()
+            self._reading = None
 
     def _stop_parser(self, status: HTTPStatus) -> None:
         self._status = status
@@ -132,6 +188,7 @@ class BoundedHttp(HttpToolsProtocol):
         if not self._is_answering() and not self.transport.is_closing():
             self.transport.write(_response(status))
         self.transport.close()
+        self._watch_reader()
 
 
 def _response(status: HTTPStatus) -> bytes:

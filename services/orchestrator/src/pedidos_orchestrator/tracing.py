@@ -30,10 +30,15 @@ def begin(scope: Scope, begins: Callable[[str], bool] = always) -> SpanPlace:
     return place
 
 
+def place_of(scope: Scope) -> SpanPlace:
+    """The place of a request's span, begun where nobody did."""
+    found = scope.get(KEY)
+    return found if isinstance(found, SpanPlace) else begin(scope)
+
+
 def trace_of(scope: Scope) -> TraceContext:
     """The span of a request, begun where nobody did."""
-    found = scope.get(KEY)
-    return (found if isinstance(found, SpanPlace) else begin(scope)).own
+    return place_of(scope).own
 
 
 def _place(header: str | None, method: str, begins: Callable[[str], bool]) -> SpanPlace:

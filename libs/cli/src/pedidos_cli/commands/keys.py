@@ -10,7 +10,7 @@ import typer
 from pedidos_cli.errors import CliError, ExitStatus
 from pedidos_cli.options import AsJson
 from pedidos_cli.output import Output
-from pedidos_common.domain.api_keys import MARK, NAME, Scope, key_of
+from pedidos_common.domain.api_keys import MARK, NAME, SINGLE_KEY, Scope, key_of
 
 RANDOM_BYTES = 32
 
@@ -29,6 +29,10 @@ def new(
             f"{name!r} is no name for a key: it has up to 40 letters, digits, dots, hyphens and "
             "underscores, and begins with a letter or digit",
             ExitStatus.USAGE,
+        )
+    if name == SINGLE_KEY:
+        raise CliError(
+            f"{SINGLE_KEY} is the name of the key in that variable: take another", ExitStatus.USAGE
         )
     secret = MARK + secrets.token_urlsafe(RANDOM_BYTES)
     line = key_of(name, scope, secret.encode()).line

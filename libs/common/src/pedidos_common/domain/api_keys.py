@@ -18,6 +18,7 @@ from pedidos_common.domain.errors import PedidosError
 MARK = "pedidos_"
 HASH = "sha256:"
 MOST_KEYS = 1_000
+SINGLE_KEY = "API_KEY"  # the name of the one outside of the file
 NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,39}", re.ASCII)
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _FORM = "<name> <read or operate> sha256:<64 hex digits>, as `pedidos keys new` prints it"
@@ -87,6 +88,10 @@ def parse_keys(text: str) -> tuple[ApiKey, ...]:
 
 def _parse(line: str, number: int) -> ApiKey:
     match line.split():
+        case [name, *_] if name == SINGLE_KEY:
+            raise WrongKeys(
+                f"line {number}: {SINGLE_KEY} is the name of the key in that variable: take another"
+            )
         case [name, scope, digest] if _fits(name, scope, digest):
             return ApiKey(name, Scope(scope), bytes.fromhex(digest.removeprefix(HASH)))
         case _:

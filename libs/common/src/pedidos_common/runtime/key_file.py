@@ -12,6 +12,7 @@ from pedidos_common.domain.api_keys import ApiKey, WrongKeys, parse_keys
 
 LARGEST_FILE_BYTES = 256 * 1024
 LOOK_EVERY_SECONDS = 1.0
+TELL_EVERY_SECONDS = 60.0
 
 _log = structlog.get_logger()
 _Mark = tuple[int, int, int]
@@ -45,7 +46,7 @@ class KeyFile:
     """The keys of a file as it is now; the ones of before where it is wrong or gone.
 
     Looked at when somebody asks, at most once a second: a key that is taken out is refused after
-    that second.
+    that second. While the file is wrong it is read again, and that told, once a minute.
 
     Raises:
         WrongKeys: as `read_keys`, at the first time alone.
@@ -57,6 +58,7 @@ class KeyFile:
         self._looked_at = clock()
         self._mark = self._marked()
         self._keys = read_keys(path)
+        self._wrong_at: float | None = None
         self._tell()
 
     def __call__(self) -> Sequence[ApiKey]:
@@ -64,18 +66,29 @@ class KeyFile:
         now = self._clock()
         if now - self._looked_at >= LOOK_EVERY_SECONDS:
             self._looked_at = now
-            mark = self._marked()
-            if mark != self._mark:
-                self._mark = mark
-                self._read_again()
+            self._look(now)
         return self._keys
 
-    def _read_again(self) -> None:
+    def is_valid(self) -> bool:
+        """Whether the keys in force are those of the file as it is now."""
+        self()
+        return self._wrong_at is None
+
+    def _look(self, now: float) -> None:
+        mark = self._marked()
+        is_due = self._wrong_at is not None and now - self._wrong_at >= TELL_EVERY_SECONDS
+        if mark != self._mark or is_due:
+            self._mark = mark
+            self._read_again(now)
+
+    def _read_again(self, now: float) -> None:
         try:
             self._keys = read_keys(self._path)
         except WrongKeys as error:
+            self._wrong_at = now
             _log.error("api_keys_not_read", reason=str(error), keys_in_force=len(self._keys))
         else:
+            self._wrong_at = None
             self._tell()
 
     def _tell(self) -> None:

@@ -39,6 +39,7 @@ class ApiContext:
     redrive: Redrive
     exports: ExportSlots
     page: Mapping[str, PageFile]
+    description: Mapping[str, bytes]
 
 
 async def _context(connection: HTTPConnection) -> ApiContext:

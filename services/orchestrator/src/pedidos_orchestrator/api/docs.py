@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from importlib.resources import files
 
 from fastapi import APIRouter, Response
+from fastapi.responses import StreamingResponse
 
+from pedidos_orchestrator.api.context import Context
 from pedidos_orchestrator.http.security import DESCRIPTION_FILES
 from pedidos_orchestrator.problems import ProblemError
 
@@ -38,6 +40,7 @@ START = b"""SwaggerUIBundle({
 """
 OWN: Mapping[str, bytes] = {"start.js": START}
 CACHE = {"cache-control": "max-age=3600"}
+PIECE_BYTES = 64 * 1024
 
 router = APIRouter(include_in_schema=False)
 
@@ -49,13 +52,37 @@ async def document() -> Response:
 
 
 @router.api_route("/docs/{name}", methods=METHODS)
-async def part(name: str) -> Response:
+async def part(name: str, api: Context) -> Response:
     """One of the files that the page needs.
 
     Raises:
         ProblemError: 404, when it has no such file.
     """
-    if name not in DESCRIPTION_FILES:
+    body = api.description.get(name)
+    if body is None:
         raise ProblemError(404, "the API's page has no such file: see /docs")
-    body = OWN.get(name) or files(PACKAGE).joinpath(name).read_bytes()
-    return Response(body, headers=CACHE, media_type=TYPES[name.rpartition(".")[2]])
+    return StreamingResponse(
+        _pieces(body),
+        headers={**CACHE, "content-length": str(len(body))},
+        media_type=TYPES[name.rpartition(".")[2]],
+    )
+
+
+def load() -> Mapping[str, bytes]:
+    """Every file of the API's page by its name, read from the package once.
+
+    Raises:
+        FileNotFoundError: when the installed package is without one of them.
+    """
+    return {name: OWN.get(name) or _installed(name) for name in DESCRIPTION_FILES}
+
+
+def _installed(name: str) -> bytes:
+    return files(PACKAGE).joinpath(name).read_bytes()
+
+
+async def _pieces(body: bytes) -> AsyncIterator[memoryview]:
+    """None of it is copied or waits to be sent before the client has taken what came before."""
+    whole = memoryview(body)
+    for start in range(0, len(body), PIECE_BYTES):
+        yield whole[start : start + PIECE_BYTES]

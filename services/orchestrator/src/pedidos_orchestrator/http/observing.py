@@ -1,4 +1,4 @@
-"""What is seen of each request: its span, metrics by route, one debug line; and a last resort."""
+"""What is seen of each request: metrics by route, one debug line; and a last resort."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pedidos_common.domain.correlation import ids_of_trace
-from pedidos_common.ports import Span, SpanKind, Tracing
+from pedidos_common.ports import Tracing
 from pedidos_orchestrator.http.problem_handlers import problem_of
 from pedidos_orchestrator.problems import problem_response
 from pedidos_orchestrator.tracing import begin, trace_of
@@ -52,13 +52,10 @@ class Observing:
             await self._app(scope, receive, send)
             return
         place = begin(scope, self._tracing.begins)
-        with (
-            structlog.contextvars.bound_contextvars(**ids_of_trace(place.own.trace_id)),
-            self._tracing.span(_method(scope), place, SpanKind.SERVER) as span,
-        ):
-            await self._observe(scope, receive, send, span)
+        with structlog.contextvars.bound_contextvars(**ids_of_trace(place.own.trace_id)):
+            await self._observe(scope, receive, send)
 
-    async def _observe(self, scope: Scope, receive: Receive, send: Send, span: Span) -> None:
+    async def _observe(self, scope: Scope, receive: Receive, send: Send) -> None:
         started, trace_id = time.perf_counter(), trace_of(scope).trace_id
         has_begun = False
 
@@ -68,7 +65,6 @@ class Observing:
                 has_begun = True
                 MutableHeaders(scope=message)[TRACE_HEADER] = trace_id
                 self._note(scope, message["status"], time.perf_counter() - started)
-                _note_end(span, scope, message["status"])
             await send(message)
 
         try:
@@ -80,29 +76,16 @@ class Observing:
             await problem_response(scope, problem_of(error))(scope, receive, noting)
 
     def _note(self, scope: Scope, status: int, seconds: float) -> None:
-        method = _method(scope)
+        method = method_of(scope)
         route = route_of(scope)
         self._requests.labels(method, route, str(status)).inc()
         self._seconds.labels(method, route).observe(seconds)
         _log.debug("request_answered", method=method, route=route, status=status, seconds=seconds)
 
 
-def _method(scope: Scope) -> str:
+def method_of(scope: Scope) -> str:
+    """The method that was asked for: a bounded label, whatever was sent."""
     return scope["method"] if scope["method"] in METHODS else "OTHER"
-
-
-def _note_end(span: Span, scope: Scope, status: int) -> None:
-    method, route = _method(scope), route_of(scope)
-    span.name(f"{method} {route}")
-    span.note(
-        {
-            "http.request.method": method,
-            "http.route": route,
-            "http.response.status_code": status,
-        }
-    )
-    if status >= INTERNAL_ERROR:
-        span.fail(f"answered {status}")
 
 
 def route_of(scope: Scope) -> str:

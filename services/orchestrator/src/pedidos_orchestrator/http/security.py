@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import structlog
+from prometheus_client import CollectorRegistry, Counter, Gauge
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocketClose
 
 from pedidos_common.domain import api_keys
-from pedidos_common.domain.api_keys import ApiKey, key_of, sent_key
+from pedidos_common.domain.api_keys import SINGLE_KEY, ApiKey, key_of, sent_key
 from pedidos_common.runtime.key_file import KeyFile
 from pedidos_orchestrator.http.fresh_status import SAFE_METHODS
 from pedidos_orchestrator.http.rate_limit import RateLimit
@@ -20,35 +21,55 @@ from pedidos_orchestrator.page import PATHS as PAGE_PATHS
 from pedidos_orchestrator.problems import ProblemError, problem_response
 
 HEADER = "x-api-key"
-SINGLE_KEY = "API_KEY"
 DESCRIPTION_FILES = ("favicon-32x32.png", "start.js", "swagger-ui-bundle.js", "swagger-ui.css")
 DESCRIPTION_PATHS = ("/docs", *(f"/docs/{name}" for name in DESCRIPTION_FILES), "/openapi.json")
 OPEN_PATHS = frozenset({"/healthz", "/readyz", "/metrics", *DESCRIPTION_PATHS, *PAGE_PATHS})
 DENIAL_EXTENSION = "websocket.http.response"
 
-KeysInForce = Callable[[], Sequence[ApiKey]]
+
+class KeysInForce:
+    """The keys as they are whenever it is called: one that stays, and those of a file."""
+
+    def __init__(self, own: Sequence[ApiKey], listed: KeyFile | None) -> None:
+        self._own, self._listed = own, listed
+
+    def __call__(self) -> Sequence[ApiKey]:
+        """All of them."""
+        return [*self._own, *self._listed()] if self._listed else self._own
+
+    def are_as_written(self) -> bool:
+        """False while the file is wrong or gone, so that keys of before are in force."""
+        return self._listed is None or self._listed.is_valid()
 
 
 def keys_of(single: str | None, file: Path | None) -> KeysInForce | None:
-    """The keys as they are whenever it is called; None where the API goes without.
+    """What of these there is; None where the API goes without keys.
 
     Raises:
         WrongKeys: when the file is wrong or not there.
     """
     own = [key_of(SINGLE_KEY, api_keys.Scope.OPERATE, single.encode())] if single else []
-    if file is None:
-        return (lambda: own) if own else None
-    listed = KeyFile(file)
-    return lambda: [*own, *listed()]
+    listed = KeyFile(file) if file else None
+    return KeysInForce(own, listed) if own or listed else None
+
+
+def watched(keys: KeysInForce | None, registry: CollectorRegistry) -> Counter:
+    """Export whether the keys are as written; what counts the requests over a key's limit."""
+    valid = Gauge("pedidos_api_keys_file_valid", "0 while keys of before count", registry=registry)
+    valid.set_function(lambda: float(keys is None or keys.are_as_written()))
+    return Counter("pedidos_http_rate_limited", "Requests over a key's limit", registry=registry)
 
 
 class ApiKeyGuard:
     """Lets nothing through without a key whose scope and limit allow it; log lines name it."""
 
-    def __init__(self, app: ASGIApp, keys: KeysInForce, limit: RateLimit | None) -> None:
+    def __init__(
+        self, app: ASGIApp, keys: KeysInForce, limit: RateLimit | None, limited: Counter
+    ) -> None:
         self._app = app
         self._keys = keys
         self._limit = limit
+        self._limited = limited
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer 401, 403 or 429, or go on."""
@@ -66,10 +87,11 @@ class ApiKeyGuard:
                 await self._app(scope, receive, send)
 
     def _problem(self, key: ApiKey, scope: Scope) -> ProblemError | None:
-        if not key.allows(needed(scope)):
-            return _forbidden(key, scope["method"])
         wait = self._limit.wait_seconds(key.name) if self._limit else 0.0
-        return _too_many(key, math.ceil(wait)) if wait else None
+        if wait:
+            self._limited.inc()
+            return _too_many(key, math.ceil(wait))
+        return None if key.allows(needed(scope)) else _forbidden(key, scope["method"])
 
 
 def needed(scope: Scope) -> api_keys.Scope:

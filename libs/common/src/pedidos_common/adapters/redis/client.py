@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
 from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.connection import to_bool
 from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel
 from redis.backoff import ExponentialBackoff
@@ -44,13 +45,15 @@ ADDRESS_FORM = (
 )
 SENTINEL_SCHEMES = {"redis+sentinel": False, "rediss+sentinel": True}
 TLS_FILES = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile")
+CHECK_NAME = "ssl_check_hostname"  # the driver would take a trusted certificate of any host
 
 
 @dataclass(frozen=True, slots=True)
 class SentinelAddress:
     """What a `redis+sentinel://` address says; `tls` holds for the master and the sentinels.
 
-    So do `tls_files`: by `TLS_FILES`, where the address names them.
+    So do `tls_files`, by `TLS_FILES`, where the address names them, and `checks_name`: whether a
+    certificate must name the host that was asked.
     """
 
     hosts: tuple[tuple[str, int], ...]
@@ -61,6 +64,7 @@ class SentinelAddress:
     sentinel_password: str | None
     tls: bool
     tls_files: Mapping[str, str]
+    checks_name: bool
 
 
 def connect(
@@ -75,9 +79,9 @@ def connect(
 
     `redis+sentinel://[user:password@]host:port,host:port/db?service=name` finds the master by
     Sentinel; `sentinel_password=` in the query is for the sentinels themselves. `rediss` is TLS,
-    with the files that `ssl_ca_certs=`, `ssl_certfile=` and `ssl_keyfile=` name. A password in
-    the address wins over `password`. Whoever connects closes it with `aclose()`.
-    `watch` is told of each command.
+    with the files that `ssl_ca_certs=`, `ssl_certfile=` and `ssl_keyfile=` name; the certificate
+    must name the host unless `ssl_check_hostname=false` is there. A password in the address wins
+    over `password`. Whoever connects closes it with `aclose()`. `watch` is told of each command.
 
     Raises:
         ValueError: when the address is not one of these.
@@ -92,8 +96,17 @@ def connect(
         timeout=SOCKET_TIMEOUT_SECONDS,
         client_name=client_name,
         **_robust(),
+        **_name_check(url),
     )
     return _watched(TimedRedis.from_pool(pool), watch)
+
+
+def _name_check(url: str) -> dict[str, bool]:
+    """What the driver is told unless the address says otherwise."""
+    parts = urlsplit(url)
+    # without certificates there are no names, and the two together are refused
+    is_checked = "none" not in parse_qs(parts.query).get("ssl_cert_reqs", ())
+    return {CHECK_NAME: True} if parts.scheme == "rediss" and is_checked else {}
 
 
 def _watched(client: Any, watch: CommandWatch) -> TimedRedis:
@@ -161,6 +174,7 @@ def parse_sentinel(url: str) -> SentinelAddress:
         sentinel_password=query.get("sentinel_password", [None])[0],
         tls=SENTINEL_SCHEMES[parts.scheme],
         tls_files={name: query[name][0] for name in TLS_FILES if name in query},
+        checks_name=to_bool(query.get(CHECK_NAME, ["true"])[0]) is not False,
     )
 
 
@@ -177,7 +191,8 @@ def _credentials(parts: SplitResult) -> dict[str, Any]:
 def _master(
     address: SentinelAddress, password: str | None, max_connections: int, client_name: str | None
 ) -> Redis:
-    shared = _robust() | ({"ssl": True, **address.tls_files} if address.tls else {})
+    tls = {"ssl": True, CHECK_NAME: address.checks_name, **address.tls_files}
+    shared = _robust() | (tls if address.tls else {})
     sentinels = Sentinel(  # type: ignore[no-untyped-call]
         list(address.hosts),
         sentinel_kwargs={**shared, "password": address.sentinel_password},
