@@ -170,6 +170,7 @@ async def test_a_payload_that_can_t_tell_the_job_s_deadline_waits_with_a_reason(
     assert job.status is JobStatus.QUEUED
     assert job.error is not None
     assert "could not be begun: KeyError" in job.error
+    assert job.refused_since is not None, "looking at it again and again would be progress"
 
 
 @given(st.sampled_from(FUNCTIONS), payloads())

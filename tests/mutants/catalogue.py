@@ -231,6 +231,13 @@ MUTANTS = (
         RELEASES,
     ),
     Mutant(
+        "what-nobody-can-read-is-no-progress",
+        f"{COMMON}/execution/perform.py",
+        "return Retry(reason, delay, refused=True)",
+        "return Retry(reason, delay)",
+        RELEASES,
+    ),
+    Mutant(
         "a-lease-ends-with-the-deadline",
         f"{COMMON}/execution/leases.py",
         "if not held.lost and now < held.deadline",

@@ -9,11 +9,7 @@ import pytest
 from pedidos_common.domain.errors import Unavailable
 from pedidos_common.domain.runs import Phase
 from pedidos_common.testing.eventually import eventually
-from pedidos_orchestrator.http.fresh_status import (
-    OLDEST_SECONDS,
-    OLDEST_WHILE_READING_SECONDS,
-    FreshStatus,
-)
+from pedidos_orchestrator.http.fresh_status import OF_THE_STATUS, Fresh
 from tests.unit.api.world import Client, World
 
 
@@ -46,16 +42,16 @@ def source() -> Source:
 
 
 @pytest.fixture
-def status(source: Source) -> FreshStatus:
-    return FreshStatus(source.read, source.clock)
+def status(source: Source) -> Fresh[bytes]:
+    return Fresh(source.read, source.clock)
 
 
-async def test_many_readers_share_one_read(status: FreshStatus, source: Source) -> None:
+async def test_many_readers_share_one_read(status: Fresh[bytes], source: Source) -> None:
     assert await asyncio.gather(*(status() for _ in range(50))) == [b"0"] * 50
     assert source.reads == 1
 
 
-async def test_a_reader_who_asks_often_does_not_wait(status: FreshStatus, source: Source) -> None:
+async def test_a_reader_who_asks_often_does_not_wait(status: Fresh[bytes], source: Source) -> None:
     await status()
     source.open.clear()
     source.state = b"1"
@@ -72,15 +68,15 @@ async def test_a_reader_who_asks_often_does_not_wait(status: FreshStatus, source
     assert source.reads == 2
 
 
-async def test_nothing_older_than_promised_is_shown(status: FreshStatus, source: Source) -> None:
+async def test_nothing_older_than_promised_is_shown(status: Fresh[bytes], source: Source) -> None:
     await status()
     source.state = b"1"
-    source.now += OLDEST_SECONDS + 0.01
+    source.now += OF_THE_STATUS.oldest + 0.01
     assert await status() == b"1"
 
 
 async def test_a_slow_read_makes_nobody_wait_who_asks_often(
-    status: FreshStatus, source: Source
+    status: Fresh[bytes], source: Source
 ) -> None:
     await status()
     source.open.clear()
@@ -89,7 +85,7 @@ async def test_a_slow_read_makes_nobody_wait_who_asks_often(
     await eventually(lambda: source.reads == 2)
     source.now += 0.5
     assert await asyncio.wait_for(status(), 1) == b"0"
-    source.now += OLDEST_WHILE_READING_SECONDS
+    source.now += OF_THE_STATUS.oldest_while_reading
     waiting = asyncio.create_task(status())
     await asyncio.sleep(0)
     assert not waiting.done()
@@ -100,7 +96,7 @@ async def test_a_slow_read_makes_nobody_wait_who_asks_often(
 
 
 async def test_a_read_that_began_before_a_write_is_not_kept(
-    status: FreshStatus, source: Source
+    status: Fresh[bytes], source: Source
 ) -> None:
     source.open.clear()
     early = asyncio.create_task(status())
@@ -114,14 +110,14 @@ async def test_a_read_that_began_before_a_write_is_not_kept(
 
 
 async def test_a_failed_read_reaches_who_waited_and_nobody_else(
-    status: FreshStatus, source: Source
+    status: Fresh[bytes], source: Source
 ) -> None:
     await status()
     source.failure = Unavailable("gone")
     source.now += 0.2
     assert await status() == b"0"
     await eventually(lambda: source.reads == 2)
-    source.now += 2 * OLDEST_SECONDS
+    source.now += 2 * OF_THE_STATUS.oldest
     with pytest.raises(Unavailable):
         await status()
     source.failure = None
@@ -129,7 +125,7 @@ async def test_a_failed_read_reaches_who_waited_and_nobody_else(
 
 
 async def test_a_reader_that_leaves_does_not_take_the_read_with_it(
-    status: FreshStatus, source: Source
+    status: Fresh[bytes], source: Source
 ) -> None:
     source.open.clear()
     leaving, staying = asyncio.create_task(status()), asyncio.create_task(status())

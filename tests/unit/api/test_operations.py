@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from typing import Any
 
@@ -164,6 +165,7 @@ async def test_work_that_no_live_worker_understands_is_told_and_at_last_stuck(
         found = await _health(client)
         assert (found["status"], found["isStuck"]) == ("degraded", False)
         assert "f (payload version 2) is handed back" in found["warnings"][0]
+        assert "(of a newer release)" in found["warnings"][0]
         world.clock.advance(5)
         await world.ledger.release_due(10)
     world.clock.advance(1)
@@ -370,3 +372,25 @@ async def test_dead_jobs_in_pages(world: World, client: Client) -> None:
     rest = (await client.get("/pedidos/dead", params=query)).json()["jobs"]
     assert [job["id"] for job in first["items"] + rest["items"]] == ["a:2", "a:1", "a:0"]
     assert rest["cursor"] is None
+
+
+async def test_however_many_watch_the_jobs_are_counted_once(world: World) -> None:
+    looks = []
+    counts = world.ledger.counts
+
+    async def counted(*scope: Any) -> Any:
+        looks.append(scope)
+        return await counts(*scope)
+
+    world.ledger.counts = counted  # type: ignore[method-assign, assignment]
+    async with world.client_of(world.app(counts_seconds=60.0)) as client:
+        for _ in range(3):
+            await asyncio.gather(
+                *(client.get(f"/pedidos/{what}") for what in ("health/queue", "queue/status") * 5)
+            )
+        assert len(looks) == 1
+        await world.ledger.create([NewJob("a:1", "f", "orders", Band.HIGH, {})])
+        await client.post("/pedidos/queue/clean", params={"state": "completed"})
+        assert (await client.get("/pedidos/queue/status")).json()["waiting"] == 1
+        assert (await _health(client))["waiting"] == 1
+        assert len(looks) == 2

@@ -50,7 +50,9 @@ class World:
         default_factory=lambda: {"mongo": _true, "redis": _true}
     )
     settings: ApiSettings = field(
-        default_factory=lambda: ApiSettings(cancel_wait_seconds=0.2, heartbeat_seconds=0.05)
+        default_factory=lambda: ApiSettings(
+            cancel_wait_seconds=0.2, heartbeat_seconds=0.05, counts_seconds=0.0
+        )
     )
 
     def __post_init__(self) -> None:

@@ -59,6 +59,22 @@ class MixedWorld(World):
         return found
 
 
+def unreadable(_payload: Mapping[str, Any]) -> Mapping[str, Any]:
+    raise KeyError("seats")
+
+
+class UnreadableWorld(World):
+    """Its batches are of a form that no worker can read, until they are `mended`."""
+
+    mended = False
+
+    def functions_for(self, worker: Worker) -> dict[str, JobFunction]:
+        found = super().functions_for(worker)
+        if not self.mended:
+            found[PROCESS_BATCH] = replace(found[PROCESS_BATCH], upgrades=(unreadable,))
+        return found
+
+
 async def test_a_run_ends_beside_a_worker_of_the_previous_release() -> None:
     world = MixedWorld("worker-2")
     run = await world.start()
@@ -81,6 +97,22 @@ async def test_a_run_whose_jobs_nobody_understands_stalls_and_says_why() -> None
     assert run.live["stalledMs"] >= 1000 * STALL_SECONDS
     assert not await world.jobs(run, JobStatus.FAILED)
     world.old.clear()
+    world.workers = [world._new_worker(), world._new_worker()]
+    await world.resume(run)
+    await world.play()
+    await ended_well(world, run)
+
+
+async def test_a_run_whose_jobs_can_t_be_read_stalls_and_says_why() -> None:
+    """However often they are looked at again: that is no progress."""
+    world = UnreadableWorld()
+    run = await world.start()
+    run = await world.play()
+    assert run.phase is Phase.ERROR
+    assert "could not be begun: KeyError: 'seats'" in str(run.error)
+    assert run.live["stalledMs"] >= 1000 * STALL_SECONDS
+    assert not await world.jobs(run, JobStatus.FAILED)
+    world.mended = True
     world.workers = [world._new_worker(), world._new_worker()]
     await world.resume(run)
     await world.play()

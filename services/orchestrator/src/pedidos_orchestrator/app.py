@@ -27,11 +27,11 @@ from pedidos_orchestrator.api import (
 from pedidos_orchestrator.api.context import MAX_PAGE, ApiContext
 from pedidos_orchestrator.api.live import StatusBroadcast
 from pedidos_orchestrator.api.openapi import describe
-from pedidos_orchestrator.api.status_reading import CachedQueueState, status_reader
+from pedidos_orchestrator.api.status_reading import CachedQueueState, shared_counts, status_reader
 from pedidos_orchestrator.deps import ApiSettings, Deps
 from pedidos_orchestrator.http.body_limit import BodyLimit
 from pedidos_orchestrator.http.browser_guard import BrowserGuard
-from pedidos_orchestrator.http.fresh_status import FreshStatus, WritesAreSeen
+from pedidos_orchestrator.http.fresh_status import Fresh, WritesAreSeen
 from pedidos_orchestrator.http.observing import Observing
 from pedidos_orchestrator.http.problem_handlers import install
 from pedidos_orchestrator.http.rate_limit import RateLimit
@@ -86,7 +86,7 @@ def create_app(deps: Deps, settings: ApiSettings) -> FastAPI:
     app.add_middleware(
         BodyLimit, max_bytes=settings.max_body_bytes, unbounded={imports.IMPORT_PATH}
     )
-    app.add_middleware(WritesAreSeen, status=context.status)
+    app.add_middleware(WritesAreSeen, readings=(context.status, context.counts))
     app.add_middleware(Traced, tracing=deps.tracing)
     if keys is not None:
         limit = RateLimit(settings.rate_limit) if settings.rate_limit else None
@@ -114,7 +114,8 @@ def _context(deps: Deps, settings: ApiSettings) -> ApiContext:
         deps,
         settings,
         queue_state,
-        FreshStatus(read),
+        Fresh(read),
+        shared_counts(deps.ledger, settings),
         broadcast,
         Redrive(deps),
         ExportSlots(settings.max_exports),

@@ -73,8 +73,9 @@ class ApiSettings:
     """What the API was told; sizes are in orders, `run_settings` is frozen into each run.
 
     A read has `read_seconds` to begin its answer, and one that may have to scan the orders has
-    `scan_seconds`. A key may send `rate_limit` requests a second, 0 for any number. `loopback_only`
-    says that it listens on loopback, where it has only names of loopback.
+    `scan_seconds`. Counts of jobs are `counts_seconds` old at most. A key may send `rate_limit`
+    requests a second, 0 for any number. `loopback_only` says that it listens on loopback, where it
+    has only names of loopback.
     """
 
     api_key: str | None = None
@@ -101,3 +102,4 @@ class ApiSettings:
     check_seconds: float = 2.0
     read_seconds: float = 3.0
     scan_seconds: float = 11.0
+    counts_seconds: float = 1.0

@@ -14,9 +14,15 @@ STATUS_OF: Mapping[str, JobStatus] = {
     "failed": JobStatus.FAILED,
     "cancelled": JobStatus.CANCELLED,
 }
+LONGEST_REASON = 200
 WAITING = (JobStatus.QUEUED, JobStatus.RETRYING)
 
 
-def kinds(jobs: Sequence[Job]) -> list[str]:
-    """Each kind among the jobs once, with its payload's version, sorted."""
-    return sorted({f"{job.function} (payload version {job.payload_version})" for job in jobs})
+def kinds(jobs: Sequence[Job]) -> Mapping[str, str]:
+    """Each kind among the jobs with its payload's version, sorted, and why one of them waits."""
+    reasons = {_kind(job): (job.error or "")[:LONGEST_REASON] for job in jobs}
+    return dict(sorted(reasons.items()))
+
+
+def _kind(job: Job) -> str:
+    return f"{job.function} (payload version {job.payload_version})"

@@ -128,7 +128,8 @@ class Job:
     `probes` those runs that were made alone in their process, to see whether this job kills it;
     `attempts` counts runs that failed unexpectedly. Times are the database server's,
     `created_at` to the second. `refused_since` is since when the workers that it was delivered to
-    hand it back because they don't understand it; None once one of them took it on.
+    hand it back because they don't understand it, or can't read its payload; None once one of
+    them took it on.
     """
 
     id: str
@@ -170,7 +171,8 @@ class Retry:
     """Part of the work is left; run again after `delay_seconds`.
 
     `counts` says that this was an attempt that failed; a server that was away is none. `refused`
-    says that this worker does not understand the job: one of another release must take it.
+    says that this worker does not understand the job, or can't read its payload: one of another
+    release must take it, or the payload must be mended.
     """
 
     reason: str

@@ -138,33 +138,35 @@ class Executor:
             return await self._in_turn(job, held)
         except Unavailable as error:  # no worker is lost with a server that is away
             return wait_for_server(job, error)
-        except LeaseLost:
-            raise
-        except Exception as error:  # noqa: BLE001 - the job's run is guarded: this is its payload
-            return wait_for_repair(job, error)
 
     async def _in_turn(self, job: Job, held: HeldLease) -> Outcome:
         function = self._functions.get(job.function)
         if function is None or not function.understands(job):
             return self._refusals.hand_back(job, function)
         self._refusals.understood()
-        job = function.in_its_form(job)
-        if not is_suspect(job) or must_give_up(job, function):
+        try:
+            job, patience, alone = self._begun(job, function)
+        except Exception as error:  # noqa: BLE001 - nothing but its payload was looked at
+            return wait_for_repair(job, error)
+        if not alone:
             async with self._isolation.shared():
-                return await self._perform(job, held, function)
+                held.deadline = time.monotonic() + patience
+                return await perform(job, held, function)
         async with self._isolation.alone():
             held.ensure_held()
             if not await self._ledger.note_probe(job):
                 raise LeaseLost(f"job {job.id} is another worker's by now")
             log.warning("job_probed_alone", function=job.function, probe=job.probes + 1)
             held.probing = True
-            return await self._perform(job, held, function)
+            held.deadline = time.monotonic() + patience
+            return await perform(job, held, function)
 
-    async def _perform(self, job: Job, held: HeldLease, function: JobFunction) -> Outcome:
-        seconds = function.deadline_seconds(job)
+    def _begun(self, job: Job, function: JobFunction) -> tuple[Job, float, bool]:
+        """The job as the function reads it, for how long it is held, and whether alone."""
+        job = function.in_its_form(job)
+        alone = is_suspect(job) and not must_give_up(job, function)
         # past its deadline a job has a moment to settle before its lease is let go
-        held.deadline = time.monotonic() + seconds + self._held.lease_seconds
-        return await perform(job, held, function)
+        return job, function.deadline_seconds(job) + self._held.lease_seconds, alone
 
     async def _note(self, job: Job, outcome: Outcome, seconds: float) -> None:
         await self._observe(job, outcome, seconds)

@@ -72,11 +72,13 @@ def wait_for_repair(job: Job, error: Exception) -> Outcome:
     """Look later at a job whose payload can't even tell how long it may take.
 
     It is not given up: nobody could tell which orders would have to be put in order then. Nor is
-    it left to its lease, which would count its worker as lost, and at last run it alone.
+    it left to its lease, which would count its worker as lost, and at last run it alone. It is
+    marked as not understood: that it is looked at again and again is no progress of its run.
     """
     log.error("job_not_begun", function=job.function, exc_info=error)
     delay = NOT_BEGUN.delay(min(job.deliveries, 8)) or NOT_BEGUN.cap_seconds
-    return Retry(f"it could not be begun: {describe(error)}"[:LONGEST_REASON], delay)
+    reason = f"it could not be begun: {describe(error)}"[:LONGEST_REASON]
+    return Retry(reason, delay, refused=True)
 
 
 async def _after_failure(function: JobFunction, job: Job, held: HeldLease, reason: str) -> Outcome:

@@ -103,11 +103,11 @@ def _executor(
         functions,
         held,
         gate,
-        duties.name,
-        duties.slots,
-        observe,
-        jobs,
-        around.tracing,
+        worker=duties.name,
+        slots=duties.slots,
+        observe=observe,
+        watch=jobs,
+        tracing=around.tracing,
     )
     jobs.works(duties.slots, lambda: executor.busy)
     return executor

@@ -94,18 +94,8 @@ async def run_job_service(
             status = StatusServer(registry, checks, signs.stuck)
             await status.start(settings.host, settings.metrics_port, port_file=settings.port_file)
             async with running({"loop lag": lag.watch()}):
-                await _serve(
-                    service,
-                    settings,
-                    name,
-                    connections,
-                    functions,
-                    logs,
-                    metrics,
-                    signs,
-                    stop,
-                    tracing,
-                )
+                tells = _Tells(logs, metrics, signs, tracing)
+                await _serve(service, settings, name, connections, functions, tells, stop)
             await status.close()
         left = await end_other_tasks(STRAGGLERS_SECONDS)
     finally:
@@ -114,20 +104,27 @@ async def run_job_service(
         os._exit(0)
 
 
+@dataclass(frozen=True, slots=True)
+class _Tells:
+    """By what a process tells of itself."""
+
+    logs: Logs
+    metrics: JobMetrics
+    signs: LifeSigns
+    tracing: Tracing
+
+
 async def _serve(
     service: Service,
     settings: JobServiceSettings,
     name: str,
     connections: Connections,
     functions: Functions,
-    logs: Logs,
-    metrics: JobMetrics,
-    signs: LifeSigns,
+    tells: _Tells,
     stop: asyncio.Event,
-    tracing: Tracing,
 ) -> None:
     gathering = RedisLogGathering(connections.redis, connections.key_prefix)
-    beside = {"ship logs": logs.ship(gathering), "memory": log_memory(settings)}
+    beside = {"ship logs": tells.logs.ship(gathering), "memory": log_memory(settings)}
     async with running(beside):
         if not await wait_for_servers(settings, connections, stop):
             return
@@ -135,14 +132,12 @@ async def _serve(
         with heart:
             keeper = MongoLeaseKeeper(heart, settings.mongo_db, settings.lease_seconds)
             events = RedisEvents(connections.redis, connections.key_prefix)
-            around = _surroundings(
-                connections, keeper, events, settings.lease_seconds, metrics, tracing
-            )
+            around = _surroundings(connections, keeper, events, settings.lease_seconds, tells)
             duties = _duties(service, settings, name)
             known = table(functions(connections))
-            await execute_jobs(duties, around, known, stop, metrics, signs)
+            await execute_jobs(duties, around, known, stop, tells.metrics, tells.signs)
             await events.close()
-    await logs.ship_rest(gathering)
+    await tells.logs.ship_rest(gathering)
 
 
 def _surroundings(
@@ -150,18 +145,17 @@ def _surroundings(
     keeper: MongoLeaseKeeper,
     events: RedisEvents,
     lease_seconds: float,
-    metrics: JobMetrics,
-    tracing: Tracing,
+    tells: _Tells,
 ) -> Surroundings:
     database, redis, prefix = connections.database, connections.redis, connections.key_prefix
     return Surroundings(
         ledger=MongoJobLedger(database, lease_seconds, together=True),
         keeper=keeper,
-        transport=ArqTransport(redis, prefix, metrics.waited),
+        transport=ArqTransport(redis, prefix, tells.metrics.waited),
         events=events,
         queue_state=MongoQueueState(database),
         scope_is_open=MongoRunStore(database).is_open,
-        tracing=tracing,
+        tracing=tells.tracing,
     )
 
 

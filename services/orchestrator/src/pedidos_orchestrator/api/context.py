@@ -10,12 +10,12 @@ from uuid import UUID
 from fastapi import Depends, Query
 from starlette.requests import HTTPConnection
 
-from pedidos_common.domain.jobs import Job
+from pedidos_common.domain.jobs import Job, JobStatus
 from pedidos_common.ports import Page
 from pedidos_orchestrator.api.live import StatusBroadcast
 from pedidos_orchestrator.api.status_reading import CachedQueueState
 from pedidos_orchestrator.deps import ApiSettings, Deps
-from pedidos_orchestrator.http.fresh_status import FreshStatus
+from pedidos_orchestrator.http.fresh_status import Fresh
 from pedidos_orchestrator.page import PageFile
 from pedidos_orchestrator.problems import ProblemError, invalid, not_found
 from pedidos_orchestrator.use_cases.export import ExportSlots
@@ -33,7 +33,8 @@ class ApiContext:
     deps: Deps
     settings: ApiSettings
     queue_state: CachedQueueState
-    status: FreshStatus
+    status: Fresh[bytes]
+    counts: Fresh[Mapping[JobStatus, int]]
     broadcast: StatusBroadcast
     redrive: Redrive
     exports: ExportSlots

@@ -22,5 +22,5 @@ router = APIRouter(prefix="/pedidos", tags=["operations"])
 )
 async def queue_health(api: Context) -> dict[str, Any]:
     """What waits and moves, which processes live, and what is wrong."""
-    facts = await gather_facts(await api.queue_state.read(), api.deps, api.settings)
+    facts = await gather_facts(await api.queue_state.read(), api.counts, api.deps, api.settings)
     return health_of(facts, api.settings)

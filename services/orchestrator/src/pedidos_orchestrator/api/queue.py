@@ -80,7 +80,7 @@ async def close(api: Context) -> dict[str, str]:
 )
 async def queue_status(api: Context) -> dict[str, Any]:
     """Jobs by status, and the rings that the broker holds."""
-    counts = await api.deps.ledger.counts()
+    counts = await api.counts()
     rings = await asyncio.gather(*(_depth(api, queue) for queue in QUEUES))
     return {
         "state": await api.deps.queue_state.read(),

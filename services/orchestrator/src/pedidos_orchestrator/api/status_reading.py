@@ -1,16 +1,20 @@
-"""The status of O-8, in one read of the current run."""
+"""What many watchers read at a time: the status of O-8, and how many jobs have which status."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any
 
 from pedidos_common.domain.errors import Unavailable
-from pedidos_common.ports import QueueState, RunStore
+from pedidos_common.domain.jobs import JobStatus
+from pedidos_common.ports import JobLedger, QueueState, RunStore
+from pedidos_orchestrator.deps import ApiSettings
+from pedidos_orchestrator.http.fresh_status import Ages, Fresh
 from pedidos_orchestrator.projections import status_of
 from pedidos_orchestrator.times import iso
 
@@ -50,14 +54,31 @@ def status_reader(
     """
 
     async def read() -> bytes:
-        try:
-            async with asyncio.timeout(limit_seconds):
-                run = await runs.current()
-                return encode(status_of(run, await queue_state.read()))
-        except TimeoutError:
-            raise Unavailable(f"no status within {limit_seconds:g} s") from None
+        async with _within(limit_seconds, "status"):
+            run = await runs.current()
+            return encode(status_of(run, await queue_state.read()))
 
     return read
+
+
+def shared_counts(ledger: JobLedger, settings: ApiSettings) -> Fresh[Mapping[JobStatus, int]]:
+    """Jobs by status: every job has to be looked at for them, so all who ask share a look."""
+    oldest = settings.counts_seconds
+
+    async def read() -> Mapping[JobStatus, int]:
+        async with _within(settings.scan_seconds, "counts of jobs"):
+            return await ledger.counts()
+
+    return Fresh(read, ages=Ages(oldest, oldest_while_reading=oldest, refresh_after=oldest))
+
+
+@asynccontextmanager
+async def _within(seconds: float, what: str) -> AsyncIterator[None]:
+    try:
+        async with asyncio.timeout(seconds):
+            yield
+    except TimeoutError:
+        raise Unavailable(f"no {what} within {seconds:g} s") from None
 
 
 def encode(value: Any) -> bytes:

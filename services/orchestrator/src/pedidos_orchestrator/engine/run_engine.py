@@ -243,8 +243,11 @@ class RunEngine:
         refused = (await self._ports.ledger.page(wanted, LOOK_AT_ONCE, None)).items
         if not refused:
             return "are workers and generators alive?"
-        what = ", ".join(kinds(refused))
-        return f"no live worker understands {what}: start one of a newer release"
+        found = kinds(refused)
+        return (
+            f"no live worker understands {', '.join(found)}: start one of a newer release, or mend "
+            f"what can't be read ({'; '.join(found.values())})"
+        )
 
     async def _started(self, view: RunView) -> Sequence[Job]:
         """The oldest jobs that are running or retrying."""

@@ -16,9 +16,9 @@ class StallWatch:
     """Notes signs of life of one run; times are one leader's monotonic seconds.
 
     Jobs that settle, start or are created are such signs, but for those that workers hand back
-    because they don't understand them: they start again and again, and get nowhere. A batch may
-    be slow without being stuck, so half-way to the limit the orders that are left in running
-    batches are counted, and at the limit once more.
+    because they don't understand them, or can't read their payload: they start again and again,
+    and get nowhere. A batch may be slow without being stuck, so half-way to the limit the orders
+    that are left in running batches are counted, and at the limit once more.
     """
 
     def __init__(

@@ -1,8 +1,8 @@
-"""The status as it was a moment ago, so that a busy database never makes a reader wait.
+"""What was read a moment ago, so that many readers cost one read, and a busy database no waiting.
 
-A read takes a millisecond on an idle machine, and tens of them while workers keep every core
-busy. Whoever asks often gets what the last read brought while the next read goes on behind it
-(at most `OLDEST_SECONDS` old, and `OLDEST_WHILE_READING_SECONDS` where that read is slow);
+A read of the status takes a millisecond on an idle machine, and tens of them while workers keep
+every core busy. Whoever asks often gets what the last read brought while the next read goes on
+behind it (at most `Ages.oldest` old, and `Ages.oldest_while_reading` where that read is slow);
 whoever asks seldom waits for a read. However many ask, one read is under way.
 """
 
@@ -10,39 +10,59 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-OLDEST_SECONDS = 0.25
-OLDEST_WHILE_READING_SECONDS = 1.0
-REFRESH_AFTER_SECONDS = 0.1
+T = TypeVar("T")
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
-class FreshStatus:
-    """Reads through `read`; `forget` makes the next reader wait for a new read."""
+@dataclass(frozen=True, slots=True)
+class Ages:
+    """How old what is given may be, in seconds, and how old it is when it is read anew."""
+
+    oldest: float
+    oldest_while_reading: float
+    refresh_after: float
+
+
+OF_THE_STATUS = Ages(oldest=0.25, oldest_while_reading=1.0, refresh_after=0.1)
+
+
+class Fresh(Generic[T]):
+    """Reads through `read`; `forget` makes the next reader wait for a new read.
+
+    One read serves many, so `read` must end by itself: none of them can break it off.
+    """
 
     def __init__(
-        self, read: Callable[[], Awaitable[bytes]], clock: Callable[[], float] = time.monotonic
+        self,
+        read: Callable[[], Awaitable[T]],
+        clock: Callable[[], float] = time.monotonic,
+        ages: Ages = OF_THE_STATUS,
     ) -> None:
         self._read = read
         self._clock = clock
-        self._state: bytes | None = None
+        self._ages = ages
+        self._state: T | None = None
         self._read_at = 0.0
-        self._reading: asyncio.Task[bytes] | None = None
+        self._reading: asyncio.Task[T] | None = None
 
-    async def __call__(self) -> bytes:
-        """The status, a moment old at most.
+    async def __call__(self) -> T:
+        """What was read, a moment old at most.
 
         Raises:
             Unavailable: when it has to be read, and the store does not answer.
         """
         age = self._clock() - self._read_at
-        oldest = OLDEST_SECONDS if self._reading is None else OLDEST_WHILE_READING_SECONDS
+        ages = self._ages
+        oldest = ages.oldest if self._reading is None else ages.oldest_while_reading
         if self._state is None or age > oldest:
             return await asyncio.shield(self._under_way())
-        if age > REFRESH_AFTER_SECONDS:
+        if age > ages.refresh_after:
             self._begin()
         return self._state
 
@@ -52,22 +72,22 @@ class FreshStatus:
 
     def _begin(self) -> None:
         if self._reading is None:
-            self._reading = asyncio.create_task(self._refresh(), name="status-refresh")
+            self._reading = asyncio.create_task(self._refresh(), name="refresh")
             self._reading.add_done_callback(self._done)
 
-    def _under_way(self) -> asyncio.Task[bytes]:
+    def _under_way(self) -> asyncio.Task[T]:
         self._begin()
         assert self._reading is not None  # noqa: S101 - it was just made
         return self._reading
 
-    async def _refresh(self) -> bytes:
+    async def _refresh(self) -> T:
         started_at = self._clock()
         state = await self._read()
         if self._reading is asyncio.current_task():
             self._state, self._read_at = state, started_at
         return state
 
-    def _done(self, task: asyncio.Task[bytes]) -> None:
+    def _done(self, task: asyncio.Task[T]) -> None:
         if not task.cancelled():
             task.exception()  # whoever waited has it; nobody else needs it
         if self._reading is task:
@@ -75,11 +95,11 @@ class FreshStatus:
 
 
 class WritesAreSeen:
-    """Before a request that may have changed something is answered, the old status is forgotten."""
+    """Before a request that may have changed something is answered, what was read is forgotten."""
 
-    def __init__(self, app: ASGIApp, status: FreshStatus) -> None:
+    def __init__(self, app: ASGIApp, readings: Sequence[Fresh[Any]]) -> None:
         self._app = app
-        self._status = status
+        self._readings = readings
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on."""
@@ -88,7 +108,8 @@ class WritesAreSeen:
             return
 
         async def forgetting(message: Message) -> None:
-            self._status.forget()
+            for reading in self._readings:
+                reading.forget()
             await send(message)
 
         await self._app(scope, receive, forgetting)

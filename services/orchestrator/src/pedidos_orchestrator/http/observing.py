@@ -24,7 +24,11 @@ _log = structlog.get_logger()
 
 
 class Observing:
-    """Outermost of the application: no request passes it unseen, and no error unanswered."""
+    """Around all that answers: it sees each request, and answers what nobody else did.
+
+    What the server refuses by itself (a head it can't read or bear) does not come here, and
+    handshakes of WebSockets pass unseen.
+    """
 
     def __init__(self, app: ASGIApp, registry: CollectorRegistry, tracing: Tracing) -> None:
         self._app, self._tracing = app, tracing

@@ -39,7 +39,11 @@ def policy_of(path: str) -> str:
 
 
 class SecurityHeaders:
-    """Outermost: errors and refusals have the headers too."""
+    """Outermost: the application's errors and refusals have the headers too.
+
+    What the server refuses by itself (a head it can't read or bear), and refused handshakes of
+    WebSockets, have none: no browser shows either as a page.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

@@ -1,4 +1,4 @@
-// Start, pause, resume, cancel, reset: each asks first, and says what came of it.
+// Start, pause, resume, cancel, reset: each says what came of it, and all but resume ask first.
 import { post } from "./api.js";
 import { dialog } from "./dialogs.js";
 import { by, enable, show } from "./dom.js";

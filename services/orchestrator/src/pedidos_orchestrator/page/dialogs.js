@@ -1,4 +1,4 @@
-// Nothing that changes the run happens without a second look.
+// What starts, holds up or takes away is done after a second look; what goes on again, at once.
 import { by, refocus, show, write } from "./dom.js";
 import { sentence } from "./format.js";
 

@@ -72,11 +72,14 @@ class Facts:
         return any(queue in seen.report.queues for seen in self.processes)
 
 
-async def gather_facts(queue_state: str, deps: Deps, settings: ApiSettings) -> Facts:
-    """Look at everything once, side by side."""
+Count = Callable[[], Awaitable[Mapping[JobStatus, int]]]
+
+
+async def gather_facts(queue_state: str, count: Count, deps: Deps, settings: ApiSettings) -> Facts:
+    """Look at everything once, side by side; `count` tells jobs by status."""
     run, counts, processes, servers, dead = await asyncio.gather(
         deps.runs.current(),
-        deps.ledger.counts(),
+        count(),
         deps.processes.live(settings.live_within_seconds),
         _look_at_servers(deps, settings.check_seconds),
         deps.orders.page(OrderFilter(status=OrderStatus.FALHOU), 1, None),
@@ -235,8 +238,9 @@ def _not_understood(facts: Facts) -> list[str]:
     seconds = facts.refused_ms / 1000
     return [
         f"{kind} is handed back by workers that don't understand it, since {seconds:.0f} s: "
-        "start some of the release, and with the settings, of the process that created it"
-        for kind in kinds(facts.refused)
+        "start some of the release, and with the settings, of the process that created it, "
+        f"or mend what can't be read ({why})"
+        for kind, why in kinds(facts.refused).items()
     ]
 
 
