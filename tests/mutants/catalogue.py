@@ -205,8 +205,8 @@ MUTANTS = (
     Mutant(
         "a-suspect-is-run-alone",
         f"{COMMON}/execution/executor.py",
-        "if not is_suspect(job) or must_give_up(job, function):",
-        "if True:",
+        "alone = is_suspect(job) and not must_give_up(job, function)",
+        "alone = False",
         EXECUTOR,
     ),
     Mutant(
