@@ -123,10 +123,19 @@ def run_on(
         if plan.warm_up:
             timed_run(running, plan.warm_up, plan.seed)
         just_before()
-        before = _uses(running, servers)
-        recorder = UsageRecorder({name: pid for name, (pid, _) in before.items()})
-        run_id, seconds, p99_ms = timed_run(running, plan.quantity, plan.seed, recorder.note)
-        after = _uses(running, servers)
+        return run_in(running, servers, plan)
+
+
+def run_in(running: RunningServices, servers: ServerPair, plan: RunPlan) -> RunFigures:
+    """Take one run through services that are there.
+
+    Raises:
+        Exception: one of `FAILURES`, where there is no end of the run to tell about.
+    """
+    before = _uses(running, servers)
+    recorder = UsageRecorder({name: pid for name, (pid, _) in before.items()})
+    run_id, seconds, p99_ms = timed_run(running, plan.quantity, plan.seed, recorder.note)
+    after = _uses(running, servers)
     verdict = audit_run(servers.mongo_uri, PIPELINE_DATABASE, run_id)
     return RunFigures(
         quantity=plan.quantity,
