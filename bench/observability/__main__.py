@@ -102,7 +102,8 @@ def _row(
     figures = run_in(standing.running, standing.servers, plan)
     if not figures.well:
         raise RuntimeError(f"a run ended {figures.ended}, or its audit failed")
-    httpx.post(f"{standing.running.api}/pedidos/reset", trust_env=False, timeout=120.0)
+    reset = httpx.post(f"{standing.running.api}/pedidos/reset", trust_env=False, timeout=120.0)
+    reset.raise_for_status()
     spans, scrapes = standing.received.count - spans, standing.scraper.scrapes - scrapes
     if arm == ON and not spans:
         raise RuntimeError("no span came from services that should have sent some")

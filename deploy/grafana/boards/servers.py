@@ -20,24 +20,8 @@ def board() -> Board:
 
 def _now() -> list[Number | Graph]:
     return [
-        *(
-            Number(
-                f"{title}, p95",
-                "s",
-                [Query(f"pedidos:{server}_command_duration_seconds:p95_rate5m")],
-                width=6,
-            )
-            for server, title in TITLES.items()
-        ),
-        *(
-            Number(
-                f"{title}, failures",
-                "percentunit",
-                [Query(f"pedidos:{server}_command_failures:ratio_rate5m")],
-                width=6,
-            )
-            for server, title in TITLES.items()
-        ),
+        *_of_each("p95", "s", "duration_seconds:p95_rate5m"),
+        *_of_each("failures", "percentunit", "failures:ratio_rate5m"),
         Graph(
             "How full",
             "percentunit",
@@ -50,6 +34,14 @@ def _now() -> list[Number | Graph]:
             quantiles("pedidos_mongodb_order_write_seconds"),
             width=12,
         ),
+    ]
+
+
+def _of_each(what: str, unit: str, recorded: str) -> list[Number]:
+    """A number that the rules record of each server's commands."""
+    return [
+        Number(f"{title}, {what}", unit, [Query(f"pedidos:{server}_command_{recorded}")], width=6)
+        for server, title in TITLES.items()
     ]
 
 

@@ -59,6 +59,7 @@ class LeaderMetrics(Collector):
             return
         if began < self._rests_until:
             return
+        pause = PAUSE_PER_LOOK
         try:
             async with asyncio.timeout(LONGEST_LOOK_SECONDS):
                 self._seen = await self._look(epoch)
@@ -67,11 +68,9 @@ class LeaderMetrics(Collector):
             if not isinstance(error, Unavailable | TimeoutError):
                 raise
             log.warning("metrics_look_failed", error=str(error)[:200] or "it took too long")
-            # what was given up may go on in the server for as long again
-            self._rests_until = self._monotonic() + (self._monotonic() - began)
-            return
+            pause = 1.0  # what was given up may go on in the server for as long again
         now = self._monotonic()
-        self._rests_until = now + min(PAUSE_PER_LOOK * (now - began), LONGEST_PAUSE_SECONDS)
+        self._rests_until = now + min(pause * (now - began), LONGEST_PAUSE_SECONDS)
 
     async def _look(self, epoch: int) -> Seen:
         ports = self._ports
