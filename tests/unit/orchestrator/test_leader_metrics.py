@@ -147,39 +147,34 @@ async def test_after_a_look_that_failed_the_next_one_comes_soon(
     assert not bench.exports_nothing()
 
 
+async def gaps_of_looks(
+    monkeypatch: pytest.MonkeyPatch, cost_seconds: float, turns: int
+) -> list[float]:
+    """The seconds between looks that cost so much, where a turn comes a second after the last."""
+    bench = await leading()
+    looks, depths = [], bench.world.ledger.depths
+
+    async def slow(limit: int) -> object:
+        looks.append(bench.world.monotonic())
+        bench.world.clock.advance(cost_seconds)
+        return await depths(limit)
+
+    monkeypatch.setattr(bench.world.ledger, "depths", slow)
+    for _turn in range(turns):
+        await bench.world.seat.lead()
+        await bench.metrics.look()
+        bench.world.clock.advance(1.0)
+    return [later - sooner for sooner, later in pairwise(looks)]
+
+
 async def test_no_figure_gets_old_however_much_a_look_costs(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    bench = await leading()
-    looks, depths = [], bench.world.ledger.depths
-
-    async def slow(limit: int) -> object:
-        looks.append(bench.world.monotonic())
-        bench.world.clock.advance(2.0)
-        return await depths(limit)
-
-    monkeypatch.setattr(bench.world.ledger, "depths", slow)
-    for _second in range(40):
-        await bench.world.seat.lead()
-        await bench.metrics.look()
-        bench.world.clock.advance(1.0)
-    assert max(later - sooner for sooner, later in pairwise(looks)) <= 2.0 + 15.0 + 1.0
+    gaps = await gaps_of_looks(monkeypatch, cost_seconds=2.0, turns=40)
+    assert max(gaps) <= 2.0 + 15.0 + 1.0
 
 
 async def test_a_look_that_costs_much_comes_less_often(monkeypatch: pytest.MonkeyPatch) -> None:
-    bench = await leading()
-    looks, depths = [], bench.world.ledger.depths
-
-    async def slow(limit: int) -> object:
-        looks.append(bench.world.monotonic())
-        bench.world.clock.advance(0.1)
-        return await depths(limit)
-
-    monkeypatch.setattr(bench.world.ledger, "depths", slow)
-    for _second in range(21):
-        await bench.world.seat.lead()
-        await bench.metrics.look()
-        bench.world.clock.advance(1.0)
-    gaps = [later - sooner for sooner, later in pairwise(looks)]
-    assert len(looks) > 2
+    gaps = await gaps_of_looks(monkeypatch, cost_seconds=0.1, turns=21)
+    assert len(gaps) > 1
     assert all(gap >= 50 * 0.1 for gap in gaps)
