@@ -9,10 +9,9 @@ from starlette.datastructures import Headers
 from starlette.types import Scope
 
 from pedidos_common.domain.tracing import SpanPlace, TraceContext, parse_traceparent
+from pedidos_orchestrator.methods import SAFE_METHODS
 
 KEY = "pedidos.trace"
-# one that only reads is asked for many times a second, and starts nothing
-READING = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 def always(_trace_id: str) -> bool:
@@ -46,5 +45,6 @@ def _place(header: str | None, method: str, begins: Callable[[str], bool]) -> Sp
     if caller is not None:
         return SpanPlace(TraceContext(caller.trace_id, span_id, caller.sampled), caller.span_id)
     trace_id = secrets.token_hex(16)
-    sampled = method not in READING and begins(trace_id)
+    # one that only reads is asked for many times a second, and starts nothing
+    sampled = method not in SAFE_METHODS and begins(trace_id)
     return SpanPlace(TraceContext(trace_id, span_id, sampled))

@@ -14,8 +14,8 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from pedidos_common.runtime.listening import is_loopback
-from pedidos_orchestrator.http.fresh_status import SAFE_METHODS
 from pedidos_orchestrator.http.security import OPEN_PATHS, refuse
+from pedidos_orchestrator.methods import SAFE_METHODS
 from pedidos_orchestrator.problems import ProblemError, shortened
 
 DEFAULT_PORTS = {"http": 80, "https": 443}

@@ -16,8 +16,9 @@ from typing import Any, Generic, TypeVar
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from pedidos_orchestrator.methods import SAFE_METHODS
+
 T = TypeVar("T")
-SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,8 @@ from contextlib import suppress
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pedidos_common.domain.errors import Unavailable
-from pedidos_orchestrator.http.fresh_status import SAFE_METHODS
 from pedidos_orchestrator.http.problem_handlers import problem_of
+from pedidos_orchestrator.methods import SAFE_METHODS
 from pedidos_orchestrator.problems import problem_response
 
 

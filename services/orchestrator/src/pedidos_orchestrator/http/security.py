@@ -15,8 +15,8 @@ from starlette.websockets import WebSocketClose
 from pedidos_common.domain import api_keys
 from pedidos_common.domain.api_keys import SINGLE_KEY, ApiKey, key_of, sent_key
 from pedidos_common.runtime.key_file import KeyFile
-from pedidos_orchestrator.http.fresh_status import SAFE_METHODS
 from pedidos_orchestrator.http.rate_limit import RateLimit
+from pedidos_orchestrator.methods import SAFE_METHODS
 from pedidos_orchestrator.page import PATHS as PAGE_PATHS
 from pedidos_orchestrator.problems import ProblemError, problem_response
 
