@@ -49,6 +49,7 @@ $(READY): requirements/dev.txt $(PROJECTS)
 .PHONY: lock
 lock: setup ## write requirements/*.txt again (UPGRADE=1 takes newer versions)
 	@$(LOCK) --output-file requirements/build.txt requirements/build.in
+	@$(LOCK) --output-file requirements/load.txt requirements/load.in
 	@$(LOCK) --output-file requirements/runtime.txt libs/common/pyproject.toml libs/checkout/pyproject.toml services/*/pyproject.toml
 	@$(LOCK) --output-file requirements/dev.txt --constraint requirements/runtime.txt \
 	  $(PROJECTS) requirements/dev.in
@@ -60,7 +61,7 @@ LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generat
 
 .PHONY: clean
 clean: ## remove .venv and what the tools leave behind
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) .venv-load .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 
 # --- run --------------------------------------------------------------------------------------
 
@@ -107,6 +108,23 @@ bench-write-limit: setup ## how many batches should write at once: constants bes
 .PHONY: bench-observability
 bench-observability: setup ## what metrics and traces cost: runs with and without them, in turns (10 minutes)
 	@$(BIN)/python -m bench.observability $(BENCH_ARGS)
+
+LOAD_ARGS ?=
+LOAD_READY := .venv-load/.ready
+
+# Locust brings an event loop of its own, which patches Python: it is kept apart from our packages.
+$(LOAD_READY): requirements/load.txt
+	@$(PYTHON) -m venv .venv-load
+	@.venv-load/bin/python -m pip install --quiet --require-hashes --requirement requirements/load.txt
+	@touch $@
+
+.PHONY: load
+load: setup $(LOAD_READY) ## checkouts placed live, open loop, alone and beside a run of a million (4 minutes; LOAD_ARGS='--rate 50')
+	@$(BIN)/python -m bench.load $(LOAD_ARGS)
+
+.PHONY: load-classes
+load-classes: setup $(LOAD_READY) ## VIP and other checkouts at 1.5 times of what can be done: who waits how long (5 minutes)
+	@$(BIN)/python -m bench.load.classes $(LOAD_ARGS)
 
 .PHONY: images
 images: ## build the three container images (needs a Docker engine; DOCKER_FLAGS='--network host', PYTHON_IMAGE=...)

@@ -17,3 +17,8 @@ FLAT_WITHIN = 1.10
 ARQ_FACTOR = 50.0
 # metrics and traces on beside neither: more processor time for an order, in percent
 OBSERVABILITY_PERCENT = 3.0
+# from when a checkout was due until its answer: with nothing else to do, and beside a run
+CHECKOUT_P99_MS = 50.0
+CHECKOUT_BESIDE_RUN_P99_MS = 150.0
+# of 1.5 times as much as can be done: how long VIPs wait over how long others do, both p99
+VIP_WAIT_SHARE = 0.2

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -102,16 +102,19 @@ def services(
     generators: int,
     workers: int,
     environment: Mapping[str, str] | None = None,
+    options: Sequence[str] = (),
 ) -> Iterator[RunningServices]:
     """The orchestrator, generators and workers as `pedidos up` starts them, until they stop.
 
-    `environment` has settings of theirs that differ from the defaults.
+    `environment` has settings of theirs that differ from the defaults, `options` are those of
+    `pedidos up` besides.
     """
     folder.mkdir(parents=True)
     pedidos = str(Path(sys.executable).with_name("pedidos"))
     command = [pedidos, "up", "--data-dir", str(folder), "--port", "0"]
     command += ["--generators", str(generators), "--workers", str(workers)]
     command += ["--mongo-uri", servers.mongo_uri, "--redis-url", servers.redis_url]
+    command += options
     # The bench is no stack that a later `pedidos` command should find.
     environ = {**os.environ, **(environment or {}), "XDG_STATE_HOME": str(folder / "state")}
     process = _spawn(command, folder / "up.log", environ)

@@ -29,13 +29,16 @@ class Check:
         return replace(self, expected="–", found=f"{why}: not checkable", passed=None)  # noqa: RUF001
 
 
-@dataclass(frozen=True, slots=True)
-class AuditVerdict:
-    """The checks of one run, in order."""
+class Verdict:
+    """The checks of `subject` (what was looked at, in a few words), in order."""
 
-    run_id: str
-    phase: str
+    subject: str
     checks: tuple[Check, ...]
+
+    @property
+    def title(self) -> str:
+        """What stands over the report."""
+        return f"Audit of {self.subject}"
 
     @property
     def passed(self) -> bool:
@@ -60,8 +63,6 @@ class AuditVerdict:
     def to_json(self) -> dict[str, Any]:
         """The verdict as plain JSON values; `passed` of a check is null: not checkable."""
         return {
-            "runId": self.run_id,
-            "phase": self.phase,
             "passed": self.passed,
             "checks": [
                 {
@@ -78,7 +79,7 @@ class AuditVerdict:
 
     def render(self, console: Console) -> None:
         """Print the numbered table and the verdict."""
-        table = Table(title=f"Audit of run {self.run_id} ({self.phase})", title_justify="left")
+        table = Table(title=self.title, title_justify="left")
         table.add_column("#", justify="right")
         for name in ("check", "expected", "found", ""):
             table.add_column(name, overflow="fold")
@@ -96,7 +97,7 @@ class AuditVerdict:
             return f"{wrong}{self._not_checkable()}."
         if not self.held:
             why = "; ".join(sorted({check.found for check in self.checks}))
-            return f"Nothing to audit of run {self.run_id}: {why}."
+            return f"Nothing to audit of {self.subject}: {why}."
         if self.unchecked:
             return f"Audit passed: {len(self.held)} checks passed{self._not_checkable()}."
         return f"Audit passed: {len(self.held)} of {len(self.checks)} checks."
@@ -108,6 +109,29 @@ class AuditVerdict:
         if self.passed:
             return Text(self.headline(), "yellow" if self.unchecked else "green")
         return Text(self.headline(), "bold red")
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class AuditVerdict(Verdict):
+    """The checks of one run."""
+
+    run_id: str
+    phase: str
+
+    def __init__(self, run_id: str, phase: str, checks: tuple[Check, ...]) -> None:
+        values = {"run_id": run_id, "phase": phase, "checks": checks, "subject": f"run {run_id}"}
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
+
+    @property
+    def title(self) -> str:
+        """See `Verdict.title`."""
+        return f"Audit of {self.subject} ({self.phase})"
+
+    def to_json(self) -> dict[str, Any]:
+        """The verdict with its run."""
+        # `super()` has no class to begin from here: a class with slots is made anew
+        return {"runId": self.run_id, "phase": self.phase, **Verdict.to_json(self)}
 
 
 def _mark(check: Check) -> Text:
