@@ -126,6 +126,10 @@ load: setup $(LOAD_READY) ## checkouts placed live, open loop, alone and beside 
 load-classes: setup $(LOAD_READY) ## VIP and other checkouts at 1.5 times of what can be done: who waits how long (5 minutes)
 	@$(BIN)/python -m bench.load.classes $(LOAD_ARGS)
 
+.PHONY: load-capacity
+load-capacity: setup $(LOAD_READY) ## what a checkout costs each process, and docs/checkout-capacity.md from it (3 minutes)
+	@$(BIN)/python -m bench.load.capacity $(LOAD_ARGS)
+
 .PHONY: images
 images: ## build the three container images (needs a Docker engine; DOCKER_FLAGS='--network host', PYTHON_IMAGE=...)
 	@for service in generator orchestrator worker; do \

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -35,15 +34,14 @@ def main(arguments: list[str] | None = None) -> int:
     options = _options(arguments)
     rows: list[Mapping[str, Any]] = []
     missed: list[str] = []
-    with tempfile.TemporaryDirectory(prefix="pedidos-load-") as name:
-        with open_shop(Path(name), options.workers) as shop:
-            try:
-                for row in _waves(shop, options, missed):
-                    rows.append(row)
-                    print(_line(row), flush=True)
-            except FAILURES as failure:
-                missed.append(f"a wave failed: {type(failure).__name__}: {failure}")
-            versions = shop.versions
+    with open_shop(options.workers) as shop:
+        try:
+            for row in _waves(shop, options, missed):
+                rows.append(row)
+                print(_line(row), flush=True)
+        except FAILURES as failure:
+            missed.append(f"a wave failed: {type(failure).__name__}: {failure}")
+        versions = shop.versions
     summary = _summary(rows)
     missed += _over(summary)
     settings = {name: getattr(options, name) for name in ("rate", "seconds", "quantity", "workers")}

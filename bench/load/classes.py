@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,20 +89,18 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _capacity(options: argparse.Namespace) -> float:
     """Checkouts that come about a second while more come than can be done."""
-    with tempfile.TemporaryDirectory(prefix="pedidos-load-") as name:
-        with open_shop(Path(name), options.workers) as shop:
-            wave = Wave("flood", FLOOD_RATE, FLOOD_SECONDS, shares=PLAIN, polls=0.0)
-            send(options.locust, shop.api, wave, shop.folder)
-            await_rest(shop.database, options.rest_seconds)
-            waited = list(waits_of(shop.database, "flood"))
+    with open_shop(options.workers) as shop:
+        wave = Wave("flood", FLOOD_RATE, FLOOD_SECONDS, shares=PLAIN, polls=0.0)
+        send(options.locust, shop.api, wave, shop.folder)
+        await_rest(shop.database, options.rest_seconds)
+        waited = list(waits_of(shop.database, "flood"))
     return completed_a_second(waited, lambda one: one.ended_at)
 
 
 def _overload(options: argparse.Namespace, capacity: float, versions: dict[str, str]) -> Overload:
-    with tempfile.TemporaryDirectory(prefix="pedidos-load-") as name:
-        with open_shop(Path(name), options.workers) as shop:
-            versions |= shop.versions
-            return _overloaded(options, capacity, shop)
+    with open_shop(options.workers) as shop:
+        versions |= shop.versions
+        return _overloaded(options, capacity, shop)
 
 
 def _overloaded(options: argparse.Namespace, capacity: float, shop: Shop) -> Overload:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -102,3 +103,14 @@ def completed_a_second(waited: Sequence[Waited], ends: Callable[[Waited], float]
         return 0.0
     first, last = len(times) // 10, len(times) - len(times) // 10 - 1
     return (last - first) / max(times[last] - times[first], 0.001)
+
+
+def seconds_held(database: Documents, prefix: str) -> Mapping[str, float]:
+    """By queue: how long jobs' slots were in use, all deliveries' last ones together."""
+    ids = [one["_id"] for one in database.checkouts.find({"key": {"$regex": f"^{prefix}-"}})]
+    held: dict[str, float] = defaultdict(float)
+    for scope in ids:
+        for job in database.jobs.find({"_id": {"$gte": f"{scope}:", "$lt": f"{scope};"}}):
+            if job.get("claimedAt") and job.get("settledAt"):
+                held[job["queue"]] += (job["settledAt"] - job["claimedAt"]).total_seconds()
+    return held

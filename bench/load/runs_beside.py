@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from types import TracebackType
+from typing import Self
 
 import httpx
 
@@ -26,7 +27,7 @@ class RunsBeside:
         self._thread = threading.Thread(target=self._run, name="runs beside", daemon=True)
         self._failure: Exception | None = None
 
-    def __enter__(self) -> RunsBeside:
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,11 +34,10 @@ class Shop:
 
 
 @contextlib.contextmanager
-def open_shop(
-    folder: Path, workers: int, environment: Mapping[str, str] | None = None
-) -> Iterator[Shop]:
-    """A shop that is ready to sell."""
+def open_shop(workers: int, environment: Mapping[str, str] | None = None) -> Iterator[Shop]:
+    """A shop that is ready to sell, with a folder of its own that goes with it."""
     with contextlib.ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="pedidos-load-")))
         servers = stack.enter_context(server_pair(folder))
         settings = {"NO_PROXY": "127.0.0.1", **(environment or {})}
         running = stack.enter_context(
