@@ -81,7 +81,10 @@ def _held_seconds(row: Mapping[str, Any], queue: str, provider_seconds: float) -
 
 
 def _needs(row: Mapping[str, Any]) -> Iterator[str]:
-    yield "| processes | a provider answers after | by processor, a second | by slots, a second | 5,000,000 take |"
+    yield (
+        "| processes | a provider answers after | by processor, a second | by slots, a second "
+        "| 5,000,000 take |"
+    )
     yield "| ---: | ---: | ---: | ---: | ---: |"
     for processes in PROCESSES:
         for seconds in PROVIDER_SECONDS:
@@ -95,7 +98,10 @@ def _needs(row: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _alongside(row: Mapping[str, Any]) -> Iterator[str]:
-    yield "| processes | checkouts a second | cores of workers | of orchestrators | of MongoDB | of Redis |"
+    yield (
+        "| processes | checkouts a second | cores of workers | of orchestrators | of MongoDB "
+        "| of Redis |"
+    )
     yield "| ---: | ---: | ---: | ---: | ---: | ---: |"
     for processes in PROCESSES:
         rate = min(by_processor(row, processes), by_slots(row, processes, PROVIDER_SECONDS[1]))
