@@ -29,7 +29,7 @@ from tests.faults.hooks.wrapping import Around, wrap
 
 VARIABLE, KILLS = "TEST_BOUNDARIES", "TEST_BOUNDARY_KILLS"
 BEFORE, AFTER = "before", "after"
-LEDGER = ("claim", "settle", "follow")
+LEDGER = ("claim", "settle", "create", "note_followed")
 OWNERS = (
     *(MongoPaymentBook, MongoPlacedOrders, MongoStock),
     *(HttpPaymentProvider, HttpSmsSender, SmtpMailSender),

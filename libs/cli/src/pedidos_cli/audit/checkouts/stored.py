@@ -143,7 +143,7 @@ def _job(step: str, document: Mapping[str, Any]) -> JobFacts:
         refused=result.get("refused"),
         error=document.get("error"),
         follow_ups_due=bool(document.get("followUpsDue")),
-        follow_ups=tuple(str(job["_id"]) for job in document.get("followUps") or ()),
+        follow_ups=tuple(str(job["id"]) for job in document.get("followUps") or ()),
     )
 
 
