@@ -155,7 +155,7 @@ def _order(document: Mapping[str, Any]) -> OrderFacts:
 
 def _stock(document: Mapping[str, Any]) -> StockFacts:
     held = sum(int(hold["quantity"]) for hold in (document.get("holds") or {}).values())
-    received = document.get("received")
+    received = document.get("stocked")
     return StockFacts(
         sku=document["_id"],
         available=int(document["available"]),
