@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
+from itertools import pairwise
 
 from pedidos_checkout.domain.checkouts import Checkout, Kind
 from pedidos_checkout.domain.steps import KINDS, Step, job_id
@@ -69,7 +70,8 @@ FORWARD = frozenset({P.PAYMENT, P.STOCK, P.ORDER, P.CAPTURE})  # what compensati
 COMPENSATION = frozenset(UNDO_ALL)
 UNDOES = COMPENSATION - {P.RECOVERY}
 NOT_FOR_A_PAYMENT_ALONE = frozenset({P.UNDO_ORDER, P.UNDO_STOCK, P.RECOVERY})
-NEVER_GIVEN_UP = 1_000_000  # workers that may be lost with a job which must become certain
+# workers that may be lost with a job, and with one which has to become certain
+MOST_LOST, MOST_LOST_UNDOING = 5, 1_000_000
 
 
 def shape_of(checkout: Checkout) -> Shape:
@@ -105,7 +107,7 @@ def next_steps(checkout: Checkout, step: Step, ending: Ending) -> Sequence[Step]
     if ending is not Ending.DONE:
         return [due for due in BACK.get((step, ending), ()) if belongs(checkout, due)]
     stages = stages_of(checkout)
-    behind = [later for stage, later in zip(stages, stages[1:], strict=False) if step in stage]
+    behind = [later for stage, later in pairwise(stages) if step in stage]
     # of a stage whose steps go side by side none leads on: nothing comes behind the last one
     return behind[0] if behind else []
 
@@ -138,7 +140,7 @@ def new_job(
         band=kind.band,
         payload={"checkoutId": checkout.id},
         scope=checkout.id,
-        max_deliveries=NEVER_GIVEN_UP if step in UNDOES else NewJob.max_deliveries,
+        max_deliveries=MOST_LOST_UNDOING if step in UNDOES else MOST_LOST,
         trace=checkout.trace,
         ahead_seconds=policies[kind.queue].vip_ahead_seconds if is_vip else 0.0,
     )

@@ -210,9 +210,7 @@ def _message(checkout: Checkout, known: Mapping[Step, Job], state: CheckoutState
     return "waiting for you to confirm the payment" if waits_for_customer else DOING[at]
 
 
-def _milliseconds(
-    checkout: Checkout, known: Mapping[Step, Job], until: datetime | None
-) -> int:
+def _milliseconds(checkout: Checkout, known: Mapping[Step, Job], until: datetime | None) -> int:
     moments = [at for job in known.values() for at in (job.claimed_at, job.settled_at) if at]
     until = until or max(moments, default=None)
     if checkout.created_at is None or until is None:
