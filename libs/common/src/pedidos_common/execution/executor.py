@@ -12,6 +12,7 @@ from pedidos_common.domain.correlation import ids_of_job
 from pedidos_common.domain.errors import LeaseLost, Unavailable
 from pedidos_common.domain.jobs import Cancelled, Failed, Job, Outcome, Released, Retry, Succeeded
 from pedidos_common.execution.asking import Asking
+from pedidos_common.execution.follow_ups import Follow, Following, ring_nobody
 from pedidos_common.execution.isolation import Isolation
 from pedidos_common.execution.job_watch import JobWatch, UnwatchedJobs
 from pedidos_common.execution.leases import HeldLease, HeldLeases
@@ -41,8 +42,8 @@ class Executor:
     """Takes jobs by id, runs each in a task of its own, and drains at the end.
 
     `slots` is a number that all queues share, or says more. `observe(job, outcome, seconds)` is
-    called once for each settled job; `watch` is told of more. `turns` lets jobs begin as their
-    queues' rates allow.
+    called once for each settled job; `watch` is told of more. `follow(bells)` is handed the bells
+    of the jobs that follow from settled ones. `turns` lets jobs begin as their queues' rates allow.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class Executor:
         observe: Observe = ignore_settled,
         watch: JobWatch | None = None,
         tracing: Tracing | None = None,
+        follow: Follow = ring_nobody,
         turns: Turns | None = None,
     ) -> None:
         self._ledger, self._functions = ledger, functions
@@ -63,6 +65,7 @@ class Executor:
         self._asking = Asking(ledger, worker, held.lease_seconds, lambda: self.stopping)
         self._observe, self._watch = observe, watch or UnwatchedJobs()
         self._tracing = tracing or Untraced()
+        self._following = Following(ledger, follow)
         self._turns = turns or Turns()
         self._tasks: dict[asyncio.Task[None], HeldLease] = {}
         self._isolation, self._refusals = Isolation(), Refusals()
@@ -121,6 +124,7 @@ class Executor:
             try:
                 outcome = await self._outcome(job, held)
                 await self._asking.settle(job, outcome, held)
+                await self._following.make(job, outcome)
                 await self._note(job, outcome, time.monotonic() - started)
                 _note_end(span, outcome)
             except LeaseLost:
@@ -204,6 +208,7 @@ class Executor:
         if left:
             log.warning("jobs_handed_back", count=len(left))
             await asyncio.wait(left, timeout=5.0)
+        await self._following.note()
 
 
 def void(_value: object) -> None:

@@ -122,6 +122,7 @@ def _executor(
         observe=observe,
         watch=jobs,
         tracing=around.tracing,
+        follow=around.transport.ring,
         turns=Turns(around.turnstile, duties.table.rates_of(duties.queues)),
     )
     jobs.works(executor.slots)

@@ -7,7 +7,14 @@ time; it never hangs.
 
 from pedidos_common.ports.broker import ENGINE_TOPIC, STATUS_TOPIC, Bell, Events, Transport
 from pedidos_common.ports.imports import ImportReport, ImportRow, ImportStore, Rejection
-from pedidos_common.ports.jobs import BeatReply, JobFilter, JobLedger, LeaseKeeper, QueueDepth
+from pedidos_common.ports.jobs import (
+    BeatReply,
+    FollowUps,
+    JobFilter,
+    JobLedger,
+    LeaseKeeper,
+    QueueDepth,
+)
 from pedidos_common.ports.logs import LogGathering, LogLine
 from pedidos_common.ports.orders import EncodedOrders, OrderFilter, OrderRecord, OrderStore
 from pedidos_common.ports.paging import Page
@@ -31,6 +38,7 @@ __all__ = [
     "EncodedOrders",
     "Events",
     "Expired",
+    "FollowUps",
     "ImportReport",
     "ImportRow",
     "ImportStore",
