@@ -25,9 +25,11 @@ from pedidos_common.ports.processes import (
     ProcessReport,
     ProcessSeen,
     QueueState,
+    QueueStates,
 )
 from pedidos_common.ports.runs import Expired, RunStore
 from pedidos_common.ports.tracing import PastSpan, Span, SpanKind, Tracing, UnseenSpan, Untraced
+from pedidos_common.ports.turnstile import Turnstile
 
 __all__ = [
     "ENGINE_TOPIC",
@@ -58,12 +60,14 @@ __all__ = [
     "Processes",
     "QueueDepth",
     "QueueState",
+    "QueueStates",
     "Rejection",
     "RunStore",
     "Span",
     "SpanKind",
     "Tracing",
     "Transport",
+    "Turnstile",
     "UnseenSpan",
     "Untraced",
 ]
