@@ -28,7 +28,7 @@ CANCELLED = "the order was cancelled meanwhile"
 
 @dataclass(frozen=True, slots=True)
 class Ordering:
-    """What a checkout does with stock and orders; a hold lasts `hold_seconds` until it is pinned."""
+    """What a checkout does with stock and orders; holds end after `hold_seconds`, pinned ones never."""
 
     stock: Stock
     orders: PlacedOrders
