@@ -52,7 +52,7 @@ UNDO_ALL = (P.UNDO_ORDER, P.UNDO_STOCK, P.UNDO_PAYMENT, P.RECOVERY)
 # a step that is given up may have been carried out, so what it does itself is undone too
 BACK: Mapping[tuple[Step, Ending], Sequence[Step]] = {
     (P.PAYMENT, E.CARD_DECLINED): (P.RECOVERY,),
-    (P.PAYMENT, E.PAYMENT_REFUSED): (P.RECOVERY,),
+    (P.PAYMENT, E.PAYMENT_REFUSED): (P.UNDO_PAYMENT, P.RECOVERY),
     (P.PAYMENT, E.PAYMENT_ENDED): (P.RECOVERY,),
     (P.PAYMENT, E.CUSTOMER_LEFT): (P.UNDO_PAYMENT, P.RECOVERY),
     (P.PAYMENT, E.GIVEN_UP): (P.UNDO_PAYMENT, P.RECOVERY),

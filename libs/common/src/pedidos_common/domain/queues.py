@@ -24,6 +24,9 @@ class Rate:
     jobs: int
     seconds: float
 
+    def __str__(self) -> str:
+        return f"{self.jobs}/{self.seconds:g}s"
+
 
 @dataclass(frozen=True, slots=True)
 class Scale:
@@ -104,6 +107,16 @@ class QueueTable:
 
     def __contains__(self, name: object) -> bool:
         return name in self.policies
+
+    def rates_of(self, queues: Iterable[str]) -> Mapping[str, Rate]:
+        """The rates of those of the queues that have one."""
+        found = {name: self.policies[name].rate for name in queues if name in self}
+        return {name: rate for name, rate in found.items() if rate is not None}
+
+    def own_slots_of(self, queues: Iterable[str]) -> Mapping[str, int]:
+        """How many jobs a process runs at once, of those of the queues for which that is said."""
+        found = {name: self.policies[name].concurrency for name in queues if name in self}
+        return {name: slots for name, slots in found.items() if slots is not None}
 
     @property
     def names(self) -> tuple[str, ...]:

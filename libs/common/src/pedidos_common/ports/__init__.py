@@ -5,6 +5,7 @@ against both. Every method may raise `errors.Unavailable` when its server does n
 time; it never hangs.
 """
 
+from pedidos_common.ports.breakers import Breakers
 from pedidos_common.ports.broker import ENGINE_TOPIC, STATUS_TOPIC, Bell, Events, Transport
 from pedidos_common.ports.imports import ImportReport, ImportRow, ImportStore, Rejection
 from pedidos_common.ports.jobs import (
@@ -28,12 +29,14 @@ from pedidos_common.ports.processes import (
 )
 from pedidos_common.ports.runs import Expired, RunStore
 from pedidos_common.ports.tracing import PastSpan, Span, SpanKind, Tracing, UnseenSpan, Untraced
+from pedidos_common.ports.turnstile import Turnstile
 
 __all__ = [
     "ENGINE_TOPIC",
     "STATUS_TOPIC",
     "BeatReply",
     "Bell",
+    "Breakers",
     "EncodedOrders",
     "Events",
     "Expired",
@@ -64,6 +67,7 @@ __all__ = [
     "SpanKind",
     "Tracing",
     "Transport",
+    "Turnstile",
     "UnseenSpan",
     "Untraced",
 ]
