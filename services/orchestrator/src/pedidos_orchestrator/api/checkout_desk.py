@@ -8,7 +8,7 @@ from pedidos_orchestrator.use_cases.checkout.accepting import Desk
 from pedidos_orchestrator.use_cases.checkout.ahead import QueuesAhead
 from pedidos_orchestrator.use_cases.checkout.checkout_metrics import CheckoutMetrics
 from pedidos_orchestrator.use_cases.checkout.estimate import Estimate
-from pedidos_orchestrator.use_cases.checkout.here import DoneHere
+from pedidos_orchestrator.use_cases.checkout.here import Deliveries, DoneHere
 from pedidos_orchestrator.use_cases.checkout.reading import StatusReading
 from pedidos_orchestrator.use_cases.checkout.starting import Starter
 
@@ -26,7 +26,8 @@ def desk_of(deps: Deps, settings: ApiSettings) -> Desk:
     reading = StatusReading(ports.checkouts, deps.ledger, ports.orders, deps.runs)
     here = None
     if ports.executor_of is not None:
-        here = DoneHere(ports.executor_of, deps.transport, starter, settings.sync_slots)
+        deliveries = Deliveries(deps.ledger, deps.transport, ports.table)
+        here = DoneHere(ports.executor_of, deliveries, ports.checkouts, settings.sync_slots)
     return Desk(
         checkouts=ports.checkouts,
         ahead=Fresh(ahead, ages=OF_THE_QUEUES),

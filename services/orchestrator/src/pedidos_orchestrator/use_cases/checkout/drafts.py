@@ -8,7 +8,6 @@ from decimal import Decimal
 
 from pedidos_checkout.domain.checkouts import Checkout, Customer, Kind, Session
 from pedidos_checkout.ids import new_checkout_id
-from pedidos_checkout.ports import Catalogue
 from pedidos_orchestrator.problems import invalid
 
 ZERO = Decimal("0.00")
@@ -24,3 +23,32 @@ class Asked:
     fingerprint: str
     currency: str
     trace: str | None = None
+
+
+def draft_of_payment(
+    asked: Asked, amount: Decimal, currency: str | None, method: str
+) -> Checkout:
+    """A payment alone.
+
+    Raises:
+        ProblemError: 422, when nothing is to be paid, or in another currency than the shop's.
+    """
+    if amount <= ZERO:
+        raise invalid("amount", "must be more than 0.00")
+    if currency not in {None, asked.currency}:
+        raise invalid("currency", f"must be {asked.currency}, the only one of this shop")
+    return Checkout(
+        id=new_checkout_id(),
+        kind=Kind.PAYMENT,
+        fingerprint=asked.fingerprint,
+        customer=asked.customer,
+        lines=(),
+        subtotal=amount,
+        discount=ZERO,
+        total=amount,
+        currency=asked.currency,
+        method=method,
+        key=asked.key,
+        session=asked.session,
+        trace=asked.trace,
+    )
