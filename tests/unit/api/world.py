@@ -12,6 +12,16 @@ import httpx
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
+from pedidos_checkout.testing.in_memory_shop import (
+    InMemoryCatalogue,
+    InMemoryPlacedOrders,
+    InMemoryStock,
+)
+from pedidos_checkout.testing.in_memory_stores import (
+    InMemoryCheckoutStore,
+    InMemoryPaymentBook,
+    InMemoryWebhookLog,
+)
 from pedidos_common.domain.ids import OrderRange, order_id
 from pedidos_common.domain.jobs import Job
 from pedidos_common.domain.orders import Order, OrderFailure, Tier, priority_of
@@ -26,7 +36,7 @@ from pedidos_common.testing.in_memory_orders import InMemoryOrderStore, PlainChu
 from pedidos_common.testing.in_memory_runs import InMemoryRunStore
 from pedidos_common.testing.in_memory_transport import InMemoryTransport
 from pedidos_orchestrator.app import create_app
-from pedidos_orchestrator.deps import ApiSettings, Deps
+from pedidos_orchestrator.deps import ApiSettings, CheckoutDeps, Deps
 
 Client = httpx.AsyncClient
 EPOCH = 1
@@ -60,6 +70,15 @@ class World:
         self.ledger = InMemoryJobLedger(self.clock)
         self.orders = InMemoryOrderStore(self.clock)
         self.processes = InMemoryProcesses(self.clock)
+        self.stock = InMemoryStock(self.clock)
+        self.shop = CheckoutDeps(
+            checkouts=InMemoryCheckoutStore(self.clock),
+            catalogue=InMemoryCatalogue(self.stock),
+            stock=self.stock,
+            payments=InMemoryPaymentBook(self.clock),
+            orders=InMemoryPlacedOrders(self.clock),
+            webhooks=InMemoryWebhookLog(),
+        )
         self.deps = Deps(
             runs=self.runs,
             ledger=self.ledger,
@@ -72,6 +91,7 @@ class World:
             processes=self.processes,
             registry=CollectorRegistry(),
             checks=self.checks,
+            checkout=self.shop,
         )
 
     def app(self, **settings: Any) -> FastAPI:

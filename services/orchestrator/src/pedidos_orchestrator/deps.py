@@ -17,6 +17,7 @@ from pedidos_checkout.ports import (
     Stock,
     WebhookLog,
 )
+from pedidos_checkout.steps.webhooks import PaymentEvent
 from pedidos_common.domain.queues import QueueTable
 from pedidos_common.domain.room import Room
 from pedidos_common.domain.run_jobs import GENERATION_QUEUE, NOTIFICATIONS_QUEUE, ORDERS_QUEUE
@@ -40,6 +41,8 @@ QUEUES = (GENERATION_QUEUE, ORDERS_QUEUE, NOTIFICATIONS_QUEUE)
 MIB = 1024 * 1024
 
 Check = Callable[[], Awaitable[object]]
+# what a webhook tells, by its headers and its body; None for what is no payment's news
+ReadWebhook = Callable[[Mapping[str, str], bytes], PaymentEvent | None]
 # what executes jobs in this process, told whom to tell of settled jobs and of what follows
 ExecutorOf = Callable[[Observe, Follow], Executor]
 
@@ -54,9 +57,25 @@ async def unknown_policy() -> str | None:
     return None
 
 
+async def nothing_to_prepare() -> None:
+    """What needs no indexes."""
+
+
+class WebhookRefused(Exception):
+    """A webhook that is not believed (401), or can't be read (400)."""
+
+    def __init__(self, status: int, detail: str) -> None:
+        super().__init__(detail)
+        self.status = status
+
+
 @dataclass(frozen=True, slots=True)
 class CheckoutDeps:
-    """What checkout stands on. Without `executor_of` none is done by this process itself."""
+    """What checkout stands on. Without `executor_of` none is done by this process itself.
+
+    `read_webhook` raises `WebhookRefused`; None where webhooks are not set up. `prepare` is awaited
+    before the first checkout is taken in: only then is one key one checkout.
+    """
 
     checkouts: CheckoutStore
     catalogue: Catalogue
@@ -65,7 +84,9 @@ class CheckoutDeps:
     orders: PlacedOrders
     webhooks: WebhookLog
     table: QueueTable = field(default_factory=QueueTable)
+    prepare: Callable[[], Awaitable[None]] = nothing_to_prepare
     executor_of: ExecutorOf | None = None
+    read_webhook: ReadWebhook | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +156,6 @@ class ApiSettings:
     scan_seconds: float = 11.0
     counts_seconds: float = 1.0
     payment_url: str | None = None
-    webhook_secret: str | None = None
     public_url: str | None = None
     currency: str = "EUR"
     sync_slots: int = 4

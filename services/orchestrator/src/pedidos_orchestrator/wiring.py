@@ -12,7 +12,14 @@ from uuid import uuid4
 
 from prometheus_client import CollectorRegistry
 
-from pedidos_common.adapters.mongo.client import connect_blocking
+from pedidos_checkout.adapters.mongo.catalogue import MongoCatalogue
+from pedidos_checkout.adapters.mongo.checkouts import MongoCheckoutStore
+from pedidos_checkout.adapters.mongo.indexes import ensure_checkout_indexes
+from pedidos_checkout.adapters.mongo.payments import MongoPaymentBook
+from pedidos_checkout.adapters.mongo.placed_orders import MongoPlacedOrders
+from pedidos_checkout.adapters.mongo.stock import MongoStock
+from pedidos_checkout.adapters.mongo.webhooks import MongoWebhookLog
+from pedidos_common.adapters.mongo.client import Database, connect_blocking
 from pedidos_common.adapters.mongo.controls import MongoQueueState
 from pedidos_common.adapters.mongo.imports import MongoImportStore
 from pedidos_common.adapters.mongo.jobs import MongoJobLedger
@@ -31,7 +38,7 @@ from pedidos_common.runtime.connections import Connections
 from pedidos_common.runtime.listening import is_loopback
 from pedidos_common.runtime.readiness import checks_of
 from pedidos_common.runtime.supervise import supervised
-from pedidos_orchestrator.deps import ApiSettings, Deps
+from pedidos_orchestrator.deps import ApiSettings, CheckoutDeps, Deps
 from pedidos_orchestrator.engine.aftermath import Aftermath
 from pedidos_orchestrator.engine.engine_metrics import expose_engine
 from pedidos_orchestrator.engine.giving_way import Doorbell, YieldingLease
@@ -79,11 +86,25 @@ def deps_of(
         queue_state=MongoQueueState(database),
         processes=MongoProcesses(database),
         registry=registry,
+        checkout=checkout_deps_of(database),
         checks=checks_of(connections, signs, settings.lease_seconds),
         eviction_policy=connections.eviction_policy,
         room=connections.room,
         stuck=signs.stuck,
         tracing=tracing,
+    )
+
+
+def checkout_deps_of(database: Database) -> CheckoutDeps:
+    """The ports of checkout."""
+    return CheckoutDeps(
+        checkouts=MongoCheckoutStore(database),
+        catalogue=MongoCatalogue(database),
+        stock=MongoStock(database),
+        payments=MongoPaymentBook(database),
+        orders=MongoPlacedOrders(database),
+        webhooks=MongoWebhookLog(database),
+        prepare=lambda: ensure_checkout_indexes(database),
     )
 
 
@@ -102,6 +123,11 @@ def api_settings_of(settings: OrchestratorSettings) -> ApiSettings:
         backend_logs=settings.backend_logs,
         stuck_after_ms=settings.stuck_after_ms,
         max_upload_bytes=settings.import_max_bytes,
+        payment_url=settings.payment_url,
+        public_url=settings.public_url,
+        currency=settings.checkout_currency,
+        sync_slots=settings.checkout_sync_slots,
+        sync_seconds=settings.checkout_sync_seconds,
     )
 
 

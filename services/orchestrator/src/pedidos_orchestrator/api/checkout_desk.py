@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 from pedidos_orchestrator.deps import ApiSettings, Deps
 from pedidos_orchestrator.http.fresh_status import Ages, Fresh
 from pedidos_orchestrator.use_cases.checkout.accepting import Desk
@@ -14,6 +16,19 @@ from pedidos_orchestrator.use_cases.checkout.starting import Starter
 
 # nobody waits for a look at the queues while checkouts come in all the time
 OF_THE_QUEUES = Ages(oldest=1.0, oldest_while_reading=2.0, refresh_after=0.25)
+
+
+class Once:
+    """Awaits something until it has worked once."""
+
+    def __init__(self, do: Callable[[], Awaitable[None]]) -> None:
+        self._do, self._is_done = do, False
+
+    async def __call__(self) -> None:
+        """Nothing, once it has worked."""
+        if not self._is_done:
+            await self._do()
+            self._is_done = True
 
 
 def desk_of(deps: Deps, settings: ApiSettings) -> Desk:
@@ -36,5 +51,6 @@ def desk_of(deps: Deps, settings: ApiSettings) -> Desk:
         reading=reading,
         estimate=Estimate(reading.took),
         metrics=CheckoutMetrics(deps.registry),
+        prepared=Once(ports.prepare),
         sync_seconds=settings.sync_seconds,
     )
