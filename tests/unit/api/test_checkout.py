@@ -55,7 +55,8 @@ async def test_the_answer_says_where_to_look(shop: httpx.AsyncClient) -> None:
     body = answer.json()
     url = body["data"]["trackingUrl"]
     assert (answer.status_code, body["success"], body["data"]["status"]) == (202, True, "queued")
-    assert body["data"]["estimatedProcessingTime"] > 0 and int(answer.headers["retry-after"]) > 0
+    assert body["data"]["estimatedProcessingTime"] > 0
+    assert int(answer.headers["retry-after"]) > 0
     assert answer.headers["location"] == url == f"http://pedidos{httpx.URL(url).path}"
     assert (await shop.get(url)).json()["jobId"] == body["data"]["jobId"]
 
@@ -99,9 +100,7 @@ async def test_another_body_under_a_key_is_refused(shop: httpx.AsyncClient) -> N
     answer = await shop.post(PATH, json=other, headers=keyed("k"))
     assert (answer.status_code, answer.json()["type"]) == (422, "/problems/idempotency-mismatch")
     # a payment alone has keys of its own
-    assert (
-        await shop.post("/api/payments", json=PAYMENT, headers=keyed("k"))
-    ).status_code == 202
+    assert (await shop.post("/api/payments", json=PAYMENT, headers=keyed("k"))).status_code == 202
 
 
 @pytest.mark.parametrize(

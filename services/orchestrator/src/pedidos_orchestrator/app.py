@@ -28,7 +28,7 @@ from pedidos_orchestrator.api import (
     webhooks,
 )
 from pedidos_orchestrator.api.checkout_desk import desk_of
-from pedidos_orchestrator.api.checkout_stream import CheckoutWatchers
+from pedidos_orchestrator.api.checkout_watchers import CheckoutWatchers
 from pedidos_orchestrator.api.context import MAX_PAGE, ApiContext
 from pedidos_orchestrator.api.live import StatusBroadcast
 from pedidos_orchestrator.api.openapi import describe
@@ -129,9 +129,7 @@ def _context(deps: Deps, settings: ApiSettings) -> ApiContext:
     watchers = Gauge("pedidos_live_watchers", "Clients that watch", registry=deps.registry)
     watchers.set_function(lambda: broadcast.watchers)
     desk = desk_of(deps, settings)
-    checkout_watchers = CheckoutWatchers(
-        desk.reading, desk.metrics, settings.max_checkout_watchers
-    )
+    checkout_watchers = CheckoutWatchers(desk.reading, desk.metrics, settings.max_checkout_watchers)
     return ApiContext(
         deps,
         settings,

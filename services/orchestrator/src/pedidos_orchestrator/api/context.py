@@ -12,7 +12,7 @@ from starlette.requests import HTTPConnection
 
 from pedidos_common.domain.jobs import Job, JobStatus
 from pedidos_common.ports import Page
-from pedidos_orchestrator.api.checkout_stream import CheckoutWatchers
+from pedidos_orchestrator.api.checkout_watchers import CheckoutWatchers
 from pedidos_orchestrator.api.live import StatusBroadcast
 from pedidos_orchestrator.api.status_reading import CachedQueueState
 from pedidos_orchestrator.deps import ApiSettings, Deps

@@ -46,12 +46,12 @@ class CustomerSent(BaseModel):
     phone: str | None = Field(None, max_length=40, pattern=PHONE, examples=["+55 11 91234-5678"])
     tier: Annotated[
         str,
-        AfterValidator(_known_tier),
         Field(
             pattern=f"^({'|'.join(TIERS)})$",
             description="DIAMANTE (or DIAMOND) is VIP: goes before the others in every queue",
             examples=["DIAMANTE"],
         ),
+        AfterValidator(_known_tier),
     ] = "BRONZE"
 
 

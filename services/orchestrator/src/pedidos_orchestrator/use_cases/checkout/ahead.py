@@ -58,9 +58,7 @@ class QueuesAhead:
         """
         states, waiting = await asyncio.gather(self.states.read_all(), self._waiting())
         seen = [
-            Ahead(
-                self._way(queue, count) if states.takes_in(queue) else Way.DRAINING, queue, count
-            )
+            Ahead(self._way(queue, count) if states.takes_in(queue) else Way.DRAINING, queue, count)
             for queue, count in waiting.items()
         ]
         return max(seen, key=lambda one: (one.way, one.waiting), default=Ahead())

@@ -84,9 +84,7 @@ async def _priced(wanted: CartAsked, catalogue: Catalogue, now: Now) -> Cart:
     raise ProblemError(422, detail, slug="cart-refused", errors=errors)
 
 
-def draft_of_payment(
-    asked: Asked, amount: Decimal, currency: str | None, method: str
-) -> Checkout:
+def draft_of_payment(asked: Asked, amount: Decimal, currency: str | None, method: str) -> Checkout:
     """A payment alone.
 
     Raises:

@@ -78,7 +78,7 @@ class DoneHere:
                 if (status := await read(checkout)).state in OVER:
                     return status
                 await _wait(changed, min(LOOK_SECONDS, left))
-        except Unavailable as error:  # it is in the store: the sweep, or its jobs' leases, see to it
+        except Unavailable as error:  # it is stored: the sweep, or its lease, sees to it
             log.warning("checkout_left_to_workers", error=str(error)[:200])
         finally:
             del self._at[checkout.id]
