@@ -29,7 +29,8 @@ def address_of(text: str) -> Address:
     probe = EmailMessage(policy=SMTP)
     try:
         probe["From"] = text
-        (address,) = probe["From"].addresses
+        found: tuple[Address, ...] = probe["From"].addresses
+        (address,) = found
     except (ValueError, LookupError, MessageError):
         raise NoMail("not one mail address") from None
     if probe["From"].defects or not address.username or not address.domain:
