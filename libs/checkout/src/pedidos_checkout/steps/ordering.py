@@ -28,7 +28,7 @@ CANCELLED = "the order was cancelled meanwhile"
 
 @dataclass(frozen=True, slots=True)
 class Ordering:
-    """What a checkout does with stock and orders; holds end after `hold_seconds`, pinned ones never."""
+    """What a checkout does with stock and orders; holds end after `hold_seconds`."""
 
     stock: Stock
     orders: PlacedOrders
