@@ -65,7 +65,7 @@ WRITING: Mapping[type, tuple[str, ...]] = {
         "clear",
     ),
     MongoLeaderLease: ("acquire", "release"),
-    MongoQueueState: ("write",),
+    MongoQueueState: ("write", "write_queue"),
     ArqTransport: ("ring", "purge", "was_emptied"),
     # what `receive` writes: it pops rings
     RingWorker: ("_take",),
@@ -89,7 +89,7 @@ READING: Mapping[type, tuple[str, ...]] = {
     MongoRunStore: ("now", "get", "active", "current", "page", "importing", "is_open"),
     MongoImportStore: ("chunk", "report", "holding"),
     MongoProcesses: ("live",),
-    MongoQueueState: ("read",),
+    MongoQueueState: ("read", "read_all"),
     ArqTransport: ("missing", "receive", "depth"),
     RedisEvents: ("listen", "close"),
     RedisLogGathering: ("newest",),

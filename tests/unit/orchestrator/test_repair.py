@@ -9,7 +9,7 @@ import pytest
 from pedidos_common.domain.errors import Unavailable
 from pedidos_common.domain.jobs import Band, JobStatus, NewJob, Retry
 from pedidos_common.ports import Bell
-from pedidos_orchestrator.engine import reconcile
+from pedidos_orchestrator.engine import lost_rings
 from pedidos_orchestrator.engine.leader import LEADER_LEASE_SECONDS
 from pedidos_orchestrator.engine.reconcile import Patience
 from tests.unit.orchestrator.world import LEASE_SECONDS, Seat, World
@@ -198,7 +198,7 @@ async def test_what_a_broker_forgot_as_a_whole_is_rung_in_the_very_next_round() 
 async def test_a_large_backlog_that_the_broker_lost_is_rung_in_one_round(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(reconcile, "AT_ONCE", 4)
+    monkeypatch.setattr(lost_rings, "AT_ONCE", 4)
     world = World()
     await world.ledger.create([a_job(number) for number in range(30)])
     world.clock.advance(2)
@@ -209,7 +209,7 @@ async def test_a_large_backlog_that_the_broker_lost_is_rung_in_one_round(
 async def test_a_large_backlog_that_waits_is_looked_through_a_page_at_a_time(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(reconcile, "AT_ONCE", 4)
+    monkeypatch.setattr(lost_rings, "AT_ONCE", 4)
     world = World()
     await world.transport.ring(await world.ledger.create([a_job(n) for n in range(30)]))
     asked: list[int] = []

@@ -9,8 +9,19 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry
 
+from pedidos_checkout.ports import (
+    Catalogue,
+    CheckoutStore,
+    PaymentBook,
+    PlacedOrders,
+    Stock,
+    WebhookLog,
+)
+from pedidos_common.domain.queues import QueueTable
 from pedidos_common.domain.room import Room
 from pedidos_common.domain.run_jobs import GENERATION_QUEUE, NOTIFICATIONS_QUEUE, ORDERS_QUEUE
+from pedidos_common.execution.executor import Executor, Observe
+from pedidos_common.execution.follow_ups import Follow
 from pedidos_common.ports import (
     Events,
     ImportStore,
@@ -29,6 +40,8 @@ QUEUES = (GENERATION_QUEUE, ORDERS_QUEUE, NOTIFICATIONS_QUEUE)
 MIB = 1024 * 1024
 
 Check = Callable[[], Awaitable[object]]
+# what executes jobs in this process, told whom to tell of settled jobs and of what follows
+ExecutorOf = Callable[[Observe, Follow], Executor]
 
 
 async def unknown_room() -> Sequence[Room]:
@@ -39,6 +52,20 @@ async def unknown_room() -> Sequence[Room]:
 async def unknown_policy() -> str | None:
     """An eviction policy that nobody looked up."""
     return None
+
+
+@dataclass(frozen=True, slots=True)
+class CheckoutDeps:
+    """What checkout stands on. Without `executor_of` none is done by this process itself."""
+
+    checkouts: CheckoutStore
+    catalogue: Catalogue
+    stock: Stock
+    payments: PaymentBook
+    orders: PlacedOrders
+    webhooks: WebhookLog
+    table: QueueTable = field(default_factory=QueueTable)
+    executor_of: ExecutorOf | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +88,7 @@ class Deps:
     queue_state: QueueState
     processes: Processes
     registry: CollectorRegistry
+    checkout: CheckoutDeps
     checks: Mapping[str, Check] = field(default_factory=dict)
     eviction_policy: Callable[[], Awaitable[str | None]] = unknown_policy
     room: Callable[[], Awaitable[Sequence[Room]]] = unknown_room
@@ -73,7 +101,10 @@ class ApiSettings:
     """What the API was told; sizes are in orders, `run_settings` is frozen into each run.
 
     A read has `read_seconds` to begin its answer, and one that may have to scan the orders has
-    `scan_seconds`. Counts of jobs are `counts_seconds` old at most. A key may send `rate_limit`
+    `scan_seconds`. Counts of jobs are `counts_seconds` old at most. `payment_url` is None where
+    there is no checkout; `public_url` begins tracking URLs, which otherwise begin as the request
+    did. Past the queues' first limit `sync_slots` checkouts at once are done here, and answered
+    within `sync_seconds`. A key may send `rate_limit`
     requests a second, 0 for any number. `loopback_only` says that it listens on loopback, where it
     has only names of loopback.
     """
@@ -103,3 +134,10 @@ class ApiSettings:
     read_seconds: float = 3.0
     scan_seconds: float = 11.0
     counts_seconds: float = 1.0
+    payment_url: str | None = None
+    webhook_secret: str | None = None
+    public_url: str | None = None
+    currency: str = "EUR"
+    sync_slots: int = 4
+    sync_seconds: float = 10.0
+    max_checkout_watchers: int = 500

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from pedidos_common.domain.jobs import Job, Outcome, Retry
 from pedidos_common.domain.run_jobs import UPGRADES
+from pedidos_common.execution.slots import Slots
 
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
 WAIT_SECONDS = (*SECONDS, 900, 3600)
@@ -62,11 +64,19 @@ class JobMetrics:
             ["state"],
             registry=registry,
         )
+        self._queue_slots = Gauge(
+            "pedidos_worker_queue_slots",
+            "Jobs of a queue with slots of its own that this process can run at once, by whether "
+            "it does.",
+            ["queue", "state"],
+            registry=registry,
+        )
 
-    def works(self, slots: int, busy: Callable[[], int]) -> None:
+    def works(self, slots: Slots) -> None:
         """See `JobWatch.works`."""
-        self._slots.labels("busy").set_function(lambda: min(busy(), slots))
-        self._slots.labels("free").set_function(lambda: max(0, slots - busy()))
+        _tell(self._slots, (), slots.shared, slots.busy_shared)
+        for queue, count in slots.own.items():
+            _tell(self._queue_slots, (queue,), count, partial(slots.busy_of, queue))
 
     def waited(self, queue: str, seconds: float) -> None:
         """A ring of the queue was taken, so long after it was rung."""
@@ -90,6 +100,11 @@ class JobMetrics:
     def taken_back(self, count: int) -> None:
         """See `JobWatch.taken_back`."""
         self._taken_back.inc(count)
+
+
+def _tell(gauge: Gauge, labels: Sequence[str], slots: int, busy: Callable[[], int]) -> None:
+    gauge.labels(*labels, "busy").set_function(lambda: min(busy(), slots))
+    gauge.labels(*labels, "free").set_function(lambda: max(0, slots - busy()))
 
 
 def _kind(job: Job) -> tuple[str, str]:
