@@ -1,5 +1,6 @@
 """What checkout needs from the outside; see `pedidos_common.ports` for how ports promise."""
 
+from pedidos_checkout.domain.shop import Discount, Product
 from pedidos_checkout.ports.providers import (
     EMAIL,
     PAYMENT,
@@ -18,10 +19,8 @@ from pedidos_checkout.ports.stores import (
     Accepted,
     Catalogue,
     CheckoutStore,
-    Discount,
     PaymentBook,
     PlacedOrders,
-    Product,
     Stock,
     StockLevel,
     WebhookLog,
