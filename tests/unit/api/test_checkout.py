@@ -163,7 +163,7 @@ async def test_past_the_first_limit_without_room_it_is_refused(world: World) -> 
 def small_shop(world: World, **limits: Any) -> Any:
     """An application whose first queue has other limits."""
     policy = replace(DEFAULTS[PAYMENT_PROCESSING], **limits)
-    table = QueueTable(DEFAULTS | {PAYMENT_PROCESSING: policy})
+    table = QueueTable({**DEFAULTS, PAYMENT_PROCESSING: policy})
     deps = replace(
         world.deps, registry=CollectorRegistry(), checkout=replace(world.shop, table=table)
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -46,6 +47,19 @@ async def _true() -> bool:
     return True
 
 
+def shop_of(clock: Callable[[], datetime]) -> CheckoutDeps:
+    """An empty shop."""
+    stock = InMemoryStock(clock)
+    return CheckoutDeps(
+        checkouts=InMemoryCheckoutStore(clock),
+        catalogue=InMemoryCatalogue(stock),
+        stock=stock,
+        payments=InMemoryPaymentBook(clock),
+        orders=InMemoryPlacedOrders(clock),
+        webhooks=InMemoryWebhookLog(),
+    )
+
+
 @dataclass
 class World:
     """Everything around the application, in memory; `client` talks to it."""
@@ -70,15 +84,7 @@ class World:
         self.ledger = InMemoryJobLedger(self.clock)
         self.orders = InMemoryOrderStore(self.clock)
         self.processes = InMemoryProcesses(self.clock)
-        self.stock = InMemoryStock(self.clock)
-        self.shop = CheckoutDeps(
-            checkouts=InMemoryCheckoutStore(self.clock),
-            catalogue=InMemoryCatalogue(self.stock),
-            stock=self.stock,
-            payments=InMemoryPaymentBook(self.clock),
-            orders=InMemoryPlacedOrders(self.clock),
-            webhooks=InMemoryWebhookLog(),
-        )
+        self.shop = shop_of(self.clock)
         self.deps = Deps(
             runs=self.runs,
             ledger=self.ledger,

@@ -122,6 +122,13 @@ def end_streams(app: FastAPI) -> None:
     context.checkout_watchers.end()
 
 
+async def drain_checkouts(app: FastAPI, seconds: float) -> None:
+    """Let checkouts that are done here end, and hand back what does not."""
+    context: ApiContext = app.state.context
+    if context.desk.here is not None:
+        await context.desk.here.drain(seconds)
+
+
 def _context(deps: Deps, settings: ApiSettings) -> ApiContext:
     queue_state = CachedQueueState(deps.queue_state)
     read = status_reader(deps.runs, queue_state, settings.read_seconds)

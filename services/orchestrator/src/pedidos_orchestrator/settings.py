@@ -20,6 +20,7 @@ from pedidos_common.runtime.settings import (
     LogSettings,
     OrderSettings,
     ProcessSettings,
+    QueueSettings,
     RetentionSettings,
     RunSettings,
     Settings,
@@ -50,6 +51,7 @@ class OrchestratorSettings(
     ProcessSettings,
     CheckoutSettings,
     PlacingSettings,
+    QueueSettings,
 ):
     """Every setting of an orchestrator; see README.md for the table."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Request, Response
 
@@ -34,7 +34,9 @@ from pedidos_orchestrator.use_cases.checkout.drafts import (
 
 LONGEST_AGENT = 300
 CHECKOUT_PATH, PAYMENTS_PATH = "/api/checkout", "/api/payments"
-DONE = {200: {"model": CheckoutDone, "description": "done while you waited: the queues are long"}}
+DONE: dict[int | str, dict[str, Any]] = {
+    200: {"model": CheckoutDone, "description": "done while you waited: the queues are long"}
+}
 
 router = APIRouter(prefix="/api", tags=["checkout"])
 
