@@ -7,7 +7,14 @@ time; it never hangs.
 
 from pedidos_common.ports.broker import ENGINE_TOPIC, STATUS_TOPIC, Bell, Events, Transport
 from pedidos_common.ports.imports import ImportReport, ImportRow, ImportStore, Rejection
-from pedidos_common.ports.jobs import BeatReply, JobFilter, JobLedger, LeaseKeeper, QueueDepth
+from pedidos_common.ports.jobs import (
+    BeatReply,
+    Failure,
+    JobFilter,
+    JobLedger,
+    LeaseKeeper,
+    QueueDepth,
+)
 from pedidos_common.ports.logs import LogGathering, LogLine
 from pedidos_common.ports.orders import EncodedOrders, OrderFilter, OrderRecord, OrderStore
 from pedidos_common.ports.paging import Page
@@ -29,6 +36,7 @@ __all__ = [
     "EncodedOrders",
     "Events",
     "Expired",
+    "Failure",
     "ImportReport",
     "ImportRow",
     "ImportStore",

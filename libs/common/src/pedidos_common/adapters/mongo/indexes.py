@@ -47,6 +47,9 @@ async def ensure_indexes(database: Database) -> None:
     """Create what is absent; safe to call from every process at start."""
     await ensure_orders(database)
     await database["jobs"].create_index([("status", ASCENDING), ("_id", ASCENDING)], name="status")
+    await database["jobs"].create_index(
+        [("queue", ASCENDING), ("status", ASCENDING), ("createdSeq", ASCENDING)], name="queues"
+    )
     await database["process_runs"].create_index(
         "active", name="one_active", unique=True, partialFilterExpression={"active": True}
     )
