@@ -66,7 +66,7 @@ WRITING: Mapping[type, tuple[str, ...]] = {
         "clear",
     ),
     MongoLeaderLease: ("acquire", "release"),
-    MongoQueueState: ("write",),
+    MongoQueueState: ("write", "write_queue"),
     ArqTransport: ("ring", "purge", "was_emptied"),
     # what `receive` writes: it pops rings
     RingWorker: ("_take",),
@@ -90,7 +90,7 @@ READING: Mapping[type, tuple[str, ...]] = {
     MongoRunStore: ("now", "get", "active", "current", "page", "importing", "is_open"),
     MongoImportStore: ("chunk", "report", "holding"),
     MongoProcesses: ("live",),
-    MongoQueueState: ("read",),
+    MongoQueueState: ("read", "read_all"),
     ArqTransport: ("missing", "receive", "depth"),
     RedisEvents: ("listen", "close"),
     RedisLogGathering: ("newest",),

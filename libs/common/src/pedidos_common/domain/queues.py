@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from pedidos_common.domain.jobs import RetryPolicy
@@ -86,3 +86,30 @@ DEFAULTS: Mapping[str, QueuePolicy] = _by_name(
     QueuePolicy(EMAIL_NOTIFICATIONS, concurrency=5),
     QueuePolicy(SMS_NOTIFICATIONS, concurrency=5),
 )
+
+
+@dataclass(frozen=True, slots=True)
+class QueueTable:
+    """Every queue's policy, by name: what this release comes with, and what was changed of it."""
+
+    policies: Mapping[str, QueuePolicy] = field(default_factory=lambda: DEFAULTS)
+
+    def __getitem__(self, name: str) -> QueuePolicy:
+        """The queue's policy.
+
+        Raises:
+            KeyError: where there is no such queue.
+        """
+        return self.policies[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.policies
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All queues, those of runs first."""
+        return tuple(self.policies)
+
+    def unknown_among(self, names: Iterable[str]) -> list[str]:
+        """Those of the names that are no queue's."""
+        return [name for name in names if name not in self.policies]

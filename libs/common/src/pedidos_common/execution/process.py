@@ -24,6 +24,7 @@ from pedidos_common.ports import (
     LeaseKeeper,
     ProcessReport,
     QueueState,
+    QueueStates,
     Tracing,
     Transport,
     Untraced,
@@ -63,22 +64,22 @@ class Surroundings:
 
 
 class QueueWatch:
-    """Keeps the durable queue state at hand, so that asking it costs nothing."""
+    """Keeps the durable states of the queues at hand, so that asking them costs nothing."""
 
     def __init__(self, state: QueueState) -> None:
         self._state = state
-        self._known = "unknown"
+        self._known: QueueStates | None = None
 
-    def is_open(self) -> bool:
-        """Whether jobs may be taken; not before the state was read once."""
-        return self._known == "running"
+    def is_open(self, queue: str) -> bool:
+        """Whether jobs of the queue may be taken; not before its state was read once."""
+        return self._known is not None and self._known.is_worked(queue)
 
     async def run(self, turned: Turned = ignore_turn) -> None:
-        """Read the state again and again; the last one known holds while it can't be read."""
+        """Read the states again and again; the last ones known hold while they can't be read."""
         while True:
             turned()
             try:
-                self._known = await self._state.read()
+                self._known = await self._state.read_all()
             except Unavailable as error:
                 log.warning("queue_state_unreadable", error=str(error)[:200])
             except Exception:
@@ -202,7 +203,7 @@ async def _receive(
 
     def is_open() -> bool:
         turned()  # it asks with each look at the queue
-        return watch.is_open()
+        return watch.is_open(queue)
 
     def free_slots() -> int:
         return executor.free_slots(queue)

@@ -24,6 +24,7 @@ from pedidos_common.ports.processes import (
     ProcessReport,
     ProcessSeen,
     QueueState,
+    QueueStates,
 )
 from pedidos_common.ports.runs import Expired, RunStore
 from pedidos_common.ports.tracing import PastSpan, Span, SpanKind, Tracing, UnseenSpan, Untraced
@@ -56,6 +57,7 @@ __all__ = [
     "Processes",
     "QueueDepth",
     "QueueState",
+    "QueueStates",
     "Rejection",
     "RunStore",
     "Span",
