@@ -12,6 +12,7 @@ from pedidos_common.domain.correlation import ids_of_job
 from pedidos_common.domain.errors import LeaseLost, Unavailable
 from pedidos_common.domain.jobs import Cancelled, Failed, Job, Outcome, Released, Retry, Succeeded
 from pedidos_common.execution.asking import Asking
+from pedidos_common.execution.follow_ups import Follow, Following, ring_nobody
 from pedidos_common.execution.isolation import Isolation
 from pedidos_common.execution.job_watch import JobWatch, UnwatchedJobs
 from pedidos_common.execution.leases import HeldLease, HeldLeases
@@ -39,6 +40,7 @@ class Executor:
     """Takes jobs by id, runs each in a task of its own, and drains at the end.
 
     `observe(job, outcome, seconds)` is called once for each settled job; `watch` is told of more.
+    `follow(bells)` is handed the bells of the jobs that follow from settled ones.
     """
 
     def __init__(
@@ -52,12 +54,14 @@ class Executor:
         observe: Observe = ignore_settled,
         watch: JobWatch | None = None,
         tracing: Tracing | None = None,
+        follow: Follow = ring_nobody,
     ) -> None:
         self._ledger, self._functions = ledger, functions
         self._held, self._gate = held, gate
         self._asking = Asking(ledger, worker, held.lease_seconds, lambda: self.stopping)
         self._observe, self._watch = observe, watch or UnwatchedJobs()
         self._tracing = tracing or Untraced()
+        self._following = Following(ledger, follow)
         self._tasks: dict[asyncio.Task[None], HeldLease] = {}
         self._claiming = 0
         self._isolation, self._refusals = Isolation(), Refusals()
@@ -111,6 +115,7 @@ class Executor:
             try:
                 outcome = await self._outcome(job, held)
                 await self._asking.settle(job, outcome, held)
+                await self._following.make(job, outcome)
                 await self._note(job, outcome, time.monotonic() - started)
                 _note_end(span, outcome)
             except LeaseLost:
@@ -192,6 +197,7 @@ class Executor:
         if left:
             log.warning("jobs_handed_back", count=len(left))
             await asyncio.wait(left, timeout=5.0)
+        await self._following.note()
 
 
 def void(_value: object) -> None:

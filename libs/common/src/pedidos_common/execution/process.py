@@ -109,6 +109,7 @@ def _executor(
         observe=observe,
         watch=jobs,
         tracing=around.tracing,
+        follow=around.transport.ring,
     )
     jobs.works(duties.slots, lambda: executor.busy)
     return executor

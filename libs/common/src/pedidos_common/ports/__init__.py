@@ -10,6 +10,7 @@ from pedidos_common.ports.imports import ImportReport, ImportRow, ImportStore, R
 from pedidos_common.ports.jobs import (
     BeatReply,
     Failure,
+    FollowUps,
     JobFilter,
     JobLedger,
     LeaseKeeper,
@@ -38,6 +39,7 @@ __all__ = [
     "Events",
     "Expired",
     "Failure",
+    "FollowUps",
     "ImportReport",
     "ImportRow",
     "ImportStore",

@@ -50,11 +50,34 @@ class Failure:
     failed_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class FollowUps:
+    """What follows from a settled job, and may not be in the ledger yet.
+
+    `lease_id` is the lease that the job was settled under.
+    """
+
+    job_id: str
+    lease_id: str
+    jobs: Sequence[NewJob]
+
+
 class JobLedger(Protocol):
     """The truth about every job. Writes are durable before they return."""
 
     async def create(self, jobs: Sequence[NewJob]) -> Sequence[Bell]:
         """Insert the jobs that are absent; return a bell for each of these jobs that is queued."""
+        ...
+
+    async def left_follow_ups(self, older_than_seconds: float, limit: int) -> Sequence[FollowUps]:
+        """Follow-ups of jobs settled that long ago, of which nobody has noted that they are there.
+
+        None of a settle that could be taken back. They may be there all the same.
+        """
+        ...
+
+    async def note_followed(self, done: Sequence[FollowUps]) -> None:
+        """Note that these are in the ledger. A job that was settled anew since is left alone."""
         ...
 
     async def claim(
@@ -75,6 +98,10 @@ class JobLedger(Protocol):
         self, job: Job, outcome: Outcome, *, exonerated: bool = False, again: bool = False
     ) -> bool:
         """Record the outcome if the job's lease still holds; False for a stale worker.
+
+        Its follow-ups are stored in the same write, and left to be created: by whoever settled, or
+        by whoever asks for `left_follow_ups`. Until that is noted the job is neither queued again
+        nor removed for its age.
 
         `exonerated` says that the job ran alone and its worker lives: where it is to run again,
         the workers that were lost with it before, and its probes, count no more. Whoever does not
@@ -177,8 +204,14 @@ class JobLedger(Protocol):
         """Queue the retrying jobs whose time has come; bells for them."""
         ...
 
-    async def silent(self, older_than_seconds: float, limit: int) -> Sequence[Bell]:
-        """Queued jobs whose last ring is older than that, oldest first."""
+    async def hasten(self, job_id: str) -> bool:
+        """Make a retrying job due now; False where it is not retrying."""
+        ...
+
+    async def silent(
+        self, older_than_seconds: float, limit: int, after: str | None = None
+    ) -> Sequence[Bell]:
+        """Queued jobs whose last ring is older than that, by id; those behind `after` alone."""
         ...
 
     async def rang(self, bells: Sequence[Bell]) -> None:

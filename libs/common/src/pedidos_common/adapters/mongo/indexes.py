@@ -50,6 +50,11 @@ async def ensure_indexes(database: Database) -> None:
     await database["jobs"].create_index(
         [("queue", ASCENDING), ("status", ASCENDING), ("createdSeq", ASCENDING)], name="queues"
     )
+    await database["jobs"].create_index(
+        "followUpsDue",
+        name="follow_ups_due",
+        partialFilterExpression={"followUpsDue": True},
+    )
     await database["process_runs"].create_index(
         "active", name="one_active", unique=True, partialFilterExpression={"active": True}
     )

@@ -63,8 +63,7 @@ class ArqTransport:
             pipe.psetex(job_key(arq_id(bell)), EXPIRY_MS, definition(bell, now_ms))
         # after the definitions, so that nobody takes a ring without one
         scores = {
-            arq_id(bell): score(bell.band, now_ms, place, again=bell.again)
-            for place, bell in enumerate(bells, start)
+            arq_id(bell): _score(bell, now_ms, place) for place, bell in enumerate(bells, start)
         }
         pipe.zadd(self._names.queue(queue), scores, nx=True)
         # one whose definition has expired is missed and rung again, while it still has its place
@@ -150,6 +149,10 @@ async def _run(worker: RingWorker) -> None:
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
+
+
+def _score(bell: Bell, now_ms: float, place: int) -> float:
+    return score(bell.band, now_ms, place, again=bell.again, ahead_seconds=bell.ahead_seconds)
 
 
 def _parts(bells: Sequence[Bell]) -> Iterator[tuple[int, Sequence[Bell]]]:
