@@ -9,6 +9,7 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry
 
+from pedidos_common.domain.queues import QueueTable
 from pedidos_common.domain.room import Room
 from pedidos_common.domain.run_jobs import GENERATION_QUEUE, NOTIFICATIONS_QUEUE, ORDERS_QUEUE
 from pedidos_common.ports import (
@@ -75,7 +76,8 @@ class ApiSettings:
     A read has `read_seconds` to begin its answer, and one that may have to scan the orders has
     `scan_seconds`. Counts of jobs are `counts_seconds` old at most. A key may send `rate_limit`
     requests a second, 0 for any number. `loopback_only` says that it listens on loopback, where it
-    has only names of loopback.
+    has only names of loopback. `has_checkout` says that orders can be placed live, so that
+    somebody must always be there for them.
     """
 
     api_key: str | None = None
@@ -103,3 +105,5 @@ class ApiSettings:
     read_seconds: float = 3.0
     scan_seconds: float = 11.0
     counts_seconds: float = 1.0
+    queues: QueueTable = field(default_factory=QueueTable)
+    has_checkout: bool = False
