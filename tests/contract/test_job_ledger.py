@@ -637,7 +637,7 @@ async def test_each_queue_stands_with_its_jobs_by_status(ledger: JobLedger) -> N
     ):
         await settled(ledger, name, outcome)
     await ledger.claim("held", "w")
-    own, empty, other = await ledger.standing([QUEUE, "unheard", "orders"], 10)
+    own, empty, other = await ledger.standing([QUEUE, "unheard", "orders"], list(JobStatus), 10)
     assert dict(own.counts) == {
         JobStatus.QUEUED: 1,
         JobStatus.RUNNING: 1,
@@ -647,11 +647,13 @@ async def test_each_queue_stands_with_its_jobs_by_status(ledger: JobLedger) -> N
     }
     assert (empty.queue, dict(empty.counts), empty.waiting_seconds) == ("unheard", {}, 0.0)
     assert (other.queue, dict(other.counts)) == ("orders", {JobStatus.QUEUED: 1})
+    (done,) = await ledger.standing([QUEUE], [JobStatus.SUCCEEDED], 10)
+    assert (dict(done.counts), done.waiting_seconds) == ({JobStatus.SUCCEEDED: 1}, 0.0)
 
 
 async def test_a_queue_is_counted_no_further_than_asked(ledger: JobLedger) -> None:
     await ledger.create([listed(f"j{n}") for n in range(5)])
-    (found,) = await ledger.standing([QUEUE], 3)
+    (found,) = await ledger.standing([QUEUE], [JobStatus.QUEUED], 3)
     assert dict(found.counts) == {JobStatus.QUEUED: 3}
 
 
@@ -659,7 +661,7 @@ async def test_a_queue_tells_how_long_its_oldest_job_waits(lab: Lab, ledger: Job
     await in_turn(ledger, "co_z")
 
     async def waits() -> bool:
-        return (await ledger.standing([QUEUE], 10))[0].waiting_seconds > 1.5
+        return (await ledger.standing([QUEUE], [JobStatus.QUEUED], 10))[0].waiting_seconds > 1.5
 
     await lab.until(waits)
     await in_turn(ledger, "co_a")

@@ -128,8 +128,10 @@ class JobLedger(Protocol):
         """
         ...
 
-    async def standing(self, queues: Sequence[str], limit: int) -> Sequence[QueueDepth]:
-        """How each of these queues stands, in their order; finished jobs are counted too.
+    async def standing(
+        self, queues: Sequence[str], statuses: Sequence[JobStatus], limit: int
+    ) -> Sequence[QueueDepth]:
+        """How each of these queues stands with jobs of these statuses, in the queues' order.
 
         Of each queue and status at most `limit` jobs are counted, so that the price is bounded.
         """
@@ -151,8 +153,8 @@ class JobLedger(Protocol):
     async def revive(self, queue: str, job_ids: Sequence[str]) -> Sequence[Bell]:
         """Queue those of these jobs again that failed in this queue; bells for what is queued.
 
-        Each keeps its id, and with it what it is known by to others; its attempts begin anew. Asked
-        again it changes nothing.
+        Each keeps its id, and with it what it is known by to others; its attempts begin anew. One
+        whose follow-ups are still to be created stays as it is. Asked again it changes nothing.
         """
         ...
 

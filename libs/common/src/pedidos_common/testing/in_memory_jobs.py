@@ -194,9 +194,11 @@ class InMemoryJobLedger:
         """See `ports.JobLedger.depths`."""
         return depths_of(self._by_id(), limit, self._clock())
 
-    async def standing(self, queues: Sequence[str], limit: int) -> Sequence[QueueDepth]:
+    async def standing(
+        self, queues: Sequence[str], statuses: Sequence[JobStatus], limit: int
+    ) -> Sequence[QueueDepth]:
         """See `ports.JobLedger.standing`."""
-        jobs, now = self._by_id(), self._clock()
+        jobs, now = [job for job in self._by_id() if job.status in statuses], self._clock()
         return [standing_of(queue, jobs, limit, now) for queue in queues]
 
     async def newest(

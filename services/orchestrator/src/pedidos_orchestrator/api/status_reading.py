@@ -12,14 +12,15 @@ from typing import Any
 
 from pedidos_common.domain.errors import Unavailable
 from pedidos_common.domain.jobs import JobStatus
-from pedidos_common.ports import JobLedger, QueueState, RunStore
+from pedidos_common.ports import JobLedger, QueueDepth, QueueState, RunStore
 from pedidos_orchestrator.deps import ApiSettings, Deps
 from pedidos_orchestrator.http.fresh_status import Ages, Fresh
 from pedidos_orchestrator.projections import status_of
 from pedidos_orchestrator.times import iso
-from pedidos_orchestrator.use_cases.queue_health import QueueFacts, look_at_queues
+from pedidos_orchestrator.use_cases.queue_health import QueueFacts, count_done, look_at_queues
 
 QUEUE_STATE_SECONDS = 1.0
+DONE_TIMES = 15.0  # what is done is counted so much more seldom than what is not
 
 
 class CachedQueueState:
@@ -73,17 +74,23 @@ def shared_counts(ledger: JobLedger, settings: ApiSettings) -> Fresh[Mapping[Job
 
 
 def shared_queues(deps: Deps, settings: ApiSettings) -> Fresh[Sequence[QueueFacts]]:
-    """How each queue is; all who ask share a look."""
+    """How each queue is; all who ask share a look, and a rarer one at what is done."""
+
+    async def read_done() -> Sequence[QueueDepth]:
+        async with _within(settings.read_seconds, "count of what is done"):
+            return await count_done(deps, settings)
+
+    done = Fresh(read_done, ages=_counted(settings, DONE_TIMES))
 
     async def read() -> Sequence[QueueFacts]:
         async with _within(settings.read_seconds, "look at the queues"):
-            return await look_at_queues(deps, settings)
+            return await look_at_queues(deps, settings, done)
 
     return Fresh(read, ages=_counted(settings))
 
 
-def _counted(settings: ApiSettings) -> Ages:
-    oldest = settings.counts_seconds
+def _counted(settings: ApiSettings, times: float = 1.0) -> Ages:
+    oldest = times * settings.counts_seconds
     return Ages(oldest, oldest_while_reading=oldest, refresh_after=oldest)
 
 

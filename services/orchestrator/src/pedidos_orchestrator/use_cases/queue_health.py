@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pedidos_common.domain.jobs import OPEN, JobStatus
@@ -14,6 +14,7 @@ from pedidos_orchestrator.deps import ApiSettings, Deps
 from pedidos_orchestrator.job_states import STATUS_OF
 
 COUNTED_UP_TO = 10_000
+LIVING = (JobStatus.QUEUED, JobStatus.RUNNING, JobStatus.RETRYING, JobStatus.FAILED)
 SHOWN = ("waiting", "active", "delayed", "completed", "failed")
 
 
@@ -73,15 +74,32 @@ class QueueFacts:
         return found
 
 
-async def look_at_queues(deps: Deps, settings: ApiSettings) -> Sequence[QueueFacts]:
-    """Look at every queue of the table once."""
+Depths = Callable[[], Awaitable[Sequence[QueueDepth]]]
+
+
+async def count_done(deps: Deps, settings: ApiSettings) -> Sequence[QueueDepth]:
+    """How much is done in each queue: most of what there is, and what no verdict depends on."""
     table = settings.queues
-    depths, processes, states = await asyncio.gather(
-        deps.ledger.standing(table.names, counted_up_to(table)),
+    return await deps.ledger.standing(table.names, [JobStatus.SUCCEEDED], counted_up_to(table))
+
+
+async def look_at_queues(deps: Deps, settings: ApiSettings, done: Depths) -> Sequence[QueueFacts]:
+    """Look at every queue of the table once; `done` tells how much is done in each."""
+    table = settings.queues
+    depths, ended, processes, states = await asyncio.gather(
+        deps.ledger.standing(table.names, LIVING, counted_up_to(table)),
+        done(),
         deps.processes.live(settings.live_within_seconds),
         deps.queue_state.read_all(),
     )
-    return [_facts(table[depth.queue], depth, processes, states, settings) for depth in depths]
+    return [
+        _facts(table[depth.queue], _with(depth, more), processes, states, settings)
+        for depth, more in zip(depths, ended, strict=True)
+    ]
+
+
+def _with(depth: QueueDepth, more: QueueDepth) -> QueueDepth:
+    return replace(depth, counts={**depth.counts, **more.counts})
 
 
 def counted_up_to(table: QueueTable) -> int:

@@ -16,14 +16,17 @@ from pedidos_common.domain.jobs import JobStatus
 from pedidos_common.ports import Failure, Page, QueueDepth
 
 # a job that was tried before waits less long than its age, so some more than one are looked at
-OLDEST_AMONG = 1_000
+OLDEST_AMONG = 200
 OF_A_FAILURE = {"function": 1, "error": 1, "settledAt": 1, "createdSeq": 1}
 
 
-def standing_pipeline(queues: Sequence[str], limit: int) -> list[Document]:
+def standing_pipeline(
+    queues: Sequence[str], statuses: Sequence[JobStatus], limit: int
+) -> list[Document]:
     """What `JobLedger.standing` is made of: bounded ranges of the index, counted without jobs."""
-    counts = [_count_of(queue, status, limit) for queue in queues for status in JobStatus]
-    first, *others = [*counts, *(_oldest_of(queue, limit) for queue in queues)]
+    counts = [_count_of(queue, status, limit) for queue in queues for status in statuses]
+    waiting = queues if JobStatus.QUEUED in statuses else ()
+    first, *others = [*counts, *(_oldest_of(queue) for queue in waiting)]
     return [*first, *({"$unionWith": {"coll": "jobs", "pipeline": each}} for each in others)]
 
 
@@ -36,12 +39,12 @@ def _count_of(queue: str, status: JobStatus, limit: int) -> list[Document]:
     ]
 
 
-def _oldest_of(queue: str, limit: int) -> list[Document]:
+def _oldest_of(queue: str) -> list[Document]:
     age = {"$subtract": ["$$NOW", {"$min": "$since"}]}
     return [
         {"$match": {"queue": queue, "status": JobStatus.QUEUED}},
         {"$sort": {"createdSeq": 1}},
-        {"$limit": min(limit, OLDEST_AMONG)},
+        {"$limit": OLDEST_AMONG},
         {"$group": {"_id": {"queue": {"$literal": queue}}, "since": {"$min": WAITS_SINCE}}},
         {"$project": {"age": age}},
     ]

@@ -175,9 +175,11 @@ class MongoJobLedger:
         return depths_of([group async for group in groups])
 
     @guarded
-    async def standing(self, queues: Sequence[str], limit: int) -> Sequence[QueueDepth]:
+    async def standing(
+        self, queues: Sequence[str], statuses: Sequence[JobStatus], limit: int
+    ) -> Sequence[QueueDepth]:
         """See `ports.JobLedger.standing`."""
-        groups = await self._jobs.aggregate(standing_pipeline(queues, limit))
+        groups = await self._jobs.aggregate(standing_pipeline(queues, statuses, limit))
         return standing_of(queues, [group async for group in groups])
 
     @guarded
