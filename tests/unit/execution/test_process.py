@@ -22,6 +22,7 @@ from pedidos_common.execution.process import (
     execute_jobs,
 )
 from pedidos_common.execution.registry import JobContext, JobFunction, table
+from pedidos_common.execution.slots import Slots
 from pedidos_common.ports import ENGINE_TOPIC, QueueStates
 from pedidos_common.testing.clock import ManualClock
 from pedidos_common.testing.eventually import eventually
@@ -42,8 +43,8 @@ class Counting(UnwatchedJobs):
         self.ended_jobs: list[tuple[str, str]] = []
         self.taken = 0
 
-    def works(self, slots: int, busy: Callable[[], int]) -> None:
-        self.slots, self.busy = slots, busy
+    def works(self, slots: Slots) -> None:
+        self.slots = slots
 
     def ended(self, job: Job, outcome: Outcome, seconds: float) -> None:
         assert seconds >= 0
@@ -114,7 +115,7 @@ async def test_a_ring_is_executed_counted_and_told() -> None:
         await bench.ring(1)
         await eventually(bench.is_(1, JobStatus.SUCCEEDED))
         await eventually(lambda: bench.counted == [("j1", "Succeeded")])
-        await eventually(lambda: (bench.counting.slots, bench.counting.busy()) == (2, 0))
+        await eventually(lambda: (bench.counting.slots.total, bench.counting.slots.busy) == (2, 0))
         await eventually(lambda: ENGINE_TOPIC in bench.events.published)
         (seen,) = await bench.processes.live(60)
         assert (seen.report.name, list(seen.report.queues), seen.report.slots) == (

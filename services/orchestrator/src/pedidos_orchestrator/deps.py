@@ -11,7 +11,6 @@ from prometheus_client import CollectorRegistry
 
 from pedidos_common.domain.queues import QueueTable
 from pedidos_common.domain.room import Room
-from pedidos_common.domain.run_jobs import GENERATION_QUEUE, NOTIFICATIONS_QUEUE, ORDERS_QUEUE
 from pedidos_common.ports import (
     Events,
     ImportStore,
@@ -26,7 +25,6 @@ from pedidos_common.ports import (
     Untraced,
 )
 
-QUEUES = (GENERATION_QUEUE, ORDERS_QUEUE, NOTIFICATIONS_QUEUE)
 MIB = 1024 * 1024
 
 Check = Callable[[], Awaitable[object]]
@@ -67,6 +65,7 @@ class Deps:
     room: Callable[[], Awaitable[Sequence[Room]]] = unknown_room
     stuck: Callable[[], Sequence[str]] = tuple
     tracing: Tracing = field(default_factory=Untraced)
+    table: QueueTable = field(default_factory=QueueTable)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from pedidos_common.runtime.settings import (
     LogSettings,
     OrderSettings,
     ProcessSettings,
+    QueueSettings,
     RetentionSettings,
     RunSettings,
     TracingSettings,
@@ -36,6 +37,7 @@ class OrchestratorSettings(
     ImportSettings,
     TracingSettings,
     ProcessSettings,
+    QueueSettings,
 ):
     """Every setting of an orchestrator; see README.md for the table."""
 

@@ -23,6 +23,7 @@ from pedidos_common.adapters.redis.events import RedisEvents
 from pedidos_common.adapters.redis.logs import RedisLogGathering
 from pedidos_common.adapters.redis.transport import ArqTransport
 from pedidos_common.domain.pipeline import Limits
+from pedidos_common.domain.queues import QueueTable
 from pedidos_common.execution.heartbeat import Heartbeat, Rhythm
 from pedidos_common.execution.leases import HeldLeases
 from pedidos_common.execution.life_signs import LifeSigns, Turned
@@ -61,6 +62,7 @@ LEAST_GROUPS_AHEAD, MOST_GROUPS_AHEAD = 4, 20
 
 def deps_of(
     settings: OrchestratorSettings,
+    table: QueueTable,
     connections: Connections,
     registry: CollectorRegistry,
     signs: LifeSigns,
@@ -84,6 +86,7 @@ def deps_of(
         room=connections.room,
         stuck=signs.stuck,
         tracing=tracing,
+        table=table,
     )
 
 

@@ -24,6 +24,9 @@ class Rate:
     jobs: int
     seconds: float
 
+    def __str__(self) -> str:
+        return f"{self.jobs}/{self.seconds:g}s"
+
 
 @dataclass(frozen=True, slots=True)
 class Scale:
@@ -76,6 +79,8 @@ CHECKOUT_QUEUES = (
     EMAIL_NOTIFICATIONS,
     SMS_NOTIFICATIONS,
 )
+# what a worker may serve
+WORKER_QUEUES = (ORDERS, NOTIFICATIONS, *CHECKOUT_QUEUES)
 DEFAULTS: Mapping[str, QueuePolicy] = _by_name(
     QueuePolicy(GENERATION),
     QueuePolicy(ORDERS),
@@ -86,6 +91,7 @@ DEFAULTS: Mapping[str, QueuePolicy] = _by_name(
     QueuePolicy(EMAIL_NOTIFICATIONS, concurrency=5),
     QueuePolicy(SMS_NOTIFICATIONS, concurrency=5),
 )
+QUEUES = tuple(DEFAULTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,11 +111,17 @@ class QueueTable:
     def __contains__(self, name: object) -> bool:
         return name in self.policies
 
+    def rates_of(self, queues: Iterable[str]) -> Mapping[str, Rate]:
+        """The rates of those of the queues that have one."""
+        found = {name: self.policies[name].rate for name in queues if name in self}
+        return {name: rate for name, rate in found.items() if rate is not None}
+
+    def own_slots_of(self, queues: Iterable[str]) -> Mapping[str, int]:
+        """How many jobs a process runs at once, of those of the queues for which that is said."""
+        found = {name: self.policies[name].concurrency for name in queues if name in self}
+        return {name: slots for name, slots in found.items() if slots is not None}
+
     @property
     def names(self) -> tuple[str, ...]:
         """All queues, those of runs first."""
         return tuple(self.policies)
-
-    def unknown_among(self, names: Iterable[str]) -> list[str]:
-        """Those of the names that are no queue's."""
-        return [name for name in names if name not in self.policies]

@@ -10,6 +10,7 @@ import structlog
 
 from pedidos_common.domain.errors import Unavailable
 from pedidos_common.domain.jobs import Job, Outcome
+from pedidos_common.domain.queues import QueueTable
 from pedidos_common.execution.executor import Executor
 from pedidos_common.execution.heartbeat import Heartbeat, Rhythm
 from pedidos_common.execution.job_watch import JobWatch
@@ -17,6 +18,8 @@ from pedidos_common.execution.leases import HeldLeases
 from pedidos_common.execution.life_signs import LifeSigns, Turned, ignore_turn
 from pedidos_common.execution.registry import JobFunction
 from pedidos_common.execution.scope_gate import ScopeGate
+from pedidos_common.execution.slots import slots_of
+from pedidos_common.execution.turns import Turns
 from pedidos_common.ports import (
     ENGINE_TOPIC,
     Events,
@@ -27,6 +30,7 @@ from pedidos_common.ports import (
     QueueStates,
     Tracing,
     Transport,
+    Turnstile,
     Untraced,
 )
 
@@ -38,7 +42,10 @@ BEATS_PER_LEASE = 3.3
 
 @dataclass(frozen=True, slots=True)
 class Duties:
-    """Who a process is and what it takes on. `slots` is how many jobs it runs at once."""
+    """Who a process is and what it takes on.
+
+    `slots` is how many jobs it runs at once of queues for which `table` does not say it.
+    """
 
     name: str
     service: str
@@ -48,11 +55,15 @@ class Duties:
     slots: int
     lease_seconds: float = 10.0
     drain_seconds: float = 20.0
+    table: QueueTable = field(default_factory=QueueTable)
 
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """The ports that executing jobs needs. `scope_is_open` tells of a run's end or cancel."""
+    """The ports that executing jobs needs. `scope_is_open` tells of a run's end or cancel.
+
+    Without a `turnstile` queues have no rates.
+    """
 
     ledger: JobLedger
     keeper: LeaseKeeper
@@ -61,6 +72,7 @@ class Surroundings:
     queue_state: QueueState
     scope_is_open: Callable[[str], Awaitable[bool]]
     tracing: Tracing = field(default_factory=Untraced)
+    turnstile: Turnstile | None = None
 
 
 class QueueWatch:
@@ -99,19 +111,21 @@ def _executor(
         await around.events.publish(ENGINE_TOPIC)
 
     gate = ScopeGate(around.scope_is_open)
+    own = duties.table.own_slots_of(duties.queues)
     executor = Executor(
         around.ledger,
         functions,
         held,
         gate,
         worker=duties.name,
-        slots=duties.slots,
+        slots=slots_of(duties.queues, duties.slots, own),
         observe=observe,
         watch=jobs,
         tracing=around.tracing,
         follow=around.transport.ring,
+        turns=Turns(around.turnstile, duties.table.rates_of(duties.queues)),
     )
-    jobs.works(duties.slots, lambda: executor.busy)
+    jobs.works(executor.slots)
     return executor
 
 
@@ -129,7 +143,7 @@ def _heartbeat(
             host=duties.host,
             pid=duties.pid,
             queues=duties.queues,
-            slots=duties.slots,
+            slots=executor.slots.total,
             busy=executor.busy,
         )
 
@@ -165,7 +179,7 @@ async def execute_jobs(
         )
         for queue in duties.queues
     ]
-    log.info("execution_started", queues=list(duties.queues), slots=duties.slots)
+    log.info("execution_started", queues=list(duties.queues), slots=executor.slots.total)
     try:
         await stop.wait()
         executor.stopping = True
@@ -209,9 +223,12 @@ async def _receive(
     def free_slots() -> int:
         return executor.free_slots(queue)
 
+    async def deliver(job_id: str) -> None:
+        await executor.deliver(job_id, queue)
+
     while True:
         try:
-            await around.transport.receive(queue, free_slots, executor.deliver, is_open)
+            await around.transport.receive(queue, free_slots, deliver, is_open)
         except Exception:
             log.exception("receiver_failed", queue=queue)
         await asyncio.sleep(RECEIVER_PAUSE_SECONDS)

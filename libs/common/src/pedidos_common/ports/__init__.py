@@ -29,6 +29,7 @@ from pedidos_common.ports.processes import (
 )
 from pedidos_common.ports.runs import Expired, RunStore
 from pedidos_common.ports.tracing import PastSpan, Span, SpanKind, Tracing, UnseenSpan, Untraced
+from pedidos_common.ports.turnstile import Turnstile
 
 __all__ = [
     "ENGINE_TOPIC",
@@ -66,6 +67,7 @@ __all__ = [
     "SpanKind",
     "Tracing",
     "Transport",
+    "Turnstile",
     "UnseenSpan",
     "Untraced",
 ]

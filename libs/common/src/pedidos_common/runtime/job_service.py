@@ -6,7 +6,7 @@ import asyncio
 import os
 import socket
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from prometheus_client import CollectorRegistry
 
@@ -18,6 +18,8 @@ from pedidos_common.adapters.mongo.runs import MongoRunStore
 from pedidos_common.adapters.redis.events import RedisEvents
 from pedidos_common.adapters.redis.logs import RedisLogGathering
 from pedidos_common.adapters.redis.transport import ArqTransport
+from pedidos_common.adapters.redis.turnstile import RedisTurnstile
+from pedidos_common.domain.queues import QueueTable
 from pedidos_common.execution.life_signs import LifeSigns
 from pedidos_common.execution.process import Duties, Surroundings, execute_jobs
 from pedidos_common.execution.registry import JobFunction, table
@@ -40,6 +42,7 @@ from pedidos_common.runtime.settings import (
     LogSettings,
     MetricsSettings,
     ProcessSettings,
+    QueueSettings,
     TracingSettings,
 )
 from pedidos_common.runtime.status_server import StatusServer
@@ -51,18 +54,28 @@ STRAGGLERS_SECONDS = 3.0
 
 
 class JobServiceSettings(
-    ServerSettings, LogSettings, MetricsSettings, LeaseSettings, TracingSettings, ProcessSettings
+    ServerSettings,
+    LogSettings,
+    MetricsSettings,
+    LeaseSettings,
+    TracingSettings,
+    ProcessSettings,
+    QueueSettings,
 ):
     """What every service that executes jobs is told."""
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """One kind of service: its name, the queues it serves, and its jobs at once."""
+    """One kind of service: its name, the queues it serves, and its jobs at once.
+
+    `slots` are for queues for which `table` does not say how many.
+    """
 
     name: str
     queues: Sequence[str]
     slots: int
+    table: QueueTable = field(default_factory=QueueTable)
 
 
 Functions = Callable[[Connections], Sequence[JobFunction]]
@@ -134,7 +147,8 @@ async def _serve(
             events = RedisEvents(connections.redis, connections.key_prefix)
             around = _surroundings(connections, keeper, events, settings.lease_seconds, tells)
             duties = _duties(service, settings, name)
-            known = table(functions(connections))
+            known = table(functions(connections), service.table)
+            tells.metrics.knows(known)
             await execute_jobs(duties, around, known, stop, tells.metrics, tells.signs)
             await events.close()
     await tells.logs.ship_rest(gathering)
@@ -156,6 +170,7 @@ def _surroundings(
         queue_state=MongoQueueState(database),
         scope_is_open=MongoRunStore(database).is_open,
         tracing=tells.tracing,
+        turnstile=RedisTurnstile(redis, prefix),
     )
 
 
@@ -167,5 +182,6 @@ def _duties(service: Service, settings: JobServiceSettings, name: str) -> Duties
         pid=os.getpid(),
         queues=service.queues,
         slots=service.slots,
+        table=service.table,
         lease_seconds=settings.lease_seconds,
     )

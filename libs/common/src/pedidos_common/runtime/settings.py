@@ -172,6 +172,12 @@ class WorkerSlotSettings(Settings):
     orders_write_concurrency: int = Field(4, ge=1, le=100)
 
 
+class QueueSettings(Settings):
+    """The file that says what is otherwise than usual with queues; read once, at start."""
+
+    queues_file: Path | None = None
+
+
 class RetentionSettings(Settings):
     """After how many days what is over gets removed; 0 keeps it."""
 
