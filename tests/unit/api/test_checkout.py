@@ -164,9 +164,7 @@ def small_shop(world: World, **limits: Any) -> Any:
     """An application whose first queue has other limits."""
     policy = replace(DEFAULTS[PAYMENT_PROCESSING], **limits)
     table = QueueTable({**DEFAULTS, PAYMENT_PROCESSING: policy})
-    deps = replace(
-        world.deps, registry=CollectorRegistry(), checkout=replace(world.shop, table=table)
-    )
+    deps = replace(world.deps, registry=CollectorRegistry(), table=table)
     return create_app(deps, replace(world.settings, payment_url="http://provider"))
 
 

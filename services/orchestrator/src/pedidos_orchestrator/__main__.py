@@ -12,6 +12,7 @@ import structlog
 from fastapi import FastAPI
 
 from pedidos_checkout.wiring import providers_of
+from pedidos_common.domain.queues import QueueTable
 from pedidos_common.execution.leases import HeldLeases
 from pedidos_common.execution.life_signs import LifeSigns
 from pedidos_common.runtime.connections import connected, wait_for_servers
@@ -22,6 +23,7 @@ from pedidos_common.runtime.logging import Logs, configure_logging
 from pedidos_common.runtime.loop_lag import LoopLag
 from pedidos_common.runtime.memory_log import log_memory
 from pedidos_common.runtime.metrics import new_registry, watch_dropped_logs
+from pedidos_common.runtime.queue_file import queues_of
 from pedidos_common.runtime.server_metrics import ServerMetrics
 from pedidos_common.runtime.supervise import end_other_tasks, running, stop_on_signals
 from pedidos_common.runtime.tracing import traced
@@ -71,7 +73,11 @@ async def _act(
 
 
 async def _serve(
-    settings: OrchestratorSettings, listening: socket.socket, logs: Logs, name: str
+    settings: OrchestratorSettings,
+    table: QueueTable,
+    listening: socket.socket,
+    logs: Logs,
+    name: str,
 ) -> None:
     stop = stop_on_signals()
     registry, signs = new_registry(), LifeSigns()
@@ -84,7 +90,7 @@ async def _serve(
         write_port_file(settings.port_file, port_of(listening))
         providers = providers_of(settings, connections, registry)
         held = HeldLeases(settings.lease_seconds)
-        around = Around(name, connections, providers, held, registry, signs, tracing)
+        around = Around(name, connections, providers, held, registry, signs, tracing, table)
         deps = deps_of(settings, around)
         app = create_app(deps, api_settings_of(settings))
         server = _server(app)
@@ -112,10 +118,14 @@ async def _serve(
 
 
 async def _live(
-    settings: OrchestratorSettings, listening: socket.socket, logs: Logs, name: str
+    settings: OrchestratorSettings,
+    table: QueueTable,
+    listening: socket.socket,
+    logs: Logs,
+    name: str,
 ) -> None:
     try:
-        await _serve(settings, listening, logs, name)
+        await _serve(settings, table, listening, logs, name)
         left = await end_other_tasks(STRAGGLERS_SECONDS)
     finally:
         logs.close()
@@ -127,10 +137,11 @@ def main() -> None:
     """Run until SIGTERM or SIGINT."""
     settings = load(OrchestratorSettings)
     check_guarded(settings)
+    table = queues_of(settings.queues_file)
     name = settings.name_for(SERVICE)
     listening = listening_socket(settings.host, settings.port, "PORT")
     logs = configure_logging(settings, SERVICE, name)
-    run(_live(settings, listening, logs, name))
+    run(_live(settings, table, listening, logs, name))
 
 
 if __name__ == "__main__":

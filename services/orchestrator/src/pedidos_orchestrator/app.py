@@ -22,6 +22,7 @@ from pedidos_orchestrator.api import (
     placed_orders,
     probes,
     queue,
+    queues,
     runs,
     status,
     stream,
@@ -32,7 +33,12 @@ from pedidos_orchestrator.api.checkout_watchers import CheckoutWatchers
 from pedidos_orchestrator.api.context import MAX_PAGE, ApiContext
 from pedidos_orchestrator.api.live import StatusBroadcast
 from pedidos_orchestrator.api.openapi import describe
-from pedidos_orchestrator.api.status_reading import CachedQueueState, shared_counts, status_reader
+from pedidos_orchestrator.api.status_reading import (
+    CachedQueueState,
+    shared_counts,
+    shared_queues,
+    status_reader,
+)
 from pedidos_orchestrator.deps import ApiSettings, Deps
 from pedidos_orchestrator.http.body_limit import BodyLimit
 from pedidos_orchestrator.http.browser_guard import BrowserGuard
@@ -63,6 +69,7 @@ ROUTES = (
     orders,
     dead,
     queue,
+    queues,
     health,
     logs,
     customers,
@@ -143,6 +150,7 @@ def _context(deps: Deps, settings: ApiSettings) -> ApiContext:
         queue_state,
         Fresh(read),
         shared_counts(deps.ledger, settings),
+        shared_queues(deps, settings),
         broadcast,
         Redrive(deps),
         ExportSlots(settings.max_exports),

@@ -20,7 +20,6 @@ from pedidos_checkout.ports import (
 from pedidos_checkout.steps.webhooks import PaymentEvent
 from pedidos_common.domain.queues import QueueTable
 from pedidos_common.domain.room import Room
-from pedidos_common.domain.run_jobs import GENERATION_QUEUE, NOTIFICATIONS_QUEUE, ORDERS_QUEUE
 from pedidos_common.execution.executor import Executor, Observe
 from pedidos_common.execution.follow_ups import Follow
 from pedidos_common.ports import (
@@ -37,7 +36,6 @@ from pedidos_common.ports import (
     Untraced,
 )
 
-QUEUES = (GENERATION_QUEUE, ORDERS_QUEUE, NOTIFICATIONS_QUEUE)
 MIB = 1024 * 1024
 
 Check = Callable[[], Awaitable[object]]
@@ -83,7 +81,6 @@ class CheckoutDeps:
     payments: PaymentBook
     orders: PlacedOrders
     webhooks: WebhookLog
-    table: QueueTable = field(default_factory=QueueTable)
     prepare: Callable[[], Awaitable[None]] = nothing_to_prepare
     executor_of: ExecutorOf | None = None
     read_webhook: ReadWebhook | None = None
@@ -115,6 +112,7 @@ class Deps:
     room: Callable[[], Awaitable[Sequence[Room]]] = unknown_room
     stuck: Callable[[], Sequence[str]] = tuple
     tracing: Tracing = field(default_factory=Untraced)
+    table: QueueTable = field(default_factory=QueueTable)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +125,8 @@ class ApiSettings:
     did. Past the queues' first limit `sync_slots` checkouts at once are done here, and answered
     within `sync_seconds`. A key may send `rate_limit`
     requests a second, 0 for any number. `loopback_only` says that it listens on loopback, where it
-    has only names of loopback.
+    has only names of loopback. `has_checkout` says that orders can be placed live, so that
+    somebody must always be there for them.
     """
 
     api_key: str | None = None
@@ -161,3 +160,4 @@ class ApiSettings:
     sync_slots: int = 4
     sync_seconds: float = 10.0
     max_checkout_watchers: int = 500
+    has_checkout: bool = False

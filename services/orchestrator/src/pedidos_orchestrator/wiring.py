@@ -54,7 +54,6 @@ from pedidos_common.execution.turns import Turns
 from pedidos_common.ports import JobLedger, ProcessReport, Tracing
 from pedidos_common.runtime.connections import Connections
 from pedidos_common.runtime.listening import is_loopback
-from pedidos_common.runtime.queue_file import queues_of
 from pedidos_common.runtime.readiness import checks_of
 from pedidos_common.runtime.supervise import supervised
 from pedidos_orchestrator.deps import (
@@ -106,6 +105,7 @@ class Around:
     registry: CollectorRegistry
     signs: LifeSigns
     tracing: Tracing
+    table: QueueTable
 
 
 def deps_of(settings: OrchestratorSettings, around: Around) -> Deps:
@@ -130,6 +130,7 @@ def deps_of(settings: OrchestratorSettings, around: Around) -> Deps:
         room=connections.room,
         stuck=signs.stuck,
         tracing=around.tracing,
+        table=around.table,
     )
 
 
@@ -137,7 +138,7 @@ def checkout_deps_of(
     settings: OrchestratorSettings, around: Around, ledger: JobLedger
 ) -> CheckoutDeps:
     """The ports of checkout, and what does some of them in this process."""
-    database, table = around.connections.database, queues_of(settings.queues_file)
+    database = around.connections.database
     secret = settings.payment_webhook_secret
     shop = CheckoutDeps(
         checkouts=MongoCheckoutStore(database),
@@ -146,20 +147,19 @@ def checkout_deps_of(
         payments=MongoPaymentBook(database),
         orders=MongoPlacedOrders(database),
         webhooks=MongoWebhookLog(database),
-        table=table,
         prepare=lambda: ensure_checkout_indexes(database),
         read_webhook=_webhook_reader(secret.get_secret_value()) if secret else None,
     )
     payment = around.providers.payment
     if payment is None:
         return shop
-    functions = step_functions(_step_ports(settings, around.providers, payment, shop, ledger))
-    return replace(shop, executor_of=_executor_of(around, table, functions, ledger))
+    functions = step_functions(_step_ports(settings, around, payment, shop, ledger))
+    return replace(shop, executor_of=_executor_of(around, functions, ledger))
 
 
 def _step_ports(
     settings: OrchestratorSettings,
-    providers: Providers,
+    around: Around,
     payment: PaymentProvider,
     shop: CheckoutDeps,
     ledger: JobLedger,
@@ -171,17 +171,17 @@ def _step_ports(
         stock=shop.stock,
         orders=shop.orders,
         provider=payment,
-        mails=providers.mail,
-        texts=providers.sms,
+        mails=around.providers.mail,
+        texts=around.providers.sms,
         hold_seconds=settings.checkout_hold_seconds,
         payment_wait_seconds=settings.checkout_payment_wait_seconds,
-        policies=shop.table.policies,
+        policies=around.table.policies,
     )
 
 
-def _executor_of(
-    around: Around, table: QueueTable, functions: Sequence[JobFunction], ledger: JobLedger
-) -> ExecutorOf:
+def _executor_of(around: Around, functions: Sequence[JobFunction], ledger: JobLedger) -> ExecutorOf:
+    table = around.table
+
     async def is_open(_scope: str) -> bool:
         return True  # nobody cancels a checkout
 
@@ -376,7 +376,7 @@ def _housekeeping(
         await deps.imports.sweep(ABANDONED_UPLOAD_SECONDS, is_used)
 
     shop = deps.checkout
-    left = BeginSweep(shop.checkouts, deps.ledger, deps.transport, shop.table.policies)
+    left = BeginSweep(shop.checkouts, deps.ledger, deps.transport, deps.table.policies)
 
     async def release_holds() -> None:
         await shop.stock.release_expired(HOLDS_AT_ONCE)

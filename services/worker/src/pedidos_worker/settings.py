@@ -14,6 +14,10 @@ from pedidos_common.runtime.settings import (
 
 
 class WorkerSettings(JobServiceSettings, OrderSettings, WorkerSlotSettings, WebhookSettings):
-    """Every setting of a worker; see README.md for the table."""
+    """Every setting of a worker; see README.md for the table.
 
+    `worker_queues` are the queues that it serves, with commas between them; all without it.
+    """
+
+    worker_queues: str | None = Field(None, max_length=1_000)
     metrics_port: Port = Field(9102)

@@ -8,7 +8,7 @@ import httpx
 
 from pedidos_common.adapters.mongo.orders import MongoOrderStore
 from pedidos_common.domain.order_policy import OrderPolicy
-from pedidos_common.domain.run_jobs import NOTIFICATIONS_QUEUE, ORDERS_QUEUE
+from pedidos_common.domain.queues import QueueTable
 from pedidos_common.execution.latency_limit import LatencyLimit
 from pedidos_common.execution.registry import JobFunction
 from pedidos_common.execution.write_limiter import WriteLimiter
@@ -24,10 +24,9 @@ from pedidos_worker.settings import WorkerSettings
 WRITES_AT_FIRST = 1
 
 
-def service_of(settings: WorkerSettings) -> Service:
-    """A worker serves orders and notifications."""
-    queues = (ORDERS_QUEUE, NOTIFICATIONS_QUEUE)
-    return Service("worker", queues, settings.orders_queue_concurrency)
+def service_of(settings: WorkerSettings, queues: Sequence[str], table: QueueTable) -> Service:
+    """A worker that serves these queues, by that table."""
+    return Service("worker", queues, settings.orders_queue_concurrency, table)
 
 
 def handler_of(settings: WorkerSettings) -> OrderHandler:

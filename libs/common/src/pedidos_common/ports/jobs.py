@@ -41,6 +41,16 @@ class QueueDepth:
 
 
 @dataclass(frozen=True, slots=True)
+class Failure:
+    """A failed job, as far as it takes to tell why it failed; `failed_at` is server time."""
+
+    job_id: str
+    function: str
+    error: str
+    failed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class FollowUps:
     """What follows from a settled job, and may not be in the ledger yet.
 
@@ -115,6 +125,36 @@ class JobLedger(Protocol):
         """How each queue stands with jobs that are open or failed; no more than that is looked at.
 
         Of each status at most `limit` jobs are looked at, so that the price is bounded.
+        """
+        ...
+
+    async def standing(
+        self, queues: Sequence[str], statuses: Sequence[JobStatus], limit: int
+    ) -> Sequence[QueueDepth]:
+        """How each of these queues stands with jobs of these statuses, in the queues' order.
+
+        Of each queue and status at most `limit` jobs are counted, so that the price is bounded.
+        """
+        ...
+
+    async def newest(
+        self, queue: str, status: JobStatus, limit: int, cursor: str | None
+    ) -> Page[Job]:
+        """The queue's jobs with this status, the last created first, at most `limit`.
+
+        A cursor is two whole numbers with a dot between them.
+        """
+        ...
+
+    async def failures(self, queue: str, limit: int, cursor: str | None) -> Page[Failure]:
+        """The queue's failed jobs as `newest` has them, without what they carry."""
+        ...
+
+    async def revive(self, queue: str, job_ids: Sequence[str]) -> Sequence[Bell]:
+        """Queue those of these jobs again that failed in this queue; bells for what is queued.
+
+        Each keeps its id, and with it what it is known by to others; its attempts begin anew. One
+        whose follow-ups are still to be created stays as it is. Asked again it changes nothing.
         """
         ...
 

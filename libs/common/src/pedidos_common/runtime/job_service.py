@@ -148,6 +148,7 @@ async def _serve(
             around = _surroundings(connections, keeper, events, settings.lease_seconds, tells)
             duties = _duties(service, settings, name)
             known = table(functions(connections), service.table)
+            tells.metrics.knows(known)
             await execute_jobs(duties, around, known, stop, tells.metrics, tells.signs)
             await events.close()
     await tells.logs.ship_rest(gathering)

@@ -8,9 +8,10 @@ from enum import StrEnum
 import structlog
 
 from pedidos_common.domain.jobs import JobStatus
+from pedidos_common.domain.queues import RUN_QUEUES
 from pedidos_common.domain.runs import Phase
 from pedidos_common.ports import JobFilter
-from pedidos_orchestrator.deps import QUEUES, Deps
+from pedidos_orchestrator.deps import Deps
 from pedidos_orchestrator.job_states import STATUS_OF
 
 PAGE_SIZE = 1_000
@@ -60,7 +61,7 @@ async def _cancel(status: JobStatus, deps: Deps) -> Cleaned:
     removed = sum([await deps.ledger.cancel_scope(scope) for scope in sorted(scopes)])
     purged = 0
     if status is JobStatus.QUEUED:
-        purged = sum([await deps.transport.purge(queue) for queue in QUEUES])
+        purged = sum([await deps.transport.purge(queue) for queue in RUN_QUEUES])
     return Cleaned(removed, purged)
 
 

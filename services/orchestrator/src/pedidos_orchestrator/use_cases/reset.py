@@ -8,10 +8,11 @@ import structlog
 
 from pedidos_common.domain.errors import RunAlreadyActive
 from pedidos_common.domain.ids import run_of, whole_run
+from pedidos_common.domain.queues import RUN_QUEUES
 from pedidos_common.domain.runs import AbortRequest
 from pedidos_common.ports import STATUS_TOPIC, OrderFilter
 from pedidos_orchestrator.best_effort import purge_rings
-from pedidos_orchestrator.deps import QUEUES, ApiSettings, Deps
+from pedidos_orchestrator.deps import ApiSettings, Deps
 from pedidos_orchestrator.use_cases.cancel import cancel_run
 from pedidos_orchestrator.use_cases.reset_hold import ResetHold
 
@@ -55,7 +56,7 @@ async def _cancel_first(deps: Deps, wait_seconds: float) -> None:
 
 async def _wipe(history: bool, hold: ResetHold, deps: Deps) -> Wiped:
     await deps.runs.forget(history)
-    rings = await purge_rings(deps.transport, QUEUES)
+    rings = await purge_rings(deps.transport, RUN_QUEUES)
     await hold.still()
     jobs = await deps.ledger.remove()
     orders = await _wipe_orders(hold, deps)
