@@ -10,7 +10,6 @@ from typing import Any
 
 import httpx
 import pytest
-from prometheus_client import CollectorRegistry
 
 from pedidos_checkout.domain.checkouts import Kind
 from pedidos_checkout.domain.shop import Discount, Product
@@ -18,7 +17,6 @@ from pedidos_checkout.domain.steps import Step, job_id
 from pedidos_common.domain.jobs import Succeeded
 from pedidos_common.domain.queues import DEFAULTS, INVENTORY, PAYMENT_PROCESSING, QueueTable
 from pedidos_common.testing.eventually import eventually
-from pedidos_orchestrator.app import create_app
 from tests.unit.api.world import World
 
 PATH = "/api/checkout"
@@ -164,8 +162,7 @@ def small_shop(world: World, **limits: Any) -> Any:
     """An application whose first queue has other limits."""
     policy = replace(DEFAULTS[PAYMENT_PROCESSING], **limits)
     table = QueueTable({**DEFAULTS, PAYMENT_PROCESSING: policy})
-    deps = replace(world.deps, registry=CollectorRegistry(), table=table)
-    return create_app(deps, replace(world.settings, payment_url="http://provider"))
+    return world.app(payment_url="http://provider", queues=table)
 
 
 async def test_the_status_follows_the_jobs(world: World, shop: httpx.AsyncClient) -> None:

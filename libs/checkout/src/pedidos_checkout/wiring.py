@@ -1,4 +1,4 @@
-"""Where the providers of a process meet their adapters, breakers and limits."""
+"""Where the providers of a process meet their adapters and limits, and its steps meet these."""
 
 from __future__ import annotations
 
@@ -12,15 +12,23 @@ from pedidos_checkout.adapters.guarded_providers import GuardedMail, GuardedPaym
 from pedidos_checkout.adapters.http.json_calls import JsonCalls, Target
 from pedidos_checkout.adapters.http.payments import HttpPayments
 from pedidos_checkout.adapters.http.sms import HttpSms
+from pedidos_checkout.adapters.mongo.checkouts import MongoCheckoutStore
+from pedidos_checkout.adapters.mongo.payments import MongoPaymentBook
+from pedidos_checkout.adapters.mongo.placed_orders import MongoPlacedOrders
+from pedidos_checkout.adapters.mongo.stock import MongoStock
 from pedidos_checkout.adapters.smtp.mail import SmtpMail, server_of
 from pedidos_checkout.adapters.smtp.messages import address_of
 from pedidos_checkout.ports import EMAIL, PAYMENT, SMS, MailSender, PaymentProvider, SmsSender
 from pedidos_checkout.provider_metrics import ProviderMetrics
 from pedidos_checkout.settings import CheckoutSettings
+from pedidos_checkout.steps.functions import StepPorts, step_functions
 from pedidos_common.adapters.clock import now
+from pedidos_common.adapters.mongo.client import Database
 from pedidos_common.adapters.redis.breakers import RedisBreakers
 from pedidos_common.domain.breakers import BreakerPolicy
-from pedidos_common.ports import Breakers
+from pedidos_common.domain.queues import QueueTable
+from pedidos_common.execution.registry import JobFunction
+from pedidos_common.ports import Breakers, JobLedger
 from pedidos_common.runtime.connections import Connections
 
 TRIAL_MARGIN_SECONDS = 5.0
@@ -111,3 +119,29 @@ def _mail(settings: CheckoutSettings) -> SmtpMail | None:
     server = server_of(settings.smtp_url.get_secret_value())
     sender = address_of(settings.mail_from)
     return SmtpMail(server, sender, settings.provider_timeout_seconds, now)
+
+
+def steps_of(
+    settings: CheckoutSettings,
+    database: Database,
+    ledger: JobLedger,
+    providers: Providers,
+    table: QueueTable,
+) -> Sequence[JobFunction]:
+    """The job functions of a checkout's steps; none without a payment provider."""
+    if providers.payment is None:
+        return ()
+    ports = StepPorts(
+        checkouts=MongoCheckoutStore(database),
+        ledger=ledger,
+        book=MongoPaymentBook(database),
+        stock=MongoStock(database),
+        orders=MongoPlacedOrders(database),
+        provider=providers.payment,
+        mails=providers.mail,
+        texts=providers.sms,
+        hold_seconds=settings.checkout_hold_seconds,
+        payment_wait_seconds=settings.checkout_payment_wait_seconds,
+        policies=table.policies,
+    )
+    return step_functions(ports)

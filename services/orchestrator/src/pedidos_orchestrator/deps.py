@@ -160,4 +160,5 @@ class ApiSettings:
     sync_slots: int = 4
     sync_seconds: float = 10.0
     max_checkout_watchers: int = 500
+    queues: QueueTable = field(default_factory=QueueTable)
     has_checkout: bool = False

@@ -23,11 +23,9 @@ from pedidos_checkout.adapters.mongo.stock import MongoStock
 from pedidos_checkout.adapters.mongo.webhooks import MongoWebhookLog
 from pedidos_checkout.catalogue_cache import CachedCatalogue
 from pedidos_checkout.domain.checkouts import is_checkout
-from pedidos_checkout.ports import PaymentProvider
 from pedidos_checkout.steps.begin import BeginSweep
-from pedidos_checkout.steps.functions import StepPorts, step_functions
 from pedidos_checkout.steps.webhooks import PaymentEvent
-from pedidos_checkout.wiring import Providers
+from pedidos_checkout.wiring import Providers, steps_of
 from pedidos_common.adapters.mongo.client import connect_blocking
 from pedidos_common.adapters.mongo.controls import MongoQueueState
 from pedidos_common.adapters.mongo.imports import MongoImportStore
@@ -150,33 +148,10 @@ def checkout_deps_of(
         prepare=lambda: ensure_checkout_indexes(database),
         read_webhook=_webhook_reader(secret.get_secret_value()) if secret else None,
     )
-    payment = around.providers.payment
-    if payment is None:
+    functions = steps_of(settings, database, ledger, around.providers, around.table)
+    if not functions:
         return shop
-    functions = step_functions(_step_ports(settings, around, payment, shop, ledger))
     return replace(shop, executor_of=_executor_of(around, functions, ledger))
-
-
-def _step_ports(
-    settings: OrchestratorSettings,
-    around: Around,
-    payment: PaymentProvider,
-    shop: CheckoutDeps,
-    ledger: JobLedger,
-) -> StepPorts:
-    return StepPorts(
-        checkouts=shop.checkouts,
-        ledger=ledger,
-        book=shop.payments,
-        stock=shop.stock,
-        orders=shop.orders,
-        provider=payment,
-        mails=around.providers.mail,
-        texts=around.providers.sms,
-        hold_seconds=settings.checkout_hold_seconds,
-        payment_wait_seconds=settings.checkout_payment_wait_seconds,
-        policies=around.table.policies,
-    )
 
 
 def _executor_of(around: Around, functions: Sequence[JobFunction], ledger: JobLedger) -> ExecutorOf:
@@ -217,7 +192,7 @@ def _webhook_reader(secret: str) -> ReadWebhook:
     return read
 
 
-def api_settings_of(settings: OrchestratorSettings) -> ApiSettings:
+def api_settings_of(settings: OrchestratorSettings, table: QueueTable) -> ApiSettings:
     """What the API is told."""
     return ApiSettings(
         api_key=settings.api_key.get_secret_value() if settings.api_key else None,
@@ -237,6 +212,8 @@ def api_settings_of(settings: OrchestratorSettings) -> ApiSettings:
         currency=settings.checkout_currency,
         sync_slots=settings.checkout_sync_slots,
         sync_seconds=settings.checkout_sync_seconds,
+        queues=table,
+        has_checkout=settings.payment_url is not None,
     )
 
 
