@@ -14,7 +14,7 @@ from pedidos_common.adapters.mongo.runs import MongoRunStore
 from pedidos_common.domain.errors import InvalidTransition, ResetInProgress, RunAlreadyActive
 from pedidos_common.domain.ids import new_run_id
 from pedidos_common.domain.runs import AbortRequest, Phase, Plan, Run, Source
-from pedidos_common.ports import Expired, LeaderLease, QueueState, RunStore
+from pedidos_common.ports import Expired, LeaderLease, QueueState, QueueStates, RunStore
 from pedidos_common.testing.clock import START
 from pedidos_common.testing.in_memory_controls import InMemoryLeaderLease, InMemoryQueueState
 from pedidos_common.testing.in_memory_runs import InMemoryRunStore
@@ -363,6 +363,23 @@ async def test_the_queue_runs_until_told_otherwise(queue_state: QueueState) -> N
     for state in ("paused", "closed", "running"):
         await queue_state.write(state)
         assert await queue_state.read() == state
+
+
+async def test_each_queue_has_a_state_beside_that_of_all(queue_state: QueueState) -> None:
+    assert await queue_state.read_all() == QueueStates()
+    await queue_state.write_queue("payment-processing", "paused")
+    await queue_state.write_queue("inventory", "draining")
+    states = await queue_state.read_all()
+    assert states == QueueStates(
+        "running", {"payment-processing": "paused", "inventory": "draining"}
+    )
+    assert await queue_state.read() == "running"
+
+    await queue_state.write("closed")
+    await queue_state.write_queue("payment-processing", "running")
+    states = await queue_state.read_all()
+    assert (states.everything, states.of("payment-processing")) == ("closed", "running")
+    assert states.of("inventory") == "draining"
 
 
 async def test_one_leader_at_a_time_with_a_rising_epoch(leader: LeaderLease, lab: Lab) -> None:

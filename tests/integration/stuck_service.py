@@ -30,7 +30,7 @@ from pedidos_orchestrator.engine.run_engine import RunEngine
 MODULE = "tests.integration.stuck_service"
 EVENT_LOOP = "event loop"
 PLACES: dict[str, tuple[type, str]] = {
-    "queue watch": (MongoQueueState, "read"),
+    "queue watch": (MongoQueueState, "read_all"),
     "receive orders": (RingWorker, "_poll_iteration"),
     "receive generation": (RingWorker, "_poll_iteration"),
     "heartbeat": (Heartbeat, "_beat"),

@@ -72,7 +72,8 @@ def _trouble() -> list[Graph]:
             "cps",
             [Query(per_second("pedidos_reconciler_actions_total", "action"), "{{action}}")],
             description="lease_expired: taken from a silent worker; ring_repeated: lost by Redis; "
-            "retry_due: the pause before the next try was over.",
+            "retry_due: the pause before the next try was over; follow_ups_created: "
+            "left by whoever settled a job.",
         ),
         Graph(
             "Failed turns of the leader's loops",

@@ -66,7 +66,7 @@ def _astray(bell: Bell) -> Bell:
     return replace(bell, queue=OTHER_QUEUE.get(bell.queue, bell.queue))
 
 
-def _score(band: Band, now_ms: float, place: int = 0, *, again: bool = False) -> float:
+def _score(band: Band, now_ms: float, place: int = 0, **more: Any) -> float:
     """The last one first, and the least urgent band before all others."""
-    there = score(band, now_ms, place, again=again)
+    there = score(band, now_ms, place, **more)
     return -there if _present() is Messages.REVERSED else there

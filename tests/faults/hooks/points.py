@@ -50,6 +50,7 @@ WRITING: Mapping[type, tuple[str, ...]] = {
     MongoJobLedger: (
         *("create", "claim", "note_probe", "settle", "cancel_scope", "resume_scope"),
         *("expire_leases", "take_back", "release_due", "rang", "remove_settled", "remove"),
+        "revive",
     ),
     MongoLeaseKeeper: ("beat", "farewell"),
     MongoOrderStore: (
@@ -65,7 +66,7 @@ WRITING: Mapping[type, tuple[str, ...]] = {
         "clear",
     ),
     MongoLeaderLease: ("acquire", "release"),
-    MongoQueueState: ("write",),
+    MongoQueueState: ("write", "write_queue"),
     ArqTransport: ("ring", "purge", "was_emptied"),
     # what `receive` writes: it pops rings
     RingWorker: ("_take",),
@@ -75,7 +76,7 @@ WRITING: Mapping[type, tuple[str, ...]] = {
 READING: Mapping[type, tuple[str, ...]] = {
     MongoJobLedger: (
         *("get", "page", "counts", "settled_among", "started_among", "of_scope", "running"),
-        *("quiet_seconds", "silent", "depths"),
+        *("quiet_seconds", "silent", "depths", "standing", "newest", "failures"),
     ),
     MongoOrderStore: (
         "read_pending",
@@ -89,7 +90,7 @@ READING: Mapping[type, tuple[str, ...]] = {
     MongoRunStore: ("now", "get", "active", "current", "page", "importing", "is_open"),
     MongoImportStore: ("chunk", "report", "holding"),
     MongoProcesses: ("live",),
-    MongoQueueState: ("read",),
+    MongoQueueState: ("read", "read_all"),
     ArqTransport: ("missing", "receive", "depth"),
     RedisEvents: ("listen", "close"),
     RedisLogGathering: ("newest",),

@@ -22,7 +22,8 @@ from pedidos_common.execution.process import (
     execute_jobs,
 )
 from pedidos_common.execution.registry import JobContext, JobFunction, table
-from pedidos_common.ports import ENGINE_TOPIC
+from pedidos_common.execution.slots import Slots
+from pedidos_common.ports import ENGINE_TOPIC, QueueStates
 from pedidos_common.testing.clock import ManualClock
 from pedidos_common.testing.eventually import eventually
 from pedidos_common.testing.in_memory_controls import (
@@ -42,8 +43,8 @@ class Counting(UnwatchedJobs):
         self.ended_jobs: list[tuple[str, str]] = []
         self.taken = 0
 
-    def works(self, slots: int, busy: Callable[[], int]) -> None:
-        self.slots, self.busy = slots, busy
+    def works(self, slots: Slots) -> None:
+        self.slots = slots
 
     def ended(self, job: Job, outcome: Outcome, seconds: float) -> None:
         assert seconds >= 0
@@ -114,7 +115,7 @@ async def test_a_ring_is_executed_counted_and_told() -> None:
         await bench.ring(1)
         await eventually(bench.is_(1, JobStatus.SUCCEEDED))
         await eventually(lambda: bench.counted == [("j1", "Succeeded")])
-        await eventually(lambda: (bench.counting.slots, bench.counting.busy()) == (2, 0))
+        await eventually(lambda: (bench.counting.slots.total, bench.counting.slots.busy) == (2, 0))
         await eventually(lambda: ENGINE_TOPIC in bench.events.published)
         (seen,) = await bench.processes.live(60)
         assert (seen.report.name, list(seen.report.queues), seen.report.slots) == (
@@ -193,6 +194,41 @@ async def test_nothing_is_taken_while_the_queue_is_not_running(
         await eventually(bench.is_(1, JobStatus.SUCCEEDED))
 
 
+async def test_a_paused_queue_waits_while_others_and_draining_ones_are_worked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(process, "STATE_POLL_SECONDS", 0.01)
+    state = InMemoryQueueState()
+    await state.write_queue("inventory", "paused")
+    await state.write_queue("sms", "draining")
+    watch = QueueWatch(state)
+    watching = asyncio.create_task(watch.run())
+    await eventually(lambda: watch.is_open("orders"))
+    assert (watch.is_open("inventory"), watch.is_open("sms")) == (False, True)
+    await state.write_queue("inventory", "running")
+    await eventually(lambda: watch.is_open("inventory"))
+    await state.write("paused")  # all of them
+    await eventually(lambda: not watch.is_open("inventory"))
+    watching.cancel()
+
+
+@pytest.mark.parametrize(
+    ("everything", "own", "worked", "taken_in"),
+    [
+        ("running", "running", True, True),
+        ("running", "paused", False, True),
+        ("running", "draining", True, False),
+        ("paused", "running", False, True),
+        ("closed", "running", False, False),
+    ],
+)
+def test_what_a_queues_state_allows(
+    everything: str, own: str, worked: bool, taken_in: bool
+) -> None:
+    states = QueueStates(everything, {"orders": own})
+    assert (states.is_worked("orders"), states.takes_in("orders")) == (worked, taken_in)
+
+
 async def test_a_stop_lets_running_jobs_end_and_takes_no_new_one() -> None:
     bench = Bench()
     bench.go.clear()
@@ -263,20 +299,20 @@ async def test_the_last_known_queue_state_holds_while_it_can_not_be_read(
     monkeypatch.setattr(process, "STATE_POLL_SECONDS", 0.005)
     state = InMemoryQueueState()
     watch = QueueWatch(state)
-    assert not watch.is_open()  # not before it is known
+    assert not watch.is_open("orders")  # not before it is known
     with capture_logs():
         running = asyncio.create_task(watch.run())
-        await eventually(watch.is_open)
+        await eventually(lambda: watch.is_open("orders"))
         reads: list[int] = []
 
-        async def away() -> str:
+        async def away() -> QueueStates:
             reads.append(1)
             raise Unavailable("away") if len(reads) % 2 else ValueError("a bug")
 
-        read, state.read = state.read, away  # type: ignore[method-assign]
+        read, state.read_all = state.read_all, away  # type: ignore[method-assign]
         await eventually(lambda: len(reads) > 3)
-        assert watch.is_open()
-        state.read = read  # type: ignore[method-assign]
+        assert watch.is_open("orders")
+        state.read_all = read  # type: ignore[method-assign]
         await state.write("paused")
-        await eventually(lambda: not watch.is_open())
+        await eventually(lambda: not watch.is_open("orders"))
         running.cancel()

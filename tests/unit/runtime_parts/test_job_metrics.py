@@ -18,6 +18,7 @@ from pedidos_common.domain.jobs import (
     Retry,
     Succeeded,
 )
+from pedidos_common.execution.slots import Slots
 from pedidos_common.runtime.job_metrics import JobMetrics
 from pedidos_common.runtime.server_metrics import ServerMetrics
 
@@ -67,12 +68,17 @@ def test_functions_of_other_releases_make_no_labels_of_their_own() -> None:
 
 
 def test_slots_are_told_as_they_are_when_asked() -> None:
-    registry, busy = CollectorRegistry(), [0]
-    JobMetrics(registry).works(4, lambda: busy[0])
-    busy[0] = 3
-    states = ("busy", "free")
-    found = [registry.get_sample_value("pedidos_worker_slots", {"state": one}) for one in states]
-    assert found == [3, 1]
+    registry, slots = CollectorRegistry(), Slots(4, {"inventory": 2})
+    JobMetrics(registry).works(slots)
+    for queue in ("orders", "notifications", "orders", "inventory"):
+        slots.take(queue)
+
+    def told(name: str, **labels: str) -> list[float | None]:
+        states = ("busy", "free")
+        return [registry.get_sample_value(name, {**labels, "state": one}) for one in states]
+
+    assert told("pedidos_worker_slots") == [3, 1]
+    assert told("pedidos_worker_queue_slots", queue="inventory") == [1, 1]
 
 
 @pytest.mark.parametrize("server", ["mongodb", "redis"])

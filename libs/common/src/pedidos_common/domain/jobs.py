@@ -86,6 +86,9 @@ class Band(IntEnum):
     LOW = 3
 
 
+MOST_AHEAD_SECONDS = 86_400.0
+
+
 @dataclass(frozen=True, slots=True)
 class NewJob:
     """A job to be created.
@@ -93,6 +96,9 @@ class NewJob:
     `id` is deterministic, so creating it twice is harmless; a job that belongs to a scope (a
     run, later a workflow) has an id that begins with `<scope>:`. `payload` holds plain JSON
     values. `max_deliveries` bounds how many workers may be lost with it before it is given up.
+    `ahead_seconds` is its head start: inside its band it goes before whatever was rung up to that
+    long before it, at most `MOST_AHEAD_SECONDS`. With `delay_seconds` it begins as one that is
+    retrying, and is due that long after it was created.
     """
 
     id: str
@@ -104,6 +110,8 @@ class NewJob:
     max_deliveries: int = 5
     payload_version: int = 1
     trace: str | None = None
+    ahead_seconds: float = 0.0
+    delay_seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,13 +165,18 @@ class Job:
     error: str | None = None
     trace: str | None = None
     refused_since: datetime | None = None
+    ahead_seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Succeeded:
-    """The work is done; `result` is kept with the job."""
+    """The work is done; `result` is kept with the job, and `follow_ups` are created after it.
+
+    They are stored in the same write as the outcome, so each of them comes to be, once.
+    """
 
     result: Mapping[str, Any] = field(default_factory=dict)
+    follow_ups: tuple[NewJob, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,10 +197,11 @@ class Retry:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The work can't be done: the job becomes a dead letter."""
+    """The work can't be done: the job becomes a dead letter. `follow_ups` as in `Succeeded`."""
 
     reason: str
     result: Mapping[str, Any] = field(default_factory=dict)
+    follow_ups: tuple[NewJob, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +220,12 @@ class Cancelled:
 
 
 Outcome = Succeeded | Retry | Failed | Released | Cancelled
+
+
+def follow_ups_of(outcome: Outcome) -> tuple[NewJob, ...]:
+    """The jobs that are to be created after it; only final outcomes of work have any."""
+    return outcome.follow_ups if isinstance(outcome, Succeeded | Failed) else ()
+
 
 TRIGGER_OF: Mapping[type[Any], JobTrigger] = {
     Succeeded: T.SUCCEED,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from pedidos_common.domain.jobs import RetryPolicy
@@ -23,6 +23,9 @@ class Rate:
 
     jobs: int
     seconds: float
+
+    def __str__(self) -> str:
+        return f"{self.jobs}/{self.seconds:g}s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +79,8 @@ CHECKOUT_QUEUES = (
     EMAIL_NOTIFICATIONS,
     SMS_NOTIFICATIONS,
 )
+# what a worker may serve
+WORKER_QUEUES = (ORDERS, NOTIFICATIONS, *CHECKOUT_QUEUES)
 DEFAULTS: Mapping[str, QueuePolicy] = _by_name(
     QueuePolicy(GENERATION),
     QueuePolicy(ORDERS),
@@ -86,3 +91,37 @@ DEFAULTS: Mapping[str, QueuePolicy] = _by_name(
     QueuePolicy(EMAIL_NOTIFICATIONS, concurrency=5),
     QueuePolicy(SMS_NOTIFICATIONS, concurrency=5),
 )
+QUEUES = tuple(DEFAULTS)
+
+
+@dataclass(frozen=True, slots=True)
+class QueueTable:
+    """Every queue's policy, by name: what this release comes with, and what was changed of it."""
+
+    policies: Mapping[str, QueuePolicy] = field(default_factory=lambda: DEFAULTS)
+
+    def __getitem__(self, name: str) -> QueuePolicy:
+        """The queue's policy.
+
+        Raises:
+            KeyError: where there is no such queue.
+        """
+        return self.policies[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.policies
+
+    def rates_of(self, queues: Iterable[str]) -> Mapping[str, Rate]:
+        """The rates of those of the queues that have one."""
+        found = {name: self.policies[name].rate for name in queues if name in self}
+        return {name: rate for name, rate in found.items() if rate is not None}
+
+    def own_slots_of(self, queues: Iterable[str]) -> Mapping[str, int]:
+        """How many jobs a process runs at once, of those of the queues for which that is said."""
+        found = {name: self.policies[name].concurrency for name in queues if name in self}
+        return {name: slots for name, slots in found.items() if slots is not None}
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All queues, those of runs first."""
+        return tuple(self.policies)

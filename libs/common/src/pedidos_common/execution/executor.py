@@ -12,6 +12,7 @@ from pedidos_common.domain.correlation import ids_of_job
 from pedidos_common.domain.errors import LeaseLost, Unavailable
 from pedidos_common.domain.jobs import Cancelled, Failed, Job, Outcome, Released, Retry, Succeeded
 from pedidos_common.execution.asking import Asking
+from pedidos_common.execution.follow_ups import Follow, Following, ring_nobody
 from pedidos_common.execution.isolation import Isolation
 from pedidos_common.execution.job_watch import JobWatch, UnwatchedJobs
 from pedidos_common.execution.leases import HeldLease, HeldLeases
@@ -25,6 +26,8 @@ from pedidos_common.execution.perform import (
 from pedidos_common.execution.refusals import Refusals
 from pedidos_common.execution.registry import JobFunction
 from pedidos_common.execution.scope_gate import ScopeGate
+from pedidos_common.execution.slots import Slots
+from pedidos_common.execution.turns import Turns
 from pedidos_common.ports import JobLedger, Span, Tracing, Untraced
 
 log = structlog.get_logger(__name__)
@@ -38,7 +41,9 @@ async def ignore_settled(_job: Job, _outcome: Outcome, _seconds: float) -> None:
 class Executor:
     """Takes jobs by id, runs each in a task of its own, and drains at the end.
 
-    `observe(job, outcome, seconds)` is called once for each settled job; `watch` is told of more.
+    `slots` is a number that all queues share, or says more. `observe(job, outcome, seconds)` is
+    called once for each settled job; `watch` is told of more. `follow(bells)` is handed the bells
+    of the jobs that follow from settled ones. `turns` lets jobs begin as their queues' rates allow.
     """
 
     def __init__(
@@ -48,26 +53,29 @@ class Executor:
         held: HeldLeases,
         gate: ScopeGate,
         worker: str,
-        slots: int,
+        slots: int | Slots,
         observe: Observe = ignore_settled,
         watch: JobWatch | None = None,
         tracing: Tracing | None = None,
+        follow: Follow = ring_nobody,
+        turns: Turns | None = None,
     ) -> None:
         self._ledger, self._functions = ledger, functions
         self._held, self._gate = held, gate
         self._asking = Asking(ledger, worker, held.lease_seconds, lambda: self.stopping)
         self._observe, self._watch = observe, watch or UnwatchedJobs()
         self._tracing = tracing or Untraced()
+        self._following = Following(ledger, follow)
+        self._turns = turns or Turns()
         self._tasks: dict[asyncio.Task[None], HeldLease] = {}
-        self._claiming = 0
         self._isolation, self._refusals = Isolation(), Refusals()
-        self.slots = slots
+        self.slots = Slots(slots) if isinstance(slots, int) else slots
         self.stopping = False
 
     @property
     def busy(self) -> int:
         """Slots in use."""
-        return len(self._tasks) + self._claiming
+        return self.slots.busy
 
     def free_slots(self, queue: str | None = None) -> int:
         """How many more jobs may be taken now, of this queue."""
@@ -75,23 +83,26 @@ class Executor:
             return 0
         if any(f.queue == queue and f.has_enough() for f in self._functions.values()):
             return 0
-        return self._refusals.room(max(0, self.slots - self.busy))
+        if queue is not None and not self._turns.may_come(queue):
+            return 0
+        return self._refusals.room(self.slots.free(queue))
 
-    async def deliver(self, job_id: str) -> None:
+    async def deliver(self, job_id: str, queue: str = "") -> None:
         """Claim the job and start it; returns as soon as the ledger has the claim.
 
-        A job that is not there to be taken ends here, quietly.
+        A job that is not there to be taken ends here, quietly. `queue` is whose slot it takes
+        until that is known.
 
         Raises:
             Unavailable: when the ledger can't be reached for a whole lease; the job is rung again.
         """
-        self._claiming += 1
+        self.slots.take(queue)
         try:
             claimed = await self._asking.claim(job_id)
             if claimed is not None:
                 self._start(*claimed)
         finally:
-            self._claiming -= 1
+            self.slots.give_back(queue)
 
     def _start(self, job: Job, claimed_at: float) -> None:
         self._watch.claimed(job)
@@ -100,7 +111,9 @@ class Executor:
         loop = asyncio.get_running_loop()
         held.on_lost = lambda: void(loop.call_soon_threadsafe(task.cancel))
         self._tasks[task] = held
+        self.slots.take(job.queue)
         task.add_done_callback(self._tasks.pop)
+        task.add_done_callback(lambda _task: self.slots.give_back(job.queue))
 
     async def _execute(self, job: Job, held: HeldLease) -> None:
         started = time.monotonic()
@@ -111,6 +124,7 @@ class Executor:
             try:
                 outcome = await self._outcome(job, held)
                 await self._asking.settle(job, outcome, held)
+                await self._following.make(job, outcome)
                 await self._note(job, outcome, time.monotonic() - started)
                 _note_end(span, outcome)
             except LeaseLost:
@@ -148,6 +162,8 @@ class Executor:
             job, patience, alone = self._begun(job, function)
         except Exception as error:  # noqa: BLE001 - nothing but its payload was looked at
             return wait_for_repair(job, error)
+        if (too_early := await self._turns.turn(job.queue, lambda: self.stopping)) is not None:
+            return too_early
         if not alone:
             async with self._isolation.shared():
                 held.deadline = time.monotonic() + patience
@@ -192,6 +208,7 @@ class Executor:
         if left:
             log.warning("jobs_handed_back", count=len(left))
             await asyncio.wait(left, timeout=5.0)
+        await self._following.note()
 
 
 def void(_value: object) -> None:

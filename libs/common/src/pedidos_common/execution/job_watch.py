@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Protocol
 
 from pedidos_common.domain.jobs import Job, Outcome
+from pedidos_common.execution.slots import Slots
 
 
 class JobWatch(Protocol):
     """Is told once a job of each of these; must be quick, and never raise."""
 
-    def works(self, slots: int, busy: Callable[[], int]) -> None:
-        """The process begins: how many jobs it runs at once, and who tells how many it does."""
+    def works(self, slots: Slots) -> None:
+        """The process begins: how many jobs it can run at once, and does."""
         ...
 
     def claimed(self, job: Job) -> None:
@@ -35,7 +35,7 @@ class JobWatch(Protocol):
 class UnwatchedJobs:
     """The watch that notes nothing."""
 
-    def works(self, slots: int, busy: Callable[[], int]) -> None:
+    def works(self, slots: Slots) -> None:
         """See `JobWatch`."""
 
     def claimed(self, job: Job) -> None:

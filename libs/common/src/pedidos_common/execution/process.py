@@ -10,6 +10,7 @@ import structlog
 
 from pedidos_common.domain.errors import Unavailable
 from pedidos_common.domain.jobs import Job, Outcome
+from pedidos_common.domain.queues import QueueTable
 from pedidos_common.execution.executor import Executor
 from pedidos_common.execution.heartbeat import Heartbeat, Rhythm
 from pedidos_common.execution.job_watch import JobWatch
@@ -17,6 +18,8 @@ from pedidos_common.execution.leases import HeldLeases
 from pedidos_common.execution.life_signs import LifeSigns, Turned, ignore_turn
 from pedidos_common.execution.registry import JobFunction
 from pedidos_common.execution.scope_gate import ScopeGate
+from pedidos_common.execution.slots import slots_of
+from pedidos_common.execution.turns import Turns
 from pedidos_common.ports import (
     ENGINE_TOPIC,
     Events,
@@ -24,8 +27,10 @@ from pedidos_common.ports import (
     LeaseKeeper,
     ProcessReport,
     QueueState,
+    QueueStates,
     Tracing,
     Transport,
+    Turnstile,
     Untraced,
 )
 
@@ -37,7 +42,10 @@ BEATS_PER_LEASE = 3.3
 
 @dataclass(frozen=True, slots=True)
 class Duties:
-    """Who a process is and what it takes on. `slots` is how many jobs it runs at once."""
+    """Who a process is and what it takes on.
+
+    `slots` is how many jobs it runs at once of queues for which `table` does not say it.
+    """
 
     name: str
     service: str
@@ -47,11 +55,15 @@ class Duties:
     slots: int
     lease_seconds: float = 10.0
     drain_seconds: float = 20.0
+    table: QueueTable = field(default_factory=QueueTable)
 
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """The ports that executing jobs needs. `scope_is_open` tells of a run's end or cancel."""
+    """The ports that executing jobs needs. `scope_is_open` tells of a run's end or cancel.
+
+    Without a `turnstile` queues have no rates.
+    """
 
     ledger: JobLedger
     keeper: LeaseKeeper
@@ -60,25 +72,26 @@ class Surroundings:
     queue_state: QueueState
     scope_is_open: Callable[[str], Awaitable[bool]]
     tracing: Tracing = field(default_factory=Untraced)
+    turnstile: Turnstile | None = None
 
 
 class QueueWatch:
-    """Keeps the durable queue state at hand, so that asking it costs nothing."""
+    """Keeps the durable states of the queues at hand, so that asking them costs nothing."""
 
     def __init__(self, state: QueueState) -> None:
         self._state = state
-        self._known = "unknown"
+        self._known: QueueStates | None = None
 
-    def is_open(self) -> bool:
-        """Whether jobs may be taken; not before the state was read once."""
-        return self._known == "running"
+    def is_open(self, queue: str) -> bool:
+        """Whether jobs of the queue may be taken; not before its state was read once."""
+        return self._known is not None and self._known.is_worked(queue)
 
     async def run(self, turned: Turned = ignore_turn) -> None:
-        """Read the state again and again; the last one known holds while it can't be read."""
+        """Read the states again and again; the last ones known hold while they can't be read."""
         while True:
             turned()
             try:
-                self._known = await self._state.read()
+                self._known = await self._state.read_all()
             except Unavailable as error:
                 log.warning("queue_state_unreadable", error=str(error)[:200])
             except Exception:
@@ -98,18 +111,21 @@ def _executor(
         await around.events.publish(ENGINE_TOPIC)
 
     gate = ScopeGate(around.scope_is_open)
+    own = duties.table.own_slots_of(duties.queues)
     executor = Executor(
         around.ledger,
         functions,
         held,
         gate,
         worker=duties.name,
-        slots=duties.slots,
+        slots=slots_of(duties.queues, duties.slots, own),
         observe=observe,
         watch=jobs,
         tracing=around.tracing,
+        follow=around.transport.ring,
+        turns=Turns(around.turnstile, duties.table.rates_of(duties.queues)),
     )
-    jobs.works(duties.slots, lambda: executor.busy)
+    jobs.works(executor.slots)
     return executor
 
 
@@ -127,7 +143,7 @@ def _heartbeat(
             host=duties.host,
             pid=duties.pid,
             queues=duties.queues,
-            slots=duties.slots,
+            slots=executor.slots.total,
             busy=executor.busy,
         )
 
@@ -163,7 +179,7 @@ async def execute_jobs(
         )
         for queue in duties.queues
     ]
-    log.info("execution_started", queues=list(duties.queues), slots=duties.slots)
+    log.info("execution_started", queues=list(duties.queues), slots=executor.slots.total)
     try:
         await stop.wait()
         executor.stopping = True
@@ -202,14 +218,17 @@ async def _receive(
 
     def is_open() -> bool:
         turned()  # it asks with each look at the queue
-        return watch.is_open()
+        return watch.is_open(queue)
 
     def free_slots() -> int:
         return executor.free_slots(queue)
 
+    async def deliver(job_id: str) -> None:
+        await executor.deliver(job_id, queue)
+
     while True:
         try:
-            await around.transport.receive(queue, free_slots, executor.deliver, is_open)
+            await around.transport.receive(queue, free_slots, deliver, is_open)
         except Exception:
             log.exception("receiver_failed", queue=queue)
         await asyncio.sleep(RECEIVER_PAUSE_SECONDS)

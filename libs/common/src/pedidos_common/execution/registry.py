@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
 from pedidos_common.domain.jobs import Failed, Job, Outcome, RetryPolicy
 from pedidos_common.domain.payloads import Upgrade, newest_version, upgraded
+from pedidos_common.domain.queues import QueueTable
 
 
 class JobContext(Protocol):
@@ -54,11 +55,16 @@ def _five_minutes(_job: Job) -> float:
     return 300.0
 
 
+# told by identity: a function may well want just this for its own
+AS_ITS_QUEUE = RetryPolicy()
+
+
 @dataclass(frozen=True, slots=True)
 class JobFunction:
     """One kind of work.
 
-    `perform` returns an outcome; an exception of it is retried by `retry`. `give_up` is called
+    `perform` returns an outcome; an exception of it is retried by `retry`, where there is none by
+    the policy of its `queue`. `give_up` is called
     in its place once the job's deliveries are used up by lost workers, and after the last
     attempt: it leaves things in order (and may settle otherwise than failed, say by a split).
     `deadline_seconds` bounds one run of the job.
@@ -78,7 +84,7 @@ class JobFunction:
     name: str
     perform: Perform
     give_up: GiveUp = fail_with_reason
-    retry: RetryPolicy = field(default_factory=RetryPolicy)
+    retry: RetryPolicy = AS_ITS_QUEUE
     deadline_seconds: Callable[[Job], float] = _five_minutes
     probe_first: Callable[[Job], bool] = _always
     upgrades: Sequence[Upgrade] = ()
@@ -95,6 +101,16 @@ class JobFunction:
         return replace(job, payload=payload, payload_version=newest_version(self.upgrades))
 
 
-def table(functions: Iterable[JobFunction]) -> Mapping[str, JobFunction]:
-    """The functions by name."""
-    return {function.name: function for function in functions}
+def table(
+    functions: Iterable[JobFunction], queues: QueueTable | None = None
+) -> Mapping[str, JobFunction]:
+    """The functions by name, each with a retry policy of its own or that of its queue."""
+    known = queues or QueueTable()
+    return {function.name: _with_retry(function, known) for function in functions}
+
+
+def _with_retry(function: JobFunction, queues: QueueTable) -> JobFunction:
+    queue = function.queue
+    if function.retry is not AS_ITS_QUEUE or queue is None or queue not in queues:
+        return function
+    return replace(function, retry=queues[queue].retry)

@@ -5,9 +5,18 @@ against both. Every method may raise `errors.Unavailable` when its server does n
 time; it never hangs.
 """
 
+from pedidos_common.ports.breakers import Breakers
 from pedidos_common.ports.broker import ENGINE_TOPIC, STATUS_TOPIC, Bell, Events, Transport
 from pedidos_common.ports.imports import ImportReport, ImportRow, ImportStore, Rejection
-from pedidos_common.ports.jobs import BeatReply, JobFilter, JobLedger, LeaseKeeper, QueueDepth
+from pedidos_common.ports.jobs import (
+    BeatReply,
+    Failure,
+    FollowUps,
+    JobFilter,
+    JobLedger,
+    LeaseKeeper,
+    QueueDepth,
+)
 from pedidos_common.ports.logs import LogGathering, LogLine
 from pedidos_common.ports.orders import EncodedOrders, OrderFilter, OrderRecord, OrderStore
 from pedidos_common.ports.paging import Page
@@ -17,18 +26,23 @@ from pedidos_common.ports.processes import (
     ProcessReport,
     ProcessSeen,
     QueueState,
+    QueueStates,
 )
 from pedidos_common.ports.runs import Expired, RunStore
 from pedidos_common.ports.tracing import PastSpan, Span, SpanKind, Tracing, UnseenSpan, Untraced
+from pedidos_common.ports.turnstile import Turnstile
 
 __all__ = [
     "ENGINE_TOPIC",
     "STATUS_TOPIC",
     "BeatReply",
     "Bell",
+    "Breakers",
     "EncodedOrders",
     "Events",
     "Expired",
+    "Failure",
+    "FollowUps",
     "ImportReport",
     "ImportRow",
     "ImportStore",
@@ -48,12 +62,14 @@ __all__ = [
     "Processes",
     "QueueDepth",
     "QueueState",
+    "QueueStates",
     "Rejection",
     "RunStore",
     "Span",
     "SpanKind",
     "Tracing",
     "Transport",
+    "Turnstile",
     "UnseenSpan",
     "Untraced",
 ]

@@ -14,12 +14,16 @@ STATUS_TOPIC = "status"  # what watchers see has changed
 
 @dataclass(frozen=True, slots=True)
 class Bell:
-    """One ring for one job: enough for a broker to wake a worker."""
+    """One ring for one job: enough for a broker to wake a worker.
+
+    `ahead_seconds` is the job's head start inside its band.
+    """
 
     job_id: str
     queue: str
     band: Band
     ring: int
+    ahead_seconds: float = 0.0
 
     @property
     def again(self) -> bool:
@@ -33,8 +37,9 @@ class Transport(Protocol):
     async def ring(self, bells: Sequence[Bell]) -> None:
         """Wake a worker for each of these jobs.
 
-        The lowest band goes first; inside it what is rung again, then first come. A later ring of
-        a job takes the place of the one before it, so that what waits long never piles up.
+        The lowest band goes first; inside it what is rung again, then first come, where a bell with
+        a head start counts as rung that much earlier. A later ring of a job takes the place of the
+        one before it, so that what waits long never piles up.
         """
         ...
 

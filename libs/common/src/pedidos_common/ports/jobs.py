@@ -40,11 +40,44 @@ class QueueDepth:
     waiting_seconds: float = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A failed job, as far as it takes to tell why it failed; `failed_at` is server time."""
+
+    job_id: str
+    function: str
+    error: str
+    failed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class FollowUps:
+    """What follows from a settled job, and may not be in the ledger yet.
+
+    `lease_id` is the lease that the job was settled under.
+    """
+
+    job_id: str
+    lease_id: str
+    jobs: Sequence[NewJob]
+
+
 class JobLedger(Protocol):
     """The truth about every job. Writes are durable before they return."""
 
     async def create(self, jobs: Sequence[NewJob]) -> Sequence[Bell]:
         """Insert the jobs that are absent; return a bell for each of these jobs that is queued."""
+        ...
+
+    async def left_follow_ups(self, older_than_seconds: float, limit: int) -> Sequence[FollowUps]:
+        """Follow-ups of jobs settled that long ago, of which nobody has noted that they are there.
+
+        None of a settle that could be taken back. They may be there all the same.
+        """
+        ...
+
+    async def note_followed(self, done: Sequence[FollowUps]) -> None:
+        """Note that these are in the ledger. A job that was settled anew since is left alone."""
         ...
 
     async def claim(
@@ -65,6 +98,10 @@ class JobLedger(Protocol):
         self, job: Job, outcome: Outcome, *, exonerated: bool = False, again: bool = False
     ) -> bool:
         """Record the outcome if the job's lease still holds; False for a stale worker.
+
+        Its follow-ups are stored in the same write, and left to be created: by whoever settled, or
+        by whoever asks for `left_follow_ups`. Until that is noted the job is neither queued again
+        nor removed for its age.
 
         `exonerated` says that the job ran alone and its worker lives: where it is to run again,
         the workers that were lost with it before, and its probes, count no more. Whoever does not
@@ -88,6 +125,36 @@ class JobLedger(Protocol):
         """How each queue stands with jobs that are open or failed; no more than that is looked at.
 
         Of each status at most `limit` jobs are looked at, so that the price is bounded.
+        """
+        ...
+
+    async def standing(
+        self, queues: Sequence[str], statuses: Sequence[JobStatus], limit: int
+    ) -> Sequence[QueueDepth]:
+        """How each of these queues stands with jobs of these statuses, in the queues' order.
+
+        Of each queue and status at most `limit` jobs are counted, so that the price is bounded.
+        """
+        ...
+
+    async def newest(
+        self, queue: str, status: JobStatus, limit: int, cursor: str | None
+    ) -> Page[Job]:
+        """The queue's jobs with this status, the last created first, at most `limit`.
+
+        A cursor is two whole numbers with a dot between them.
+        """
+        ...
+
+    async def failures(self, queue: str, limit: int, cursor: str | None) -> Page[Failure]:
+        """The queue's failed jobs as `newest` has them, without what they carry."""
+        ...
+
+    async def revive(self, queue: str, job_ids: Sequence[str]) -> Sequence[Bell]:
+        """Queue those of these jobs again that failed in this queue; bells for what is queued.
+
+        Each keeps its id, and with it what it is known by to others; its attempts begin anew. One
+        whose follow-ups are still to be created stays as it is. Asked again it changes nothing.
         """
         ...
 
@@ -139,8 +206,14 @@ class JobLedger(Protocol):
         """Queue the retrying jobs whose time has come; bells for them."""
         ...
 
-    async def silent(self, older_than_seconds: float, limit: int) -> Sequence[Bell]:
-        """Queued jobs whose last ring is older than that, oldest first."""
+    async def hasten(self, job_id: str) -> bool:
+        """Make a retrying job due now; False where it is not retrying."""
+        ...
+
+    async def silent(
+        self, older_than_seconds: float, limit: int, after: str | None = None
+    ) -> Sequence[Bell]:
+        """Queued jobs whose last ring is older than that, by id; those behind `after` alone."""
         ...
 
     async def rang(self, bells: Sequence[Bell]) -> None:
@@ -151,8 +224,17 @@ class JobLedger(Protocol):
         """Delete the final jobs with this status, of a scope or of none; how many."""
         ...
 
-    async def remove(self, scope: str | None = None, settled_before: datetime | None = None) -> int:
-        """Delete jobs of a scope, or final ones settled before a time; how many."""
+    async def remove(
+        self,
+        scope: str | None = None,
+        settled_before: datetime | None = None,
+        *,
+        keep: str | None = None,
+    ) -> int:
+        """Delete jobs of a scope, or final ones settled before a time; how many.
+
+        Those stay whose scope begins with `keep`.
+        """
         ...
 
 

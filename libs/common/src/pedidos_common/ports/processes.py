@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
@@ -55,13 +55,49 @@ class LeaderLease(Protocol):
         ...
 
 
+RUNNING, PAUSED, DRAINING, CLOSED = "running", "paused", "draining", "closed"
+
+
+@dataclass(frozen=True, slots=True)
+class QueueStates:
+    """What may be done with each queue: the state of all together, and of single queues.
+
+    `everything` is `running`, `paused` or `closed`. A queue that `single` names is `running`,
+    `paused` or `draining`: its jobs go on, and nothing new is taken in from outside. A queue that
+    it does not name is running.
+    """
+
+    everything: str = RUNNING
+    single: Mapping[str, str] = field(default_factory=dict)
+
+    def of(self, queue: str) -> str:
+        """The queue's own state."""
+        return self.single.get(queue, RUNNING)
+
+    def is_worked(self, queue: str) -> bool:
+        """Whether workers may take jobs of it."""
+        return self.everything == RUNNING and self.of(queue) != PAUSED
+
+    def takes_in(self, queue: str) -> bool:
+        """Whether new work for it may be taken in from outside; while paused it waits."""
+        return self.everything != CLOSED and self.of(queue) != DRAINING
+
+
 class QueueState(Protocol):
-    """Whether workers may take new jobs: `running`, `paused` or `closed`; durable."""
+    """Whether workers may take new jobs, of all queues and of single ones; durable."""
 
     async def read(self) -> str:
-        """The present state."""
+        """The present state of all queues together: `running`, `paused` or `closed`."""
         ...
 
     async def write(self, state: str) -> None:
-        """Change it."""
+        """Change the state of all queues together; each keeps its own."""
+        ...
+
+    async def read_all(self) -> QueueStates:
+        """Every state, as of one moment, by one look."""
+        ...
+
+    async def write_queue(self, queue: str, state: str) -> None:
+        """Change one queue's own state: `running`, `paused` or `draining`."""
         ...

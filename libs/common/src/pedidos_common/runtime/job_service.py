@@ -6,7 +6,7 @@ import asyncio
 import os
 import socket
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from prometheus_client import CollectorRegistry
 
@@ -18,6 +18,8 @@ from pedidos_common.adapters.mongo.runs import MongoRunStore
 from pedidos_common.adapters.redis.events import RedisEvents
 from pedidos_common.adapters.redis.logs import RedisLogGathering
 from pedidos_common.adapters.redis.transport import ArqTransport
+from pedidos_common.adapters.redis.turnstile import RedisTurnstile
+from pedidos_common.domain.queues import QueueTable
 from pedidos_common.execution.life_signs import LifeSigns
 from pedidos_common.execution.process import Duties, Surroundings, execute_jobs
 from pedidos_common.execution.registry import JobFunction, table
@@ -40,6 +42,7 @@ from pedidos_common.runtime.settings import (
     LogSettings,
     MetricsSettings,
     ProcessSettings,
+    QueueSettings,
     TracingSettings,
 )
 from pedidos_common.runtime.status_server import StatusServer
@@ -51,18 +54,35 @@ STRAGGLERS_SECONDS = 3.0
 
 
 class JobServiceSettings(
-    ServerSettings, LogSettings, MetricsSettings, LeaseSettings, TracingSettings, ProcessSettings
+    ServerSettings,
+    LogSettings,
+    MetricsSettings,
+    LeaseSettings,
+    TracingSettings,
+    ProcessSettings,
+    QueueSettings,
 ):
     """What every service that executes jobs is told."""
 
 
+def is_nothing_else(_scope: str) -> bool:
+    """Every scope is a run."""
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class Service:
-    """One kind of service: its name, the queues it serves, and its jobs at once."""
+    """One kind of service: its name, the queues it serves, and its jobs at once.
+
+    `slots` are for queues for which `table` does not say how many. Jobs of scopes that
+    `never_closes` names are always wanted; other scopes are runs.
+    """
 
     name: str
     queues: Sequence[str]
     slots: int
+    table: QueueTable = field(default_factory=QueueTable)
+    never_closes: Callable[[str], bool] = is_nothing_else
 
 
 Functions = Callable[[Connections], Sequence[JobFunction]]
@@ -132,30 +152,38 @@ async def _serve(
         with heart:
             keeper = MongoLeaseKeeper(heart, settings.mongo_db, settings.lease_seconds)
             events = RedisEvents(connections.redis, connections.key_prefix)
-            around = _surroundings(connections, keeper, events, settings.lease_seconds, tells)
+            around = _surroundings(service, connections, keeper, events, settings, tells)
             duties = _duties(service, settings, name)
-            known = table(functions(connections))
+            known = table(functions(connections), service.table)
+            tells.metrics.knows(known)
             await execute_jobs(duties, around, known, stop, tells.metrics, tells.signs)
             await events.close()
     await tells.logs.ship_rest(gathering)
 
 
 def _surroundings(
+    service: Service,
     connections: Connections,
     keeper: MongoLeaseKeeper,
     events: RedisEvents,
-    lease_seconds: float,
+    settings: JobServiceSettings,
     tells: _Tells,
 ) -> Surroundings:
     database, redis, prefix = connections.database, connections.redis, connections.key_prefix
+    runs = MongoRunStore(database)
+
+    async def scope_is_open(scope: str) -> bool:
+        return service.never_closes(scope) or await runs.is_open(scope)
+
     return Surroundings(
-        ledger=MongoJobLedger(database, lease_seconds, together=True),
+        ledger=MongoJobLedger(database, settings.lease_seconds, together=True),
         keeper=keeper,
         transport=ArqTransport(redis, prefix, tells.metrics.waited),
         events=events,
         queue_state=MongoQueueState(database),
-        scope_is_open=MongoRunStore(database).is_open,
+        scope_is_open=scope_is_open,
         tracing=tells.tracing,
+        turnstile=RedisTurnstile(redis, prefix),
     )
 
 
@@ -167,5 +195,6 @@ def _duties(service: Service, settings: JobServiceSettings, name: str) -> Duties
         pid=os.getpid(),
         queues=service.queues,
         slots=service.slots,
+        table=service.table,
         lease_seconds=settings.lease_seconds,
     )

@@ -50,7 +50,7 @@ def _line(model: type[BaseSettings], error: ErrorDetails, values: Mapping[str, s
     field = model.model_fields.get(name)
     variable = name.upper()
     shown = _shown(field, values.get(variable))
-    return f"{variable}{shown}: {_reason(error)}{_default(field)}"
+    return f"{variable}{shown}: {reason_of(error)}{_default(field)}"
 
 
 def _shown(field: FieldInfo | None, value: str | None) -> str:
@@ -59,7 +59,8 @@ def _shown(field: FieldInfo | None, value: str | None) -> str:
     return f"={redact(value)[:LONGEST_VALUE_SHOWN]}"
 
 
-def _reason(error: ErrorDetails) -> str:
+def reason_of(error: ErrorDetails) -> str:
+    """What a value must be, in words that follow its name."""
     context: Mapping[str, Any] = error.get("ctx", {})
     match error["type"]:
         case "int_parsing" | "int_from_float" | "int_type":

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from pedidos_common.ports import BeatReply, ProcessReport, ProcessSeen
+from pedidos_common.ports import BeatReply, ProcessReport, ProcessSeen, QueueStates
 from pedidos_common.testing.in_memory_jobs import InMemoryJobLedger
 
 
 class InMemoryQueueState:
-    """The queue's state in a field."""
+    """The queues' states in fields."""
 
     def __init__(self) -> None:
         self._state = "running"
+        self._single: dict[str, str] = {}
 
     async def read(self) -> str:
         """See `ports.QueueState.read`."""
@@ -22,6 +23,14 @@ class InMemoryQueueState:
     async def write(self, state: str) -> None:
         """See `ports.QueueState.write`."""
         self._state = state
+
+    async def read_all(self) -> QueueStates:
+        """See `ports.QueueState.read_all`."""
+        return QueueStates(self._state, dict(self._single))
+
+    async def write_queue(self, queue: str, state: str) -> None:
+        """See `ports.QueueState.write_queue`."""
+        self._single[queue] = state
 
 
 class InMemoryProcesses:

@@ -18,15 +18,20 @@ from pedidos_common.domain.jobs import (
     NewJob,
     Outcome,
     advance,
+    follow_ups_of,
     sources,
 )
-from pedidos_common.ports import Bell, JobFilter, Page, QueueDepth
+from pedidos_common.ports import Bell, Failure, FollowUps, JobFilter, Page, QueueDepth
 from pedidos_common.testing.job_rules import (
+    anew,
     depths_of,
+    failure_of,
     in_scope,
     matches,
+    newest_first,
     removable,
     resumable,
+    standing_of,
     waits_since,
     with_outcome,
 )
@@ -43,6 +48,7 @@ class InMemoryJobLedger:
         self._jobs: dict[str, Job] = {}
         self._rung: dict[str, datetime | None] = {}
         self._settled: dict[str, str] = {}
+        self._left: dict[str, FollowUps] = {}
 
     async def create(self, jobs: Sequence[NewJob]) -> Sequence[Bell]:
         """See `ports.JobLedger.create`."""
@@ -52,25 +58,42 @@ class InMemoryJobLedger:
                 self._rung[new.id] = self._clock()
         return self._bells(new.id for new in jobs)
 
+    async def left_follow_ups(self, older_than_seconds: float, limit: int) -> Sequence[FollowUps]:
+        """See `ports.JobLedger.left_follow_ups`."""
+        before = self._clock() - timedelta(seconds=older_than_seconds)
+        settled = {job_id: self._jobs[job_id].settled_at for job_id in self._left}
+        old = [job_id for job_id, at in settled.items() if at is not None and at < before]
+        return [self._left[job_id] for job_id in old[:limit]]
+
+    async def note_followed(self, done: Sequence[FollowUps]) -> None:
+        """See `ports.JobLedger.note_followed`."""
+        for one in done:
+            left = self._left.get(one.job_id)
+            if left is not None and left.lease_id == one.lease_id:
+                del self._left[one.job_id]
+
     def _created(self, new: NewJob) -> Job:
+        due_at = self._clock() + timedelta(seconds=new.delay_seconds)
         return Job(
             id=new.id,
             function=new.function,
             queue=new.queue,
             band=new.band,
             payload=dict(new.payload),
-            status=JobStatus.QUEUED,
+            status=JobStatus.RETRYING if new.delay_seconds else JobStatus.QUEUED,
+            due_at=due_at if new.delay_seconds else None,
             created_at=self._clock().replace(microsecond=0),
             scope=new.scope,
             max_deliveries=new.max_deliveries,
             payload_version=new.payload_version,
             trace=new.trace,
+            ahead_seconds=new.ahead_seconds,
         )
 
     def _bells(self, ids: Iterable[str]) -> list[Bell]:
         jobs = [self._jobs[job_id] for job_id in ids if job_id in self._jobs]
         return [
-            Bell(job.id, job.queue, job.band, job.ring)
+            Bell(job.id, job.queue, job.band, job.ring, job.ahead_seconds)
             for job in jobs
             if job.status is JobStatus.QUEUED
         ]
@@ -117,6 +140,8 @@ class InMemoryJobLedger:
         if job.lease is None or not self._holds(job.id, job.lease.id):
             return again and job.lease is not None and self._settled.get(job.id) == job.lease.id
         self._settled[job.id] = job.lease.id
+        if follow_ups := follow_ups_of(outcome):
+            self._left[job.id] = FollowUps(job.id, job.lease.id, follow_ups)
         held = self._jobs[job.id]
         status = advance(held.status, TRIGGER_OF[type(outcome)])
         settled = replace(with_outcome(held, outcome, self._clock()), status=status, lease=None)
@@ -169,6 +194,32 @@ class InMemoryJobLedger:
         """See `ports.JobLedger.depths`."""
         return depths_of(self._by_id(), limit, self._clock())
 
+    async def standing(
+        self, queues: Sequence[str], statuses: Sequence[JobStatus], limit: int
+    ) -> Sequence[QueueDepth]:
+        """See `ports.JobLedger.standing`."""
+        jobs, now = [job for job in self._by_id() if job.status in statuses], self._clock()
+        return [standing_of(queue, jobs, limit, now) for queue in queues]
+
+    async def newest(
+        self, queue: str, status: JobStatus, limit: int, cursor: str | None
+    ) -> Page[Job]:
+        """See `ports.JobLedger.newest`."""
+        return newest_first(list(self._jobs.values()), queue, status, limit, cursor)
+
+    async def failures(self, queue: str, limit: int, cursor: str | None) -> Page[Failure]:
+        """See `ports.JobLedger.failures`."""
+        page = await self.newest(queue, JobStatus.FAILED, limit, cursor)
+        return Page([failure_of(job) for job in page.items], page.cursor)
+
+    async def revive(self, queue: str, job_ids: Sequence[str]) -> Sequence[Bell]:
+        """See `ports.JobLedger.revive`."""
+        named = [self._jobs[one] for one in dict.fromkeys(job_ids) if one in self._jobs]
+        for job in named:
+            if job.id not in self._left and (job.queue, job.status) == (queue, JobStatus.FAILED):
+                self._queue_again(anew(job), JobTrigger.RESUME)
+        return self._bells(job.id for job in named)
+
     async def settled_among(self, job_ids: Sequence[str]) -> Sequence[Job]:
         """See `ports.JobLedger.settled_among`."""
         return [job for job in self._by_id() if job.id in job_ids and job.status in FINAL]
@@ -194,12 +245,14 @@ class InMemoryJobLedger:
 
     async def resume_scope(self, scope: str, functions: Sequence[str]) -> Sequence[Bell]:
         """See `ports.JobLedger.resume_scope`."""
-        found = [job for job in self._by_id(scope) if resumable(job, functions)]
+        found = [job for job in self._followed(scope) if resumable(job, functions)]
         for job in found:
-            self._queue_again(
-                replace(job, attempts=0, lost=0, probes=0, refused_since=None), JobTrigger.RESUME
-            )
+            self._queue_again(anew(job), JobTrigger.RESUME)
         return self._bells(job.id for job in found)
+
+    def _followed(self, scope: str | None = None) -> list[Job]:
+        """Those that nothing is left to follow of."""
+        return [job for job in self._by_id(scope) if job.id not in self._left]
 
     def _queue_again(self, job: Job, trigger: JobTrigger) -> None:
         status = advance(job.status, trigger)
@@ -260,10 +313,20 @@ class InMemoryJobLedger:
             self._queue_again(job, JobTrigger.DUE)
         return self._bells(job.id for job in due)
 
-    async def silent(self, older_than_seconds: float, limit: int) -> Sequence[Bell]:
+    async def hasten(self, job_id: str) -> bool:
+        """See `ports.JobLedger.hasten`."""
+        job = self._jobs.get(job_id)
+        if job is None or job.status is not JobStatus.RETRYING:
+            return False
+        self._jobs[job_id] = replace(job, due_at=self._clock())
+        return True
+
+    async def silent(
+        self, older_than_seconds: float, limit: int, after: str | None = None
+    ) -> Sequence[Bell]:
         """See `ports.JobLedger.silent`."""
         deadline = self._clock() - timedelta(seconds=older_than_seconds)
-        bells = self._bells(job.id for job in self._by_id())
+        bells = self._bells(job.id for job in self._by_id() if after is None or job.id > after)
         return [bell for bell in bells if (self._rung[bell.job_id] or START_OF_TIME) < deadline][
             :limit
         ]
@@ -276,17 +339,31 @@ class InMemoryJobLedger:
                 self._jobs[job.id] = replace(job, ring=max(job.ring, bell.ring))
                 self._rung[job.id] = self._clock()
 
-    async def remove(self, scope: str | None = None, settled_before: datetime | None = None) -> int:
+    async def remove(
+        self,
+        scope: str | None = None,
+        settled_before: datetime | None = None,
+        *,
+        keep: str | None = None,
+    ) -> int:
         """See `ports.JobLedger.remove`."""
-        gone = [job.id for job in self._by_id(scope) if removable(job, settled_before)]
+        kept = set() if settled_before is None else set(self._left)
+        gone = [
+            job.id
+            for job in self._by_id(scope)
+            if removable(job, settled_before)
+            and not (keep is not None and (job.scope or "").startswith(keep))
+        ]
+        return self._delete(job_id for job_id in gone if job_id not in kept)
+
+    def _delete(self, ids: Iterable[str]) -> int:
+        gone = list(ids)
         for job_id in gone:
             del self._jobs[job_id]
+            self._left.pop(job_id, None)
         return len(gone)
 
     async def remove_settled(self, status: JobStatus, scope: str | None) -> int:
         """See `ports.JobLedger.remove_settled`."""
-        final = [job for job in self._by_id() if job.status is status and job.status in FINAL]
-        gone = [job.id for job in final if job.scope == scope]
-        for job_id in gone:
-            del self._jobs[job_id]
-        return len(gone)
+        final = [job for job in self._followed() if job.status is status and status in FINAL]
+        return self._delete(job.id for job in final if job.scope == scope)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from itertools import count
 
 import structlog
 
+from pedidos_common.domain.jobs import MOST_AHEAD_SECONDS
 from pedidos_common.ports import Bell
 
 log = structlog.get_logger(__name__)
@@ -24,21 +26,23 @@ class InMemoryTransport:
 
     `drops(bell)` and `repeats(bell)` decide which rings get lost or come twice; `forget_all`
     is the broker's loss of everything; `down` makes every call fail until it is cleared; `heard`
-    lists every bell rung so far.
+    lists every bell rung so far. `now` tells the seconds by which head starts count.
     """
 
     def __init__(
         self,
         drops: Callable[[Bell], bool] = _never,
         repeats: Callable[[Bell], bool] = _never,
+        now: Callable[[], float] = time.monotonic,
     ) -> None:
         self.drops = drops
+        self._now = now
         self.repeats = repeats
         self.down: Exception | None = None
         self.heard: list[Bell] = []
         self._places = count()
         self._is_marked = False
-        self._held: dict[tuple[str, int, bool, int], Bell] = {}
+        self._held: dict[tuple[str, int, bool, float, int], Bell] = {}
 
     async def ring(self, bells: Sequence[Bell]) -> None:
         """Hold each bell, unless it is dropped or held already."""
@@ -52,7 +56,11 @@ class InMemoryTransport:
                 self._drop_former(bell)
             held.add(bell)
             for _time in range(1 + self.repeats(bell)):
-                self._held[(bell.queue, bell.band, not bell.again, next(self._places))] = bell
+                self._held[self._place(bell)] = bell
+
+    def _place(self, bell: Bell) -> tuple[str, int, bool, float, int]:
+        rung_at = self._now() - min(bell.ahead_seconds, MOST_AHEAD_SECONDS)
+        return bell.queue, bell.band, not bell.again, rung_at, next(self._places)
 
     def _drop_former(self, bell: Bell) -> None:
         for place, other in list(self._held.items()):

@@ -34,12 +34,13 @@ def expose_engine(
     registry.register(
         ReadCounter(
             "pedidos_reconciler_actions",
-            "Repairs: jobs taken from lost workers, rung again, or whose pause was over.",
+            "Repairs: jobs taken from lost workers, rung again, whose pause was over, or followed.",
             ("action",),
             lambda: [
                 (("lease_expired",), reconciler.expired),
                 (("ring_repeated",), reconciler.rung),
                 (("retry_due",), reconciler.due),
+                (("follow_ups_created",), reconciler.followed),
             ],
         )
     )

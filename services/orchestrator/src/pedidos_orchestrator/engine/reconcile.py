@@ -1,4 +1,4 @@
-"""The only place that repairs: lost leases, lost rings, retries that are due.
+"""The only place that repairs: lost leases, lost rings, retries that are due, what should follow.
 
 Everyone's lease looks expired after an outage, so nothing is taken away before everyone could
 extend it again: until this process has seen the server take writes for a while, as the leader or
@@ -11,7 +11,7 @@ import asyncio
 import math
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import structlog
 
@@ -19,15 +19,16 @@ from pedidos_common.domain.errors import Unavailable
 from pedidos_common.execution.life_signs import Turned, ignore_turn
 from pedidos_common.ports import Bell, JobLedger, Transport
 from pedidos_orchestrator.engine.leader import Leadership
+from pedidos_orchestrator.engine.lost_rings import LostRings
 
 log = structlog.get_logger(__name__)
 AT_ONCE = 1_000
-PAGES_A_ROUND = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """Seconds: between rounds; until a silent job's ring is looked for; of trust in the server.
+    """Seconds: between rounds; until a silent job's ring is looked for; of trust in the server;
+    for which whoever settled a job may take to create what follows from it.
 
     In `trust_after_seconds` every process that lives has noticed that the server answers, and
     extended its leases: a heartbeat (3 of a lease's 10 s), and the 4 s after which a server that
@@ -37,6 +38,7 @@ class Patience:
     every_seconds: float = 0.5
     look_after_seconds: float = 1.5
     trust_after_seconds: float = 7.5
+    follow_after_seconds: float = 1.0
 
     @classmethod
     def for_lease(cls, lease_seconds: float) -> Patience:
@@ -45,7 +47,10 @@ class Patience:
 
 
 class Reconciler:
-    """Repairs while this process leads. Counters: `expired`, `rung`, `due`, `failures`."""
+    """Repairs while this process leads.
+
+    Counters: `expired`, `rung`, `due`, `followed` (jobs whose follow-ups it made), `failures`.
+    """
 
     def __init__(
         self,
@@ -60,7 +65,13 @@ class Reconciler:
         self._scope_is_open, self._leadership = scope_is_open, leadership
         self._patience, self._monotonic = patience, monotonic
         self._trusted_since = -math.inf
-        self.expired = self.rung = self.due = self.failures = 0
+        self._lost_rings = LostRings(ledger, transport, patience.look_after_seconds, monotonic)
+        self.expired = self.due = self.followed = self.failures = 0
+
+    @property
+    def rung(self) -> int:
+        """How many lost rings were rung again."""
+        return self._lost_rings.rung
 
     async def run(self, turned: Turned = ignore_turn) -> None:
         """Reconcile until cancelled."""
@@ -85,14 +96,15 @@ class Reconciler:
         try:
             await self._expire()
             due = await self._ledger.release_due(AT_ONCE)
+            follow_ups = await self._create_follow_ups()
             emptied_at = await self._emptied_at()
-            silent = await self._silent(emptied_at)
+            waiting = await self._lost_rings.look(emptied_at)
         except Unavailable:
             self._trusted_since = self._monotonic()
             raise
         self.due += len(due)
-        await self._transport.ring(due)
-        await self._ring_lost(silent, emptied_at)
+        await self._transport.ring([*due, *follow_ups])
+        await self._lost_rings.ring(waiting, emptied_at)
 
     async def _expire(self) -> None:
         trusted_since = max(self._trusted_since, self._leadership.answered_since)
@@ -103,6 +115,18 @@ class Reconciler:
             self.expired += expired
             log.warning("leases_expired", count=expired)
 
+    async def _create_follow_ups(self) -> Sequence[Bell]:
+        """Create what whoever settled a job has left undone; as bells."""
+        left = await self._ledger.left_follow_ups(self._patience.follow_after_seconds, AT_ONCE)
+        if not left:
+            return []
+        bells = await self._ledger.create([job for one in left for job in one.jobs])
+        # before they are rung: what is queued is rung sooner or later, whatever happens here
+        await self._ledger.note_followed(left)
+        self.followed += len(left)
+        log.info("follow_ups_created", jobs=len(left), rung=len(bells))
+        return bells
+
     async def _emptied_at(self) -> float | None:
         """Now, where the broker lost everything since the last round."""
         try:
@@ -110,29 +134,3 @@ class Reconciler:
         except Unavailable:  # what else is to be repaired does not wait for the broker
             return None
         return self._monotonic() if emptied else None
-
-    async def _silent(self, emptied_at: float | None) -> Sequence[Bell]:
-        """Jobs that were rung long enough ago to be looked for, or before the broker's loss."""
-        older_than = self._patience.look_after_seconds
-        if emptied_at is not None:
-            older_than = min(older_than, self._monotonic() - emptied_at)
-        return await self._ledger.silent(older_than, AT_ONCE)
-
-    async def _ring_lost(self, silent: Sequence[Bell], emptied_at: float | None) -> None:
-        """Ring again what the broker lost; go on at once while whole pages of it are lost."""
-        for _ in range(PAGES_A_ROUND):
-            lost = await self._ring_those_lost(silent) if silent else 0
-            if not lost or len(silent) < AT_ONCE:
-                return
-            silent = await self._silent(emptied_at)
-
-    async def _ring_those_lost(self, silent: Sequence[Bell]) -> int:
-        """Ring again what the broker lost, and note of the others that they were looked for."""
-        lost = {bell.job_id for bell in await self._transport.missing(silent)}
-        again = [replace(b, ring=b.ring + 1) if b.job_id in lost else b for b in silent]
-        await self._transport.ring([bell for bell in again if bell.job_id in lost])
-        await self._ledger.rang(again)
-        if lost:
-            self.rung += len(lost)
-            log.info("lost_rings_rung_again", count=len(lost))
-        return len(lost)

@@ -47,6 +47,14 @@ async def ensure_indexes(database: Database) -> None:
     """Create what is absent; safe to call from every process at start."""
     await ensure_orders(database)
     await database["jobs"].create_index([("status", ASCENDING), ("_id", ASCENDING)], name="status")
+    await database["jobs"].create_index(
+        [("queue", ASCENDING), ("status", ASCENDING), ("createdSeq", ASCENDING)], name="queues"
+    )
+    await database["jobs"].create_index(
+        "followUpsDue",
+        name="follow_ups_due",
+        partialFilterExpression={"followUpsDue": True},
+    )
     await database["process_runs"].create_index(
         "active", name="one_active", unique=True, partialFilterExpression={"active": True}
     )

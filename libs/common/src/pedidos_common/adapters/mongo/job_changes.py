@@ -8,6 +8,7 @@ from __future__ import annotations
 from pymongo import UpdateOne
 
 from pedidos_common.adapters.mongo.client import Document
+from pedidos_common.adapters.mongo.job_follow_ups import due_fields
 from pedidos_common.domain.jobs import (
     FINAL,
     Failed,
@@ -19,6 +20,7 @@ from pedidos_common.domain.jobs import (
     Retry,
     Succeeded,
     advance,
+    follow_ups_of,
     sources,
 )
 from pedidos_common.ports import Bell
@@ -80,6 +82,7 @@ def settlement(
     outside stands under `$literal`, as a text that begins with `$` would be evaluated.
     """
     fields: Document = {"status": status, **_ended(job), **_outcome_fields(outcome)}
+    fields |= due_fields(follow_ups_of(outcome))
     if exonerated and status not in FINAL:
         fields |= {"lost": 0, "probes": 0}
     if job.refused_since is not None:
@@ -167,11 +170,22 @@ def due() -> Document:
     }
 
 
-def silent(older_than_seconds: float) -> Document:
-    """Queued jobs whose last ring is that long ago."""
+def retrying(job_id: str) -> Document:
+    """The job, where it waits to be tried again."""
+    return {"_id": job_id, "status": {"$in": sources(JobTrigger.DUE)}}
+
+
+def hastening() -> Document:
+    """It need not wait any longer."""
+    return {"$currentDate": {"dueAt": True}}
+
+
+def silent(older_than_seconds: float, after: str | None = None) -> Document:
+    """Queued jobs whose last ring is that long ago; of those whose ids come behind `after`."""
     deadline = {"$subtract": ["$$NOW", int(older_than_seconds * 1000)]}
     last_ring = {"$ifNull": ["$rungAt", {"$toDate": "$createdSeq"}]}
-    return {"status": JobStatus.QUEUED, "$expr": {"$lt": [last_ring, deadline]}}
+    behind = {} if after is None else {"_id": {"$gt": after}}
+    return {"status": JobStatus.QUEUED, **behind, "$expr": {"$lt": [last_ring, deadline]}}
 
 
 def rung(bell: Bell) -> UpdateOne:

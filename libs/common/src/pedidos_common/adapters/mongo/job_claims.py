@@ -1,4 +1,4 @@
-"""Claims and settlements of jobs: one by one, and many in one call.
+"""Claims, settlements and creations of jobs: one by one, and many in one call.
 
 Each stays a compare-and-set of its own: of a job that is asked for twice one claim alone wins, and
 a settlement changes only what its lease still holds.
@@ -16,7 +16,9 @@ from pedidos_common.adapters.grouping import Grouped
 from pedidos_common.adapters.mongo import job_changes as changes
 from pedidos_common.adapters.mongo.client import Collection, Document, confirmed
 from pedidos_common.adapters.mongo.errors import is_transient
-from pedidos_common.domain.jobs import Job
+from pedidos_common.adapters.mongo.job_creation import create_all
+from pedidos_common.domain.jobs import Job, NewJob
+from pedidos_common.ports import Bell
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +39,13 @@ class Settlement:
 
 
 class JobGroups:
-    """Claims and settlements that come in the same moment, each kind in one call."""
+    """Claims, settlements and creations that come in the same moment, each kind in one call."""
 
     def __init__(self, jobs: Collection) -> None:
         self._jobs = jobs
         self.claims: Grouped[Claim, Document | None] = Grouped(self._claim)
         self.settlements: Grouped[Settlement, bool] = Grouped(self._settle)
+        self.creations: Grouped[Sequence[NewJob], Sequence[Bell]] = Grouped(self._create)
 
     async def _claim(self, claims: Sequence[Claim]) -> Sequence[Document | None]:
         if len(claims) == 1:
@@ -79,6 +82,24 @@ class JobGroups:
         """The same for one of those of which one can't be stored: what it meets is its own."""
         try:
             return await settle_one(self._jobs, one) or await has_settled(self._jobs, one.job)
+        except Exception as error:  # noqa: BLE001 - it is raised to whoever asked
+            return error
+
+    async def _create(
+        self, asked: Sequence[Sequence[NewJob]]
+    ) -> Sequence[Sequence[Bell] | Exception]:
+        try:
+            bells = await create_all(self._jobs, [job for jobs in asked for job in jobs])
+        except Exception as error:
+            if len(asked) == 1 or (isinstance(error, PyMongoError) and is_transient(error)):
+                raise
+            return [await self._create_apart(jobs) for jobs in asked]
+        by_id = {bell.job_id: bell for bell in bells}
+        return [[by_id[job.id] for job in jobs if job.id in by_id] for jobs in asked]
+
+    async def _create_apart(self, jobs: Sequence[NewJob]) -> Sequence[Bell] | Exception:
+        try:
+            return await create_all(self._jobs, jobs)
         except Exception as error:  # noqa: BLE001 - it is raised to whoever asked
             return error
 

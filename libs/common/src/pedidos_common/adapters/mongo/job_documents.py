@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from bson.timestamp import Timestamp
 
@@ -15,13 +15,15 @@ IN_DEPTHS = (JobStatus.QUEUED, JobStatus.RUNNING, JobStatus.RETRYING, JobStatus.
 WAITS_SINCE: Document = {"$max": [{"$toDate": "$createdSeq"}, "$claimedAt", "$dueAt"]}
 
 
-def document_of(job: NewJob) -> Document:
+def document_of(job: NewJob, now: datetime | None = None) -> Document:
     """The document of a job that is created now.
 
     The empty timestamp is replaced by the server with its own rising one, so no process's
-    clock gets into the ledger.
+    clock gets into the ledger. A head start is there where there is one. `now` is the server's,
+    for jobs that are due later.
     """
-    return {
+    due_at = now + timedelta(seconds=job.delay_seconds) if now and job.delay_seconds else None
+    document: Document = {
         "_id": job.id,
         "createdSeq": Timestamp(0, 0),
         "function": job.function,
@@ -32,17 +34,20 @@ def document_of(job: NewJob) -> Document:
         "scope": job.scope,
         "maxDeliveries": job.max_deliveries,
         "trace": job.trace,
-        "status": JobStatus.QUEUED,
+        "status": JobStatus.RETRYING if due_at else JobStatus.QUEUED,
         "deliveries": 0,
         "lost": 0,
         "probes": 0,
         "attempts": 0,
         "lease": None,
         "ring": 1,
-        "dueAt": None,
+        "dueAt": due_at,
         "result": {},
         "error": None,
     }
+    if job.ahead_seconds:
+        document["aheadSeconds"] = job.ahead_seconds
+    return document
 
 
 def _lease_of(document: Document, lease_ms: int) -> Lease | None:
@@ -81,12 +86,19 @@ def job_of(document: Document, lease_ms: int) -> Job:
         error=document.get("error"),
         trace=document.get("trace"),
         refused_since=document.get("refusedSince"),
+        ahead_seconds=document.get("aheadSeconds", 0.0),
     )
 
 
 def bell_of(document: Document) -> Bell:
     """The bell to ring for a queued job."""
-    return Bell(document["_id"], document["queue"], Band(document["band"]), document["ring"])
+    return Bell(
+        document["_id"],
+        document["queue"],
+        Band(document["band"]),
+        document["ring"],
+        document.get("aheadSeconds", 0.0),
+    )
 
 
 def scope_filter(scope: str | None) -> Document:

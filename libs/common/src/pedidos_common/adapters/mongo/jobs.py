@@ -7,6 +7,7 @@ the server (`$$NOW`), never with a process's clock.
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
@@ -14,9 +15,9 @@ from datetime import datetime
 from pymongo import ReturnDocument
 
 from pedidos_common.adapters.mongo import job_changes as changes
+from pedidos_common.adapters.mongo import job_follow_ups as follow_ups
 from pedidos_common.adapters.mongo.client import Collection, Database, Document, confirmed
 from pedidos_common.adapters.mongo.errors import batches, guarded
-from pedidos_common.adapters.mongo.inserts import insert_absent
 from pedidos_common.adapters.mongo.job_claims import (
     Claim,
     JobGroups,
@@ -25,15 +26,22 @@ from pedidos_common.adapters.mongo.job_claims import (
     has_settled,
     settle_one,
 )
+from pedidos_common.adapters.mongo.job_creation import create_all, still_queued
 from pedidos_common.adapters.mongo.job_documents import (
     bell_of,
     depths_of,
     depths_pipeline,
-    document_of,
     job_of,
     listing_filter,
     quiet_pipeline,
     scope_filter,
+)
+from pedidos_common.adapters.mongo.job_queues import (
+    OF_A_FAILURE,
+    failure_of,
+    newest_documents,
+    standing_of,
+    standing_pipeline,
 )
 from pedidos_common.domain.jobs import (
     FINAL,
@@ -46,16 +54,19 @@ from pedidos_common.domain.jobs import (
     advance,
     sources,
 )
-from pedidos_common.ports import Bell, JobFilter, Page, QueueDepth
+from pedidos_common.ports import Bell, Failure, FollowUps, JobFilter, Page, QueueDepth
 
 SCOPE_BATCH = 1_000
+MOST_CREATED_TOGETHER = 50
+BELL_FIELDS = {"queue": 1, "band": 1, "ring": 1, "aheadSeconds": 1}
+ANEW: Document = {"attempts": 0, "lost": 0, "probes": 0, "refusedSince": None}
 
 
 class MongoJobLedger:
     """`ports.JobLedger` on the collection `jobs`.
 
     With `together`, claims that come in the same moment are one call to the server, and so are
-    settlements; a ledger that is so is used in one event loop.
+    settlements, and creations of few jobs; a ledger that is so is used in one event loop.
     """
 
     def __init__(self, database: Database, lease_seconds: float, *, together: bool = False) -> None:
@@ -66,13 +77,22 @@ class MongoJobLedger:
     @guarded
     async def create(self, jobs: Sequence[NewJob]) -> Sequence[Bell]:
         """See `ports.JobLedger.create`."""
-        if await insert_absent(self._jobs, [document_of(job) for job in jobs]):
-            return await self._still_queued([job.id for job in jobs])
-        return [Bell(job.id, job.queue, job.band, 1) for job in jobs]
+        if self._groups is not None and 0 < len(jobs) <= MOST_CREATED_TOGETHER:
+            return await self._groups.creations.ask(jobs)
+        return await create_all(self._jobs, jobs)
 
-    async def _still_queued(self, ids: Sequence[str]) -> Sequence[Bell]:
-        found = self._jobs.find({"_id": {"$in": list(ids)}, "status": JobStatus.QUEUED})
-        return [bell_of(document) async for document in found]
+    @guarded
+    async def left_follow_ups(self, older_than_seconds: float, limit: int) -> Sequence[FollowUps]:
+        """See `ports.JobLedger.left_follow_ups`."""
+        # confirmed: a settle that is taken back may end otherwise, and be followed by other jobs
+        left = confirmed(self._jobs).find(follow_ups.left(older_than_seconds), follow_ups.FIELDS)
+        return [follow_ups.follow_ups_in(document) async for document in left.limit(limit)]
+
+    @guarded
+    async def note_followed(self, done: Sequence[FollowUps]) -> None:
+        """See `ports.JobLedger.note_followed`."""
+        if done:
+            await self._jobs.update_many(follow_ups.settled_as(done), follow_ups.noted())
 
     @guarded
     async def claim(
@@ -156,6 +176,37 @@ class MongoJobLedger:
         return depths_of([group async for group in groups])
 
     @guarded
+    async def standing(
+        self, queues: Sequence[str], statuses: Sequence[JobStatus], limit: int
+    ) -> Sequence[QueueDepth]:
+        """See `ports.JobLedger.standing`."""
+        groups = await self._jobs.aggregate(standing_pipeline(queues, statuses, limit))
+        return standing_of(queues, [group async for group in groups])
+
+    @guarded
+    async def newest(
+        self, queue: str, status: JobStatus, limit: int, cursor: str | None
+    ) -> Page[Job]:
+        """See `ports.JobLedger.newest`."""
+        query = {"queue": queue, "status": status}
+        page = await newest_documents(self._jobs, query, limit, cursor)
+        return Page([job_of(document, self._lease_ms) for document in page.items], page.cursor)
+
+    @guarded
+    async def failures(self, queue: str, limit: int, cursor: str | None) -> Page[Failure]:
+        """See `ports.JobLedger.failures`."""
+        query = {"queue": queue, "status": JobStatus.FAILED}
+        page = await newest_documents(self._jobs, query, limit, cursor, OF_A_FAILURE)
+        return Page([failure_of(document) for document in page.items], page.cursor)
+
+    @guarded
+    async def revive(self, queue: str, job_ids: Sequence[str]) -> Sequence[Bell]:
+        """See `ports.JobLedger.revive`."""
+        named = {"_id": {"$in": list(job_ids)}, "queue": queue}
+        await self._queue_again({**named, "status": JobStatus.FAILED}, ANEW)
+        return await still_queued(self._jobs, job_ids)
+
+    @guarded
     async def settled_among(self, job_ids: Sequence[str]) -> Sequence[Job]:
         """See `ports.JobLedger.settled_among`."""
         return await self._among(job_ids, sorted(FINAL))
@@ -197,12 +248,14 @@ class MongoJobLedger:
         ids = [document["_id"] async for document in self._jobs.find(query, {"_id": 1})]
         await self._queue_again(
             {"_id": {"$in": ids}, "$or": which},
-            {"attempts": 0, "lost": 0, "probes": 0, "refusedSince": None},
+            ANEW,
         )
-        return await self._still_queued(ids)
+        return await still_queued(self._jobs, ids)
 
     async def _queue_again(self, query: Document, fields: Document) -> int:
-        return (await self._jobs.update_many(query, changes.requeueing(fields))).modified_count
+        # whose follow-ups are not there yet would, settled anew, lose them
+        followed = {**query, **follow_ups.FOLLOWED}
+        return (await self._jobs.update_many(followed, changes.requeueing(fields))).modified_count
 
     @guarded
     async def running(self, scope: str | None = None) -> int:
@@ -242,13 +295,21 @@ class MongoJobLedger:
         if not ids:
             return []
         await self._queue_again({"_id": {"$in": ids}, **due}, {})
-        return await self._still_queued(ids)
+        return await still_queued(self._jobs, ids)
 
     @guarded
-    async def silent(self, older_than_seconds: float, limit: int) -> Sequence[Bell]:
+    async def hasten(self, job_id: str) -> bool:
+        """See `ports.JobLedger.hasten`."""
+        done = await self._jobs.update_one(changes.retrying(job_id), changes.hastening())
+        return done.matched_count == 1
+
+    @guarded
+    async def silent(
+        self, older_than_seconds: float, limit: int, after: str | None = None
+    ) -> Sequence[Bell]:
         """See `ports.JobLedger.silent`."""
-        query = changes.silent(older_than_seconds)
-        found = self._jobs.find(query).sort("_id", 1).limit(limit)
+        query = changes.silent(older_than_seconds, after)
+        found = self._jobs.find(query, BELL_FIELDS).sort("_id", 1).limit(limit)
         return [bell_of(document) async for document in found]
 
     @guarded
@@ -263,12 +324,22 @@ class MongoJobLedger:
         if status not in FINAL:
             raise ValueError(f"{status} is not final: jobs that are open are never deleted")
         where: Document = {"scope": None} if scope is None else scope_filter(scope)
-        return (await self._jobs.delete_many({**where, "status": status})).deleted_count
+        final = {**where, "status": status, **follow_ups.FOLLOWED}
+        return (await self._jobs.delete_many(final)).deleted_count
 
     @guarded
-    async def remove(self, scope: str | None = None, settled_before: datetime | None = None) -> int:
+    async def remove(
+        self,
+        scope: str | None = None,
+        settled_before: datetime | None = None,
+        *,
+        keep: str | None = None,
+    ) -> int:
         """See `ports.JobLedger.remove`."""
         query: Document = scope_filter(scope)
         if settled_before is not None:
-            query |= {"status": {"$in": sorted(FINAL)}, "settledAt": {"$lt": settled_before}}
+            final = {"status": {"$in": sorted(FINAL)}, "settledAt": {"$lt": settled_before}}
+            query |= {**final, **follow_ups.FOLLOWED}
+        if keep is not None:
+            query = {"$and": [query, {"scope": {"$not": re.compile(f"^{re.escape(keep)}")}}]}
         return (await self._jobs.delete_many(query)).deleted_count

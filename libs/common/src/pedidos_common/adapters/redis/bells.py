@@ -10,7 +10,7 @@ from typing import Any
 from arq.constants import job_key_prefix
 from arq.jobs import serialize_job
 
-from pedidos_common.domain.jobs import Band
+from pedidos_common.domain.jobs import MOST_AHEAD_SECONDS, Band
 from pedidos_common.ports import Bell
 
 FUNCTION = "deliver"
@@ -54,14 +54,23 @@ def definition(bell: Bell, now_ms: float) -> bytes:
     return serialize_job(FUNCTION, (bell.job_id,), {}, None, int(now_ms), serializer=to_json)
 
 
-def score(band: Band, now_ms: float, place: int = 0, *, again: bool = False) -> float:
+def score(
+    band: Band,
+    now_ms: float,
+    place: int = 0,
+    *,
+    again: bool = False,
+    ahead_seconds: float = 0.0,
+) -> float:
     """Where a bell stands in arq's sorted set: lowest first.
 
     arq takes what has a score in the past, so every band lies in the past, 100 days from the
     next and from now: no disagreement of clocks mixes bands or hides a bell. Inside a band
-    what is rung again goes first, then the time of ringing decides, then `place` within one call.
+    what is rung again goes first, then the time of ringing less the head start decides (which is
+    bounded, so that it stays inside), then `place` within one call.
     """
     ahead_ms = (len(Band) - band) * BAND_DISTANCE_MS + again * AGAIN_AHEAD_MS
+    ahead_ms += int(1000 * min(ahead_seconds, MOST_AHEAD_SECONDS))
     return now_ms - ahead_ms + place / PLACES_PER_MS
 
 
@@ -78,6 +87,10 @@ class Names:
     def channel(self, topic: str) -> str:
         """The pub/sub channel of a topic."""
         return f"{self.prefix}events:{topic}"
+
+    def breaker(self, name: str) -> str:
+        """The record of a circuit breaker."""
+        return f"{self.prefix}breaker:{name}"
 
     @property
     def marker(self) -> str:

@@ -63,8 +63,7 @@ class ArqTransport:
             pipe.psetex(job_key(arq_id(bell)), EXPIRY_MS, definition(bell, now_ms))
         # after the definitions, so that nobody takes a ring without one
         scores = {
-            arq_id(bell): score(bell.band, now_ms, place, again=bell.again)
-            for place, bell in enumerate(bells, start)
+            arq_id(bell): _score(bell, now_ms, place) for place, bell in enumerate(bells, start)
         }
         pipe.zadd(self._names.queue(queue), scores, nx=True)
         # one whose definition has expired is missed and rung again, while it still has its place
@@ -78,16 +77,23 @@ class ArqTransport:
         async with reaching("look for rings"):
             for _start, part in _parts(bells):
                 async with self._redis.pipeline(transaction=False) as pipe:
-                    for bell in part:
-                        pipe.zscore(self._names.queue(bell.queue), arq_id(bell))
-                        pipe.exists(job_key(arq_id(bell)))
-                    found = await pipe.execute()
-                absent += [
-                    bell
-                    for bell, place, exists in zip(part, found[::2], found[1::2], strict=True)
-                    if place is None or not exists
-                ]
+                    for queue, group in by_queue(part).items():
+                        pipe.zmscore(self._names.queue(queue), [arq_id(bell) for bell in group])
+                    pipe.exists(*(job_key(arq_id(bell)) for bell in part))
+                    *places, count = await pipe.execute()
+                held = _held(part, places)
+                if count < len(part):
+                    held &= await self._defined(part)
+                absent += [bell for bell in part if bell not in held]
         return absent
+
+    async def _defined(self, bells: Sequence[Bell]) -> set[Bell]:
+        """Those whose definitions are there; their number alone is cheap to ask for."""
+        async with self._redis.pipeline(transaction=False) as pipe:
+            for bell in bells:
+                pipe.exists(job_key(arq_id(bell)))
+            found = await pipe.execute()
+        return {bell for bell, exists in zip(bells, found, strict=True) if exists}
 
     async def was_emptied(self) -> bool:
         """See `ports.Transport.was_emptied`."""
@@ -150,6 +156,21 @@ async def _run(worker: RingWorker) -> None:
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
+
+
+def _held(bells: Sequence[Bell], places: Sequence[Sequence[float | None]]) -> set[Bell]:
+    """Those that have a place in their queue; the places come queue by queue."""
+    queues = by_queue(bells).values()
+    pairs = [
+        pair
+        for group, found in zip(queues, places, strict=True)
+        for pair in zip(group, found, strict=True)
+    ]
+    return {bell for bell, place in pairs if place is not None}
+
+
+def _score(bell: Bell, now_ms: float, place: int) -> float:
+    return score(bell.band, now_ms, place, again=bell.again, ahead_seconds=bell.ahead_seconds)
 
 
 def _parts(bells: Sequence[Bell]) -> Iterator[tuple[int, Sequence[Bell]]]:
