@@ -81,7 +81,7 @@ class Arrivals(User):
 
     def _mix(self) -> Iterator[Arrival]:
         answer = json.loads(self._http.get(f"/api/products?limit={PRODUCTS}").read())
-        skus = [product["sku"] for product in answer["items"]]
+        skus = [product["productId"] for product in answer["items"]]
         shares = Shares(**json.loads(self._options.shares))
         options = self._options
         return arrivals(skus, shares, options.seed, options.prefix, options.discount or None)

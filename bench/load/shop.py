@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import httpx
 from pymongo import MongoClient
 from pymongo.database import Database
 
@@ -43,6 +44,8 @@ def open_shop(workers: int, environment: Mapping[str, str] | None = None) -> Ite
         running = stack.enter_context(
             services(servers, folder / "services", 1, workers, settings, ("--sandbox",))
         )
+        seeded = httpx.post(f"{running.api}/api/products/sample", trust_env=False, timeout=30.0)
+        seeded.raise_for_status()
         client = stack.enter_context(MongoClient[dict[str, Any]](servers.mongo_uri, tz_aware=True))
         yield Shop(
             api=running.api,
@@ -56,7 +59,8 @@ def open_shop(workers: int, environment: Mapping[str, str] | None = None) -> Ite
 
 
 def _sandbox_of(running: RunningServices) -> str:
-    return str(json.loads(running.stack_file.read_text("utf-8"))["sandbox"])
+    told = json.loads(running.stack_file.with_name("sandbox.json").read_text("utf-8"))
+    return str(told["url"])
 
 
 def audited(shop: Shop) -> Sequence[str]:

@@ -38,7 +38,9 @@ async def place(
     """Place so many checkouts, some of them twice."""
     placed = Placed()
     async with httpx.AsyncClient(base_url=api, timeout=15.0, trust_env=False) as http:
-        skus = [p["sku"] for p in (await http.get("/api/products?limit=1000")).json()["items"]]
+        skus = [
+            p["productId"] for p in (await http.get("/api/products?limit=1000")).json()["items"]
+        ]
         waiting = iter(_some(arrivals(skus, shares, seed, prefix), count))
         await asyncio.gather(*(_place_each(http, waiting, placed) for _ in range(AT_ONCE)))
     return placed

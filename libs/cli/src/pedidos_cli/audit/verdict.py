@@ -29,6 +29,7 @@ class Check:
         return replace(self, expected="–", found=f"{why}: not checkable", passed=None)  # noqa: RUF001
 
 
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """The checks of `subject` (what was looked at, in a few words), in order."""
 

@@ -17,7 +17,10 @@ OPEN = frozenset({"queued", "running", "retrying"})
 
 @dataclass(frozen=True, slots=True)
 class JobFacts:
-    """One job of a checkout. `refused` is the code of a refusal by business, None where none."""
+    """One job of a checkout. `refused` is the code of a refusal by business, None where none.
+
+    `skipped` says that there was nothing to do, so nothing was sent.
+    """
 
     step: str
     status: str
@@ -25,6 +28,7 @@ class JobFacts:
     error: str | None
     follow_ups_due: bool
     follow_ups: tuple[str, ...]
+    skipped: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +147,7 @@ def _job(step: str, document: Mapping[str, Any]) -> JobFacts:
         refused=result.get("refused"),
         error=document.get("error"),
         follow_ups_due=bool(document.get("followUpsDue")),
+        skipped="skipped" in result,
         follow_ups=tuple(str(job["id"]) for job in document.get("followUps") or ()),
     )
 
