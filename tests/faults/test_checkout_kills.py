@@ -12,9 +12,9 @@ from pathlib import Path
 
 import httpx
 import pytest
-from pedidos_checkout.domain.flow import FORWARD, UNDOES
 
 from bench.load.outcomes import await_rest
+from pedidos_checkout.domain.flow import FORWARD, UNDOES
 from pedidos_checkout.domain.steps import Step
 from pedidos_cli.audit.checkouts import audit_checkouts
 from tests.e2e.stack import Stack, running_stack

@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Any
 
 import structlog
+
 from pedidos_checkout.adapters.http.payments import HttpPaymentProvider
 from pedidos_checkout.adapters.http.sms import HttpSmsSender
 from pedidos_checkout.adapters.mongo.payments import MongoPaymentBook
 from pedidos_checkout.adapters.mongo.placed_orders import MongoPlacedOrders
 from pedidos_checkout.adapters.mongo.stock import MongoStock
 from pedidos_checkout.adapters.smtp.mail import SmtpMailSender
-
 from pedidos_checkout.domain.steps import step_of
 from pedidos_common.adapters.mongo.jobs import MongoJobLedger
 from pedidos_common.adapters.redis.transport import ArqTransport

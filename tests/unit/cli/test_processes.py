@@ -144,3 +144,15 @@ async def test_stop_before_the_start_is_over_leaves_nothing(tmp_path: Path) -> N
     await watched.process.stop()
     assert not watched.process.alive
     assert not watched.deaths
+
+
+async def test_it_lets_others_go_first_as_it_is_told(tmp_path: Path) -> None:
+    told = "import os, time; print('nice', os.nice(0), flush=True); time.sleep(600)"
+    launch = Launch((sys.executable, "-u", "-c", told), dict(os.environ), always)
+    log = tmp_path / "log"
+    process = SupervisedProcess(
+        ProcessSpec("dummy", 0, log, lambda: launch, 5.0, nice=3), lambda: None, lambda _death: None
+    )
+    process.start()
+    await until(lambda: log.exists() and f"nice {min(os.nice(0) + 3, 19)}" in log.read_text())
+    await process.stop()

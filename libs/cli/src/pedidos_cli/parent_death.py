@@ -1,4 +1,4 @@
-"""A child of the supervisor never outlives it, even if the supervisor is killed by SIGKILL."""
+"""How a child of the supervisor begins its life: behind others, and never to outlive its parent."""
 
 from __future__ import annotations
 
@@ -28,3 +28,15 @@ def die_with_parent() -> Callable[[], None] | None:
             os._exit(1)
 
     return bind
+
+
+def begin_as_child(nice: int) -> Callable[[], None]:
+    """What a child calls between fork and exec: it dies with its parent, and is so `nice`."""
+    bind = die_with_parent()
+
+    def begin() -> None:
+        if bind is not None:
+            bind()
+        os.nice(nice)
+
+    return begin

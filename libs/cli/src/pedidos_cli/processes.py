@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pedidos_cli.parent_death import die_with_parent
+from pedidos_cli.parent_death import begin_as_child
 from pedidos_cli.stack_file import ProcessEntry
 
 FIRST_BACKOFF_SECONDS = 0.2
@@ -34,13 +34,17 @@ class Launch:
 
 @dataclass(frozen=True, slots=True)
 class ProcessSpec:
-    """What a process of the stack is; `launch` is asked anew at every start."""
+    """What a process of the stack is; `launch` is asked anew at every start.
+
+    `nice` is by how much it lets others have the processors first (0 to 19).
+    """
 
     role: str
     index: int
     log: Path
     launch: Callable[[], Launch]
     stop_seconds: float
+    nice: int = 0
 
     @property
     def name(self) -> str:
@@ -197,5 +201,5 @@ class SupervisedProcess:
                 stderr=log,
                 # Its own session: Ctrl-C reaches the supervisor alone, which stops in order.
                 start_new_session=True,
-                preexec_fn=die_with_parent(),
+                preexec_fn=begin_as_child(self.spec.nice),
             )

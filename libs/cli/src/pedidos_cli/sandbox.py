@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from pedidos_cli.data_folder import DataFolder
 from pedidos_cli.free_ports import LOOPBACK, free_port
 from pedidos_cli.processes import Launch, ProcessSpec
-from pedidos_cli.services import command_of, probe
+from pedidos_cli.services import BEHIND_ANSWERS, command_of, probe
 from pedidos_cli.stack_file import write_whole
 
 ROLE = "sandbox"
@@ -96,7 +96,7 @@ def sandbox_spec(
     launch = Launch(
         command_of(ROLE), {**environ, **place.own(api)}, probe(_port(place.url), "/healthz")
     )
-    return ProcessSpec(ROLE, 0, log, lambda: launch, STOP_SECONDS)
+    return ProcessSpec(ROLE, 0, log, lambda: launch, STOP_SECONDS, BEHIND_ANSWERS)
 
 
 def _port(address: str) -> int:

@@ -19,6 +19,8 @@ from pedidos_cli.processes import Launch, ProcessSpec
 
 ALL = ("orchestrator", "generator", "worker")
 STOP_SECONDS = 25.0
+# on one machine, whoever waits for an answer goes before work that nobody waits for
+BEHIND_ANSWERS = 10
 PROBE_SECONDS = 2.0
 # Each process gets its own, or they are given as addresses.
 _NOT_PASSED_ON = frozenset(
@@ -103,7 +105,7 @@ def pod(role: str, index: int, settings: ServiceSettings, log: Path) -> ProcessS
         environ = settings.variables(role, index) | {"METRICS_PORT": str(chosen[-1])}
         return Launch(command_of(role), environ, probe(chosen[-1]), f"{base}/metrics")
 
-    return ProcessSpec(role, index, log, launch, STOP_SECONDS)
+    return ProcessSpec(role, index, log, launch, STOP_SECONDS, BEHIND_ANSWERS)
 
 
 def command_of(role: str) -> tuple[str, ...]:
