@@ -376,7 +376,7 @@ def test_webhooks_come_twice_late_never_or_out_of_order_on_demand(sandbox: Sandb
         do(sandbox, "refund", payment)
         until(lambda: len(receiver.messages) == 4)
         assert types(receiver)[2:] == ["payment.refunded", "payment.captured"]
-        sandbox.fault("webhook", "out_of_order", seconds=30.0, times=1)
+        sandbox.fault("webhook", "out_of_order", seconds=600.0, times=1)
         held = authorised(sandbox)
         do(sandbox, "void", held)
         until(lambda: len(receiver.messages) == 6)
