@@ -13,7 +13,7 @@ PYTHON_IMAGE ?=
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-PACKAGES := libs/common libs/cli libs/sandbox services/generator services/orchestrator services/worker
+PACKAGES := libs/common libs/checkout libs/cli libs/sandbox services/generator services/orchestrator services/worker
 PROJECTS := $(PACKAGES:%=%/pyproject.toml)
 VERSION := $(shell awk -F '"' '/^version = / {print $$2; exit}' libs/common/pyproject.toml)
 CODE := $(wildcard libs services tests bench deploy)
@@ -49,13 +49,14 @@ $(READY): requirements/dev.txt $(PROJECTS)
 .PHONY: lock
 lock: setup ## write requirements/*.txt again (UPGRADE=1 takes newer versions)
 	@$(LOCK) --output-file requirements/build.txt requirements/build.in
-	@$(LOCK) --output-file requirements/runtime.txt libs/common/pyproject.toml services/*/pyproject.toml
+	@$(LOCK) --output-file requirements/runtime.txt libs/common/pyproject.toml libs/checkout/pyproject.toml services/*/pyproject.toml
 	@$(LOCK) --output-file requirements/dev.txt --constraint requirements/runtime.txt \
 	  $(PROJECTS) requirements/dev.in
 
 # Our own packages are installed from the tree, so they are not in the lock.
 LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-  --no-header --no-emit-package pedidos-common $(if $(UPGRADE),--upgrade)
+  --no-header --no-emit-package pedidos-common --no-emit-package pedidos-checkout \
+  $(if $(UPGRADE),--upgrade)
 
 .PHONY: clean
 clean: ## remove .venv and what the tools leave behind

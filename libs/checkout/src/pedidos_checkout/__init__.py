@@ -1,0 +1,1 @@
+"""Checkout: orders placed live, as jobs on the ledger."""

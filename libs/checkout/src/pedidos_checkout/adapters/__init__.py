@@ -1,0 +1,1 @@
+"""What is outside, behind the ports."""

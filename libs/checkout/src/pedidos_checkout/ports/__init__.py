@@ -1,0 +1,43 @@
+"""What checkout needs from the outside; see `pedidos_common.ports` for how ports promise."""
+
+from pedidos_checkout.ports.providers import (
+    Mail,
+    MailSender,
+    PaymentProvider,
+    ProviderPaused,
+    ProviderRefused,
+    SmsSender,
+    TextMessage,
+)
+from pedidos_checkout.ports.stores import (
+    Accepted,
+    Catalogue,
+    CheckoutStore,
+    Discount,
+    PaymentBook,
+    PlacedOrders,
+    Product,
+    Stock,
+    StockLevel,
+    WebhookLog,
+)
+
+__all__ = [
+    "Accepted",
+    "Catalogue",
+    "CheckoutStore",
+    "Discount",
+    "Mail",
+    "MailSender",
+    "PaymentBook",
+    "PaymentProvider",
+    "PlacedOrders",
+    "Product",
+    "ProviderPaused",
+    "ProviderRefused",
+    "SmsSender",
+    "Stock",
+    "StockLevel",
+    "TextMessage",
+    "WebhookLog",
+]

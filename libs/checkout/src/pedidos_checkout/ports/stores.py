@@ -1,0 +1,214 @@
+"""Where checkouts, payments, stock and orders are kept. All times are the database server's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Protocol
+
+from pedidos_checkout.domain.checkouts import Checkout, Kind, Line
+from pedidos_checkout.domain.payments import Payment, PaymentStatus
+from pedidos_checkout.domain.placed_orders import PlacedOrder
+from pedidos_common.ports import Page
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A checkout that is in the store now; `is_new` where this call brought it there."""
+
+    checkout: Checkout
+    is_new: bool
+
+
+class CheckoutStore(Protocol):
+    """Checkouts as they were accepted."""
+
+    async def accept(self, checkout: Checkout) -> Accepted:
+        """Store it durably, or find the one that has its key; whose fingerprint may differ."""
+        ...
+
+    async def by_key(self, kind: Kind, key: str) -> Checkout | None:
+        """The checkout that has the idempotency key."""
+        ...
+
+    async def get(self, checkout_id: str) -> Checkout | None:
+        """The checkout."""
+        ...
+
+    async def begun(self, checkout_ids: Sequence[str]) -> None:
+        """Note that their first jobs are in the ledger."""
+        ...
+
+    async def not_begun(self, older_than_seconds: float, limit: int) -> Sequence[Checkout]:
+        """Those that were accepted that long ago and not noted as begun, oldest first."""
+        ...
+
+    async def keep_reply(self, checkout_id: str, reply: Mapping[str, Any]) -> None:
+        """Keep what a synchronous checkout answered; the first one counts."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """What can be bought; a price has two decimals."""
+
+    sku: str
+    name: str
+    price: Decimal
+    category: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Discount:
+    """What a code takes off: a share in percent, or an amount, of carts from `least` on."""
+
+    code: str
+    percent: Decimal | None = None
+    amount: Decimal | None = None
+    least: Decimal = Decimal(0)
+    valid_until: datetime | None = None
+
+
+class Catalogue(Protocol):
+    """Products and discount codes."""
+
+    async def products(self, skus: Sequence[str]) -> Mapping[str, Product]:
+        """Those of the named products that there are."""
+        ...
+
+    async def page(self, limit: int, cursor: str | None) -> Page[Product]:
+        """Products by sku."""
+        ...
+
+    async def discount(self, code: str) -> Discount | None:
+        """What a code takes off; None for an unknown one. One that ran out is returned too."""
+        ...
+
+    async def add(
+        self,
+        products: Sequence[tuple[Product, int]],
+        discounts: Sequence[Discount],
+    ) -> int:
+        """Add those that are absent, with their stock; how many products were."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class StockLevel:
+    """A product's stock: what can be bought, what is held for checkouts, what was sold."""
+
+    sku: str
+    available: int
+    held: int
+    sold: int
+
+
+class Stock(Protocol):
+    """Stock by product. Each change is made once however often it is asked for.
+
+    `fence` is server time after which a change must be refused (the lease's end).
+    """
+
+    async def reserve(
+        self, checkout_id: str, lines: Sequence[Line], hold_seconds: float, fence: datetime
+    ) -> Sequence[str]:
+        """Hold all of it or nothing; the skus of which there is too little (none: it is held)."""
+        ...
+
+    async def pin(self, checkout_id: str, lines: Sequence[Line], fence: datetime) -> bool:
+        """Make the hold last until it is committed or released; False where some of it is gone."""
+        ...
+
+    async def commit(self, checkout_id: str, lines: Sequence[Line], fence: datetime) -> None:
+        """What was held is sold."""
+        ...
+
+    async def release(self, checkout_id: str, lines: Sequence[Line]) -> None:
+        """What is still held can be bought again."""
+        ...
+
+    async def release_expired(self, limit: int) -> int:
+        """Release holds whose time is over; how many."""
+        ...
+
+    async def holds(self, after: str | None, limit: int) -> Sequence[tuple[str, str, int]]:
+        """What is held, as (checkout id, sku, quantity), of the next `limit` skus by name."""
+        ...
+
+    async def levels(self, skus: Sequence[str]) -> Mapping[str, StockLevel]:
+        """How the named products stand."""
+        ...
+
+
+class PaymentBook(Protocol):
+    """Our own record of payments."""
+
+    async def begin(self, payment: Payment) -> Payment:
+        """Store it if absent; as it stands."""
+        ...
+
+    async def note(
+        self,
+        payment_id: str,
+        status: PaymentStatus,
+        provider_id: str | None = None,
+        decline_code: str | None = None,
+    ) -> bool:
+        """Note what the provider told, where it is news (`payments.follows`); whether it was."""
+        ...
+
+    async def get(self, payment_id: str) -> Payment | None:
+        """The payment."""
+        ...
+
+    async def among(self, payment_ids: Sequence[str]) -> Mapping[str, Payment]:
+        """Those of the named payments that there are."""
+        ...
+
+    async def page(self, limit: int, cursor: str | None) -> Page[Payment]:
+        """Payments by id."""
+        ...
+
+
+class PlacedOrders(Protocol):
+    """Orders placed live."""
+
+    async def create(self, order: PlacedOrder, fence: datetime) -> PlacedOrder:
+        """Store it if absent; as it stands.
+
+        Raises:
+            LeaseLost: when the fence has passed.
+        """
+        ...
+
+    async def confirm(self, checkout_id: str, fence: datetime) -> PlacedOrder | None:
+        """Its payment was taken; the order as it stands, None where there is none."""
+        ...
+
+    async def cancel(self, checkout_id: str) -> None:
+        """It is not to be delivered; one that was confirmed is cancelled too."""
+        ...
+
+    async def of_checkout(self, checkout_id: str) -> PlacedOrder | None:
+        """The order of a checkout."""
+        ...
+
+    async def of_customer(
+        self, customer_id: str, limit: int, cursor: str | None
+    ) -> Page[PlacedOrder]:
+        """A customer's orders, newest first."""
+        ...
+
+
+class WebhookLog(Protocol):
+    """Which webhooks were taken in, so that a repeated one does nothing."""
+
+    async def first_time(self, webhook_id: str) -> bool:
+        """Note it; False for one that was noted before."""
+        ...
+
+    async def forget(self, webhook_id: str) -> None:
+        """It could not be worked in: its repeat is to be taken."""
+        ...
