@@ -91,22 +91,28 @@ def orchestrator(settings: ServiceSettings, port: int, log: Path) -> ProcessSpec
     return ProcessSpec("orchestrator", 0, log, launch, STOP_SECONDS)
 
 
-def pod(role: str, index: int, settings: ServiceSettings, log: Path) -> ProcessSpec:
-    """A generator or a worker; its metrics port stays the same over restarts while it is free."""
+def pod(
+    role: str, index: int, settings: ServiceSettings, log: Path, queue: str | None = None
+) -> ProcessSpec:
+    """A generator or a worker; its metrics port stays the same over restarts while it is free.
+
+    With a `queue` it is a worker that serves only that one.
+    """
     chosen: list[int] = []
+    command = _command("worker", "--queues", queue) if queue else _command(role)
 
     def launch() -> Launch:
         if not chosen or not is_free(chosen[-1]):
             chosen.append(free_port(chosen))
         base = f"http://{LOOPBACK}:{chosen[-1]}"
         environ = settings.variables(role, index) | {"METRICS_PORT": str(chosen[-1])}
-        return Launch(_command(role), environ, _probe(chosen[-1]), f"{base}/metrics")
+        return Launch(command, environ, _probe(chosen[-1]), f"{base}/metrics")
 
     return ProcessSpec(role, index, log, launch, STOP_SECONDS)
 
 
-def _command(role: str) -> tuple[str, ...]:
-    return (sys.executable, "-m", f"pedidos_{role}")
+def _command(role: str, *arguments: str) -> tuple[str, ...]:
+    return (sys.executable, "-m", f"pedidos_{role}", *arguments)
 
 
 def _probe(port: int) -> Callable[[], Awaitable[bool]]:
