@@ -50,6 +50,7 @@ WRITING: Mapping[type, tuple[str, ...]] = {
     MongoJobLedger: (
         *("create", "claim", "note_probe", "settle", "cancel_scope", "resume_scope"),
         *("expire_leases", "take_back", "release_due", "rang", "remove_settled", "remove"),
+        *("note_followed", "hasten"),
     ),
     MongoLeaseKeeper: ("beat", "farewell"),
     MongoOrderStore: (
@@ -75,7 +76,7 @@ WRITING: Mapping[type, tuple[str, ...]] = {
 READING: Mapping[type, tuple[str, ...]] = {
     MongoJobLedger: (
         *("get", "page", "counts", "settled_among", "started_among", "of_scope", "running"),
-        *("quiet_seconds", "silent", "depths"),
+        *("quiet_seconds", "silent", "depths", "left_follow_ups"),
     ),
     MongoOrderStore: (
         "read_pending",
@@ -94,6 +95,10 @@ READING: Mapping[type, tuple[str, ...]] = {
     RedisEvents: ("listen", "close"),
     RedisLogGathering: ("newest",),
 }
+
+
+# what jobs of runs never come to: nothing follows from them, and no outside call hastens them
+BEYOND_RUNS: Mapping[type, tuple[str, ...]] = {MongoJobLedger: ("note_followed", "hasten")}
 
 
 @dataclass(frozen=True, slots=True)
