@@ -39,7 +39,7 @@ class HttpPayments:
             "method": method,
             "capture": False,
         }
-        return _payment("authorise", await self._calls.post("authorise", PATH, key, body))
+        return payment_of("authorise", await self._calls.post("authorise", PATH, key, body))
 
     async def capture(self, key: str, provider_id: str) -> ProviderPayment:
         """See `ports.PaymentProvider.capture`."""
@@ -55,7 +55,7 @@ class HttpPayments:
 
     async def _change(self, operation: str, key: str, provider_id: str) -> ProviderPayment:
         path = f"{_path_of(provider_id)}/{operation}"
-        return _payment(operation, await self._calls.post(operation, path, key, {}))
+        return payment_of(operation, await self._calls.post(operation, path, key, {}))
 
     async def get(self, provider_id: str) -> ProviderPayment | None:
         """See `ports.PaymentProvider.get`."""
@@ -65,7 +65,7 @@ class HttpPayments:
             if error.code == NOT_FOUND:
                 return None
             raise
-        return _payment("lookup", found)
+        return payment_of("lookup", found)
 
     async def find(self, reference: str) -> ProviderPayment | None:
         """See `ports.PaymentProvider.find`; of several, one that holds or took money."""
@@ -92,10 +92,15 @@ def _listed(document: Mapping[str, Any]) -> tuple[Sequence[ProviderPayment], str
     entries, more = document.get("data"), document.get("next")
     if not isinstance(entries, list):
         raise ProviderUnavailable(PAYMENT, "lookup", "its answer has no list `data`")
-    return [_payment("lookup", entry) for entry in entries], None if more is None else str(more)
+    return [payment_of("lookup", entry) for entry in entries], None if more is None else str(more)
 
 
-def _payment(operation: str, document: Mapping[str, Any]) -> ProviderPayment:
+def payment_of(operation: str, document: Mapping[str, Any]) -> ProviderPayment:
+    """The payment that a document of the provider tells of; `operation` is what brought it.
+
+    Raises:
+        ProviderUnavailable: when it is none that this release knows.
+    """
     try:
         currency, decline_code = str(document["currency"]), document.get("decline_code")
         return ProviderPayment(
