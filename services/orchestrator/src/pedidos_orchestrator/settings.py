@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NoReturn
 
+from pedidos_checkout.settings import CheckoutSettings
 from pedidos_common.domain.api_keys import WrongKeys
 from pedidos_common.runtime.connections import ServerSettings
 from pedidos_common.runtime.giving_up import give_up
@@ -36,6 +37,7 @@ class OrchestratorSettings(
     ImportSettings,
     TracingSettings,
     ProcessSettings,
+    CheckoutSettings,
 ):
     """Every setting of an orchestrator; see README.md for the table."""
 
