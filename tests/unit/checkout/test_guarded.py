@@ -49,7 +49,7 @@ class Lab:
     def __init__(self, places: int = 2, timeout_seconds: float = 5.0) -> None:
         self.clock, self.told = ManualClock(), Told()
         self.breakers = InMemoryBreakers(POLICY, self.clock)
-        bulkhead = Bulkhead(NAME, places, timeout_seconds)
+        bulkhead = Bulkhead(NAME, places, 8, timeout_seconds)
         self.guard = Guard(NAME, self.breakers, bulkhead, timeout_seconds, self.told)
 
     async def call(self, error: Exception | None = None) -> str:
@@ -162,7 +162,7 @@ async def test_so_many_go_at_once_some_wait_and_the_rest_is_deferred() -> None:
 
 async def test_nobody_waits_for_ever_for_a_place() -> None:
     told = Told()
-    bulkhead = Bulkhead(NAME, 1, 0.02)
+    bulkhead = Bulkhead(NAME, 1, 1, 0.02)
     guard = Guard(NAME, InMemoryBreakers(POLICY, ManualClock()), bulkhead, 5.0, told)
     go = asyncio.Event()
     (first,) = await start(lambda: guard("capture", go.wait), 1)
