@@ -14,6 +14,7 @@ import pytest
 import trustme
 from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
 
+from pedidos_checkout.adapters.smtp import mail as module
 from pedidos_checkout.adapters.smtp.mail import MailServer, SmtpMail, server_of
 from pedidos_checkout.adapters.smtp.messages import address_of
 from pedidos_checkout.ports import Mail, ProviderRefused, ProviderUnavailable
@@ -30,6 +31,8 @@ class Door:
     over_tls: list[bool] = field(default_factory=list)
     logins: list[bytes] = field(default_factory=list)
     sessions: set[int] = field(default_factory=set)
+    transports: list[Any] = field(default_factory=list)
+    go: asyncio.Event | None = None
 
     async def handle_RCPT(  # noqa: N802
         self, server: SMTP, session: Any, envelope: Any, address: str, options: Any
@@ -44,6 +47,9 @@ class Door:
     async def handle_DATA(self, server: SMTP, session: Any, envelope: Any) -> str:  # noqa: N802
         self.over_tls.append(session.ssl is not None)
         self.sessions.add(id(session))
+        self.transports.append(server.transport)
+        if self.go is not None:
+            await self.go.wait()
         return "250 OK"
 
     def authenticate(
@@ -101,6 +107,34 @@ async def test_a_connection_changes_to_tls_and_is_kept(served: Served) -> None:
     assert served.door.over_tls == [True] * 3
     assert served.door.logins == [PASSWORD.encode()]
     assert len(served.door.sessions) == 1
+
+
+async def test_a_connection_that_the_server_closed_meanwhile_costs_no_mail(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "FRESH_SECONDS", 0.0)
+    mail = sending(server_of(f"smtp://{URL}:{served.port}"))
+    for _ in range(2):
+        await mail.send(MAIL)
+        served.door.transports[-1].abort()
+    await mail.send(MAIL)
+    await mail.close()
+    assert len(served.door.sessions) == 3
+
+
+async def test_the_answer_to_a_mail_that_was_given_up_is_not_taken_for_the_next_ones(
+    served: Served,
+) -> None:
+    mail = sending(server_of(f"smtp://{URL}:{served.port}"))
+    served.door.go = asyncio.Event()
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(mail.send(MAIL), 0.3)
+    served.door.go.set()
+    with pytest.raises(ProviderRefused, match="smtp_550"):
+        await mail.send(Mail("1", "nobody@example.com", "s", "t"))
+    await mail.send(MAIL)
+    await mail.close()
+    assert len(served.door.sessions) == 2
 
 
 async def test_tls_from_the_start(served: Served) -> None:
