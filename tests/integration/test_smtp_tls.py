@@ -77,13 +77,13 @@ async def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterat
     door, loop = Door(), asyncio.get_running_loop()
 
     def protocol(*, offers: bool) -> SMTP:
-        starts = {"tls_context": context, "require_starttls": True} if offers else {}
         return SMTP(
             door,
             hostname="localhost",
             authenticator=door.authenticate,
             auth_require_tls=offers,
-            **starts,
+            tls_context=context if offers else None,
+            require_starttls=offers,
         )
 
     offering = await loop.create_server(lambda: protocol(offers=True), "localhost", 0)
