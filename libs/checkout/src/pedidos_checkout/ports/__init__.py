@@ -2,11 +2,16 @@
 
 from pedidos_checkout.domain.shop import Discount, Product
 from pedidos_checkout.ports.providers import (
+    EMAIL,
+    PAYMENT,
+    SMS,
     Mail,
     MailSender,
     PaymentProvider,
+    ProviderLimited,
     ProviderPaused,
     ProviderRefused,
+    ProviderUnavailable,
     SmsSender,
     TextMessage,
 )
@@ -23,6 +28,9 @@ from pedidos_checkout.ports.stores import (
 )
 
 __all__ = [
+    "EMAIL",
+    "PAYMENT",
+    "SMS",
     "Accepted",
     "Catalogue",
     "CheckoutStore",
@@ -33,8 +41,10 @@ __all__ = [
     "PaymentProvider",
     "PlacedOrders",
     "Product",
+    "ProviderLimited",
     "ProviderPaused",
     "ProviderRefused",
+    "ProviderUnavailable",
     "Reconciliations",
     "SmsSender",
     "Stock",

@@ -1,4 +1,4 @@
-"""What became of checkouts: status, stream, a customer's orders, payments; and what can be bought."""
+"""What became of checkouts: status, stream, orders, payments; and what can be bought."""
 
 from __future__ import annotations
 
