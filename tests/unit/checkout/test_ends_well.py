@@ -107,7 +107,7 @@ async def send_again(shop: Shop, checkout: Checkout) -> None:
     await shop.run()
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(
     carts(),
     TROUBLES,
