@@ -229,6 +229,12 @@ class ProductPageShape(Wire):
     cursor: str | None = None
 
 
+class SampleAdded(Wire):
+    """How many products were absent."""
+
+    added: int = Field(examples=[120])
+
+
 class PaymentShape(Wire):
     """A payment as we know it."""
 
