@@ -18,7 +18,7 @@ from pedidos_checkout.domain.checkouts import (
     Session,
     checkout_id,
 )
-from pedidos_checkout.ports import Product
+from pedidos_checkout.domain.shop import Product
 from pedidos_common.domain.orders import Tier
 from tests.contract.lab import Lab, lab_of
 

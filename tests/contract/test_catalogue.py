@@ -12,7 +12,8 @@ import pytest
 from pedidos_checkout.adapters.mongo.catalogue import MongoCatalogue
 from pedidos_checkout.adapters.mongo.stock import MongoStock
 from pedidos_checkout.adapters.mongo.webhooks import MongoWebhookLog
-from pedidos_checkout.ports import Catalogue, Discount, Product, Stock, WebhookLog
+from pedidos_checkout.domain.shop import Discount, Product
+from pedidos_checkout.ports import Catalogue, Stock, WebhookLog
 from pedidos_checkout.testing.in_memory_shop import InMemoryCatalogue, InMemoryStock
 from pedidos_checkout.testing.in_memory_stores import InMemoryWebhookLog
 from tests.contract.carts import INK, PEN, checkout_lab

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -92,7 +93,7 @@ async def test_one_that_cant_be_stored_keeps_nobody_else_out(store: CheckoutStor
 async def test_what_was_not_begun_is_found_until_it_is(lab: Lab, store: CheckoutStore) -> None:
     for number in (1, 2, 3):
         await store.accept(a_checkout(number))
-        await lab.until(lambda n=number: _found(store, n))
+        await lab.until(partial(_found, store, number))
     assert [one.id for one in await store.not_begun(0, 2)] == [an_id(1), an_id(2)]
     assert await store.not_begun(60, 9) == []
     await store.begun([an_id(1), an_id(3)])

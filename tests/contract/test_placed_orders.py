@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import datetime
+from functools import partial
 
 import pytest
 
@@ -105,7 +107,8 @@ async def test_an_order_that_comes_after_its_cancellation_is_cancelled(
 async def test_a_customers_orders_come_newest_first(lab: Lab, orders: PlacedOrders) -> None:
     for number in (1, 2, 3):
         created = await orders.create(an_order(number), FOREVER)
-        await lab.until(lambda at=created.created_at: _is_past(lab, at))
+        assert created.created_at is not None
+        await lab.until(partial(_is_past, lab, created.created_at))
     bia = replace(a_checkout(4), customer=replace(ANA, id="c-2"))
     await orders.create(order_of(bia), FOREVER)
     await orders.cancel(an_id(5))
@@ -116,8 +119,8 @@ async def test_a_customers_orders_come_newest_first(lab: Lab, orders: PlacedOrde
     assert ([one.checkout_id for one in rest.items], rest.cursor) == ([ONE], None)
 
 
-async def _is_past(lab: Lab, moment: object) -> bool:
-    return await lab.now() > moment  # type: ignore[operator]
+async def _is_past(lab: Lab, moment: datetime) -> bool:
+    return await lab.now() > moment
 
 
 @pytest.mark.parametrize("cursor", ["x", "x.y", "²"])

@@ -10,7 +10,8 @@ import pytest
 from pedidos_checkout.adapters.mongo.catalogue import MongoCatalogue
 from pedidos_checkout.adapters.mongo.stock import MongoStock
 from pedidos_checkout.domain.checkouts import Line
-from pedidos_checkout.ports import Product, Stock, StockLevel
+from pedidos_checkout.domain.shop import Product
+from pedidos_checkout.ports import Stock, StockLevel
 from pedidos_checkout.testing.in_memory_shop import InMemoryCatalogue, InMemoryStock
 from pedidos_common.domain.errors import LeaseLost
 from tests.contract.carts import FOREVER, INK, LONG_AGO, PEN, a_line, an_id, checkout_lab

@@ -141,6 +141,56 @@ async def test_what_is_rung_again_does_not_queue_behind_the_whole_backlog(
     assert receiver.delivered == ["critical", "lost", "lost-later", "first", "next"]
 
 
+def vip(job_id: str, ahead_seconds: float = 10.0, ring: int = 1) -> Bell:
+    return replace(bell(job_id, ring=ring), ahead_seconds=ahead_seconds)
+
+
+async def taken_in_turn(transport: Transport, count: int) -> list[str]:
+    receiver = Receiver(slots=1)
+    async with receiver.on(transport):
+        for taken in range(1, count + 1):
+            await receiver.has_taken(taken)
+            receiver.finish()
+    return receiver.delivered
+
+
+async def test_a_head_start_overtakes_what_was_rung_up_to_so_long_before(
+    transport: Transport,
+) -> None:
+    await transport.ring([bell("normal-1"), bell("normal-2")])
+    await transport.ring([vip("vip-1"), bell("normal-3"), vip("vip-2")])
+    assert await taken_in_turn(transport, 5) == [
+        *("vip-1", "vip-2", "normal-1", "normal-2", "normal-3"),
+    ]
+
+
+async def test_what_was_rung_longer_before_than_a_head_start_goes_first(
+    transport: Transport,
+) -> None:
+    """So nobody is overtaken for longer than that."""
+    await transport.ring([bell("normal-early")])
+    await asyncio.sleep(0.15)
+    await transport.ring([bell("normal-late"), vip("vip", ahead_seconds=0.1)])
+    assert await taken_in_turn(transport, 3) == ["normal-early", "vip", "normal-late"]
+
+
+async def test_no_head_start_leaves_its_band(transport: Transport) -> None:
+    a_year = 365 * 86_400.0
+    await transport.ring([vip("ahead", a_year), bell("again", ring=2), bell("high", Band.HIGH)])
+    await transport.ring([replace(vip("low", a_year), band=Band.LOW), bell("normal")])
+    assert await taken_in_turn(transport, 5) == ["high", "again", "ahead", "normal", "low"]
+
+
+async def test_a_head_start_holds_when_all_is_rung_again_after_a_loss(
+    transport: Transport, forget_all: Callable[[], Awaitable[None]]
+) -> None:
+    await transport.ring([bell("a-normal"), vip("z-vip")])
+    await forget_all()
+    await transport.ring([vip("vip-new"), bell("normal-new")])
+    await transport.ring([bell("a-normal", ring=2), vip("z-vip", ring=2)])
+    assert await taken_in_turn(transport, 4) == ["z-vip", "a-normal", "vip-new", "normal-new"]
+
+
 async def test_never_more_than_the_free_slots_are_taken(transport: Transport) -> None:
     receiver = Receiver(slots=3)
     await transport.ring(bells(10))

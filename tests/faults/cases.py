@@ -13,6 +13,7 @@ from tests.faults.provoking import (
     a_clean,
     a_dry_run,
     a_failing_run,
+    a_group_redrive,
     a_paused_run,
     a_redrive,
     a_reset,
@@ -91,6 +92,7 @@ _BY_PROVOCATION: Mapping[tuple[str, Provoke], tuple[Point, ...]] = {
     ("orchestrator", a_dry_run): _of(_IMPORTS, "discard"),
     ("orchestrator", a_clean): _of(_LEDGER, "remove_settled"),
     ("orchestrator", a_redrive): _of(_ORDERS, "revive"),
+    ("orchestrator", a_group_redrive): _of(_LEDGER, "revive"),
     ("orchestrator", an_erasure): _of(_ORDERS, "erase_customer"),
     ("orchestrator", a_reset): (
         *_of(_RUNS, "hold_for_reset", "renew_reset", "forget", "release_reset"),

@@ -13,8 +13,11 @@ from uuid import uuid4
 
 import httpx
 from bson.decimal128 import Decimal128
+from bson.timestamp import Timestamp
 
+from pedidos_common.domain.fingerprints import fingerprint
 from pedidos_common.domain.orders import ERASED
+from pedidos_common.domain.queues import INVENTORY
 from tests.e2e import handlers
 from tests.faults.hurting import Hurting
 
@@ -30,6 +33,20 @@ LEFT_OVER = {
     "status": "pendente",
     "observacoes": "",
     "createdAt": datetime(2026, 1, 1, tzinfo=UTC),
+}
+DEAD_LETTER: dict[str, Any] = {
+    "createdSeq": Timestamp(0, 0),
+    "function": "reserve-stock",
+    "queue": INVENTORY,
+    "band": 1,
+    "payload": {},
+    "status": "failed",
+    "deliveries": 1,
+    "attempts": 5,
+    "lease": None,
+    "ring": 1,
+    "result": {},
+    "error": "gave up",
 }
 ROWS = 300
 FILE = "customer_id,ordered_at,quantity,amount\n" + "".join(
@@ -179,6 +196,18 @@ def a_redrive(hurt: Hurting) -> None:
     a_failing_run(hurt)
     if hurt.stack.database.orders.find_one({"status": "falhou"}):
         ask(hurt, "/pedidos/dead/redrive", json={"all": True})
+
+
+def a_group_redrive(hurt: Hurting) -> None:
+    """A dead letter of checkout is sent again by its fingerprint; nobody needs it after that."""
+    a_run(hurt)
+    jobs, job_id = hurt.stack.database.jobs, f"dead:{uuid4()}"
+    jobs.insert_one({**DEAD_LETTER, "_id": job_id})
+    key = fingerprint(DEAD_LETTER["function"], DEAD_LETTER["error"])
+    try:
+        ask(hurt, f"/api/queues/{INVENTORY}/dead-letters/{key}/redrive")
+    finally:
+        jobs.delete_one({"_id": job_id})
 
 
 def an_erasure(hurt: Hurting) -> None:

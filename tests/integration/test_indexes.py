@@ -11,8 +11,11 @@ from bson.decimal128 import Decimal128
 
 from pedidos_common.adapters.mongo.client import connect, durable
 from pedidos_common.adapters.mongo.indexes import ensure_indexes
+from pedidos_common.adapters.mongo.job_queues import OLDEST_AMONG
+from pedidos_common.adapters.mongo.jobs import MongoJobLedger
 from pedidos_common.adapters.mongo.orders import MongoOrderStore
 from pedidos_common.domain.ids import new_run_id, order_id
+from pedidos_common.domain.jobs import Band, JobStatus, NewJob
 
 AT_ONCE = 8
 
@@ -48,6 +51,28 @@ async def test_orders_that_are_named_by_id_are_found_without_a_scan(
     assert [order.id for order in found] == wanted
     assert read is not None
     assert read["docsExamined"] <= 4, read["planSummary"]
+
+
+async def test_jobs_of_a_queue_are_counted_without_looking_at_one(
+    mongo_uri: str, mongo_database: str
+) -> None:
+    async with connect(mongo_uri, "reader") as client:
+        database = durable(client, mongo_database)
+        await ensure_indexes(database)
+        ledger = MongoJobLedger(database, 10.0)
+        await ledger.create(
+            [NewJob(f"{queue}{n}", "f", queue, Band.HIGH, {}) for n in range(200) for queue in "ab"]
+        )
+        await database.command({"profile": 2})
+        (found,) = await ledger.standing(["a"], [JobStatus.QUEUED, JobStatus.FAILED], 150)
+        first = await ledger.newest("a", JobStatus.QUEUED, 10, None)
+        await database.command({"profile": 0})
+        calls = database["system.profile"].find({"ns": f"{mongo_database}.jobs"})
+        counted, listed = [call async for call in calls.sort("ts", 1)]
+    assert found.counts == {JobStatus.QUEUED: 150}
+    # the oldest one is looked for among so many
+    assert counted["docsExamined"] <= OLDEST_AMONG, counted["planSummary"]
+    assert listed["docsExamined"] == 1 + len(first.items), listed["planSummary"]
 
 
 def an_order(which: UUID) -> dict[str, object]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.mutants.follow_up_guards import FOLLOW_UP_GUARDS
 from tests.mutants.mutant import (
     COMMON,
     EXECUTOR,
@@ -247,7 +248,7 @@ MUTANTS = (
     Mutant(
         "lost-rings-are-rung-again",
         f"{ORCHESTRATOR}/engine/reconcile.py",
-        "        await self._ring_lost(silent, emptied_at)\n",
+        "        await self._lost_rings.ring(waiting, emptied_at)\n",
         "",
         REPAIR,
         also=(
@@ -269,6 +270,7 @@ MUTANTS = (
         "< 0:",
         REPAIR,
     ),
+    *FOLLOW_UP_GUARDS,
     *RECOVERY_GUARDS,
     *STORE_GUARDS,
     *WORK_GUARDS,

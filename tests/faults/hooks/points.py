@@ -50,6 +50,7 @@ WRITING: Mapping[type, tuple[str, ...]] = {
     MongoJobLedger: (
         *("create", "claim", "note_probe", "settle", "cancel_scope", "resume_scope"),
         *("expire_leases", "take_back", "release_due", "rang", "remove_settled", "remove"),
+        "revive",
     ),
     MongoLeaseKeeper: ("beat", "farewell"),
     MongoOrderStore: (
@@ -75,7 +76,7 @@ WRITING: Mapping[type, tuple[str, ...]] = {
 READING: Mapping[type, tuple[str, ...]] = {
     MongoJobLedger: (
         *("get", "page", "counts", "settled_among", "started_among", "of_scope", "running"),
-        *("quiet_seconds", "silent", "depths"),
+        *("quiet_seconds", "silent", "depths", "standing", "newest", "failures"),
     ),
     MongoOrderStore: (
         "read_pending",

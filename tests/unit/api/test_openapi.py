@@ -15,6 +15,11 @@ from pedidos_orchestrator.http.security import OPEN_PATHS
 from tests.unit.api.world import World
 
 ROUTES = """\
+GET /api/health/queues
+GET /api/queues
+GET /api/queues/{queue}
+GET /api/queues/{queue}/dead-letters
+GET /api/queues/{queue}/jobs
 GET /healthz
 GET /metrics
 GET /pedidos
@@ -34,6 +39,10 @@ GET /pedidos/runs/{runId}/export
 GET /pedidos/runs/{runId}/receipt
 GET /pedidos/stream
 GET /readyz
+POST /api/queues/{queue}/dead-letters/{fingerprint}/redrive
+POST /api/queues/{queue}/drain
+POST /api/queues/{queue}/pause
+POST /api/queues/{queue}/resume
 POST /pedidos/cancel
 POST /pedidos/customers/erase
 POST /pedidos/dead/redrive

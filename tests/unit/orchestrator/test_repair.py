@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
 from pedidos_common.domain.errors import Unavailable
-from pedidos_common.domain.jobs import Band, JobStatus, NewJob, Retry
+from pedidos_common.domain.jobs import Band, JobStatus, NewJob, Retry, Succeeded
 from pedidos_common.ports import Bell
 from pedidos_orchestrator.engine import lost_rings
 from pedidos_orchestrator.engine.leader import LEADER_LEASE_SECONDS
@@ -238,3 +240,141 @@ async def test_a_failed_round_is_counted_and_the_next_one_works() -> None:
 
 async def broken(_limit: int) -> Sequence[Bell]:
     raise ValueError("a bug")
+
+
+# --- what was left to follow
+
+
+async def with_follow_ups_left(world: World) -> None:
+    """A job whose settler died before it made what follows."""
+    await world.ledger.create([a_job(1)])
+    job = await world.ledger.claim("alone:1", "gone")
+    assert job is not None
+    later = replace(a_job(3), delay_seconds=60.0)
+    await world.ledger.settle(job, Succeeded({}, (a_job(2), later)))
+
+
+async def test_what_was_left_to_follow_is_created_after_a_moment_and_rung() -> None:
+    world = World()
+    await with_follow_ups_left(world)
+    await rounds(world, 1)
+    assert await world.ledger.get("alone:2") is None, "its settler may be about to"
+    await rounds(world, 1)
+    assert await status(world, 2) is JobStatus.QUEUED
+    assert await status(world, 3) is JobStatus.RETRYING
+    assert [bell.job_id for bell in world.transport.heard] == ["alone:2"]
+    await rounds(world, 30)
+    assert world.seat.reconciler.followed == 1
+    assert [bell.job_id for bell in world.transport.heard] == ["alone:2"]
+
+
+@pytest.mark.parametrize("end", [None, JobStatus.SUCCEEDED])
+async def test_what_follows_and_is_there_already_is_left_alone(end: JobStatus | None) -> None:
+    world = World()
+    await with_follow_ups_left(world)
+    await world.ledger.create([a_job(2)])
+    running = await world.ledger.claim("alone:2", "w")
+    assert running is not None
+    if end is not None:
+        await world.ledger.settle(running, Succeeded({"n": 2}))
+    await rounds(world, 3)
+    assert await status(world, 2) is (end or JobStatus.RUNNING)
+    assert await status(world, 3) is JobStatus.RETRYING
+    assert world.transport.heard == []
+
+
+async def test_a_broker_that_is_away_does_not_hold_up_what_follows() -> None:
+    world = World()
+    await with_follow_ups_left(world)
+    world.transport.down = Unavailable("Redis did not answer")
+    for _ in range(6):
+        world.clock.advance(0.5)
+        with contextlib.suppress(Unavailable):
+            await world.seat.repair()
+    assert await status(world, 2) is JobStatus.QUEUED
+    world.transport.down = None
+    await rounds(world, 2.5)
+    assert [bell.job_id for bell in world.transport.heard] == ["alone:2"]
+
+
+# --- a backlog
+
+
+class Looks:
+    """What looks ask the broker for, and write into the ledger."""
+
+    def __init__(self, world: World) -> None:
+        self.asked: list[list[str]] = []
+        self.written: list[int] = []
+        missing, rang = world.transport.missing, world.ledger.rang
+
+        async def asked(bells: Sequence[Bell]) -> Sequence[Bell]:
+            self.asked.append([bell.job_id for bell in bells])
+            return await missing(bells)
+
+        async def written(bells: Sequence[Bell]) -> None:
+            self.written.append(len(bells))
+            await rang(bells)
+
+        world.transport.missing = asked  # type: ignore[method-assign]
+        world.ledger.rang = written  # type: ignore[method-assign]
+
+
+async def with_backlog(world: World, jobs: int) -> Looks:
+    """So many jobs that wait, and whose rings the broker holds."""
+    await world.seat.repair()
+    await world.transport.ring(await world.ledger.create([a_job(n) for n in range(jobs)]))
+    world.clock.advance(2)
+    return Looks(world)
+
+
+async def test_a_backlog_that_the_broker_holds_is_walked_and_nothing_is_written(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(lost_rings, "AT_ONCE", 4)
+    world = World()
+    looks = await with_backlog(world, 10)
+    await rounds(world, 6)
+    seen = [job_id for page in looks.asked for job_id in page]
+    assert set(seen) == {f"alone:{n}" for n in range(10)}
+    assert max(map(len, looks.asked)) == 4
+    assert looks.written == []
+    assert len(world.transport.heard) == 10
+
+
+async def test_looks_at_a_backlog_that_is_held_come_less_often_and_at_last_every_two_seconds(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(lost_rings, "AT_ONCE", 4)
+    world = World()
+    looks = await with_backlog(world, 400)
+    await rounds(world, 10)
+    before = len(looks.asked)
+    await rounds(world, 40)
+    assert before < 8
+    assert len(looks.asked) - before == 20
+
+
+async def test_a_ring_lost_in_a_backlog_is_rung_again_within_the_bound(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(lost_rings, "AT_ONCE", 4)
+    world = World()
+    await with_backlog(world, 40)
+    await rounds(world, 7)
+    for place in [place for place, b in world.transport._held.items() if b.job_id == "alone:9"]:
+        del world.transport._held[place]
+    await rounds(world, Patience().look_after_seconds + 2.0 * (40 / 4 + 1))
+    assert [bell.job_id for bell in world.transport.heard[40:]] == ["alone:9"]
+
+
+async def test_a_loss_ends_the_rest_and_an_emptied_broker_is_rung_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(lost_rings, "AT_ONCE", 10)
+    world = World()
+    await with_backlog(world, 95)
+    await rounds(world, 20)  # it rests by now, somewhere in the middle
+    world.transport.forget_all()
+    await rounds(world, 0.5)
+    assert len({bell.job_id for bell in world.transport.heard[95:]}) == 95

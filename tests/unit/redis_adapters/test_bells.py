@@ -35,18 +35,35 @@ def test_nothing_but_a_json_object_is_read(data: bytes) -> None:
         from_json(data)
 
 
-@given(st.sampled_from(Band), st.sampled_from(Band), st.floats(-DAY_MS, DAY_MS), st.booleans())
+AHEAD = st.floats(0, 400 * 86_400.0)
+
+
+@given(
+    st.sampled_from(Band),
+    st.sampled_from(Band),
+    st.floats(-DAY_MS, DAY_MS),
+    st.booleans(),
+    AHEAD,
+)
 def test_bands_keep_their_order_whatever_clocks_say(
-    one: Band, other: Band, skew: float, again: bool
+    one: Band, other: Band, skew: float, again: bool, ahead: float
 ) -> None:
     if one < other:
-        assert score(one, NOW_MS + skew) < score(other, NOW_MS, again=again)
+        assert score(one, NOW_MS + skew) < score(other, NOW_MS, again=again, ahead_seconds=ahead)
     assert score(one, NOW_MS + skew) < NOW_MS - 50 * DAY_MS
 
 
-@given(st.sampled_from(Band), st.floats(-DAY_MS, DAY_MS))
-def test_what_is_rung_again_goes_first_whatever_clocks_say(band: Band, skew: float) -> None:
-    assert score(band, NOW_MS + skew, again=True) < score(band, NOW_MS)
+@given(st.sampled_from(Band), st.floats(-DAY_MS, DAY_MS), AHEAD)
+def test_what_is_rung_again_goes_first_whatever_clocks_say(
+    band: Band, skew: float, ahead: float
+) -> None:
+    assert score(band, NOW_MS + skew, again=True) < score(band, NOW_MS, ahead_seconds=ahead)
+
+
+@given(st.sampled_from(Band), st.floats(0, 86_400.0), st.floats(0, 86_400.0))
+def test_a_head_start_is_the_time_that_it_says(band: Band, ahead: float, earlier: float) -> None:
+    there = score(band, NOW_MS, ahead_seconds=ahead) - score(band, NOW_MS - 1000 * earlier)
+    assert abs(there - 1000 * (earlier - ahead)) < 2
 
 
 @given(st.sampled_from(Band), st.integers(0, 100_000))

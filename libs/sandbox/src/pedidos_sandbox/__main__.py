@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import logging
 import os
@@ -25,6 +26,8 @@ except ImportError:  # it is not to be had everywhere
     from asyncio import run  # type: ignore[assignment]
 
 log = logging.getLogger("pedidos_sandbox")
+# a ledger is no garbage; by Python's 700 it is looked through again and again
+YOUNG_OBJECTS = 20_000
 
 
 def _give_up(why: str) -> NoReturn:
@@ -96,6 +99,8 @@ def main() -> None:
     )
     log.setLevel(logging.INFO)
     settings = load()
+    gc.freeze()
+    gc.set_threshold(YOUNG_OBJECTS, 20, 20)
     http_socket = _listening(settings.host, settings.port, "SANDBOX_PORT")
     smtp_socket = _listening(settings.host, settings.smtp_port, "SANDBOX_SMTP_PORT")
     run(_serve(settings, http_socket, smtp_socket))

@@ -22,7 +22,8 @@ DROP = "pedidos_sandbox.drop"
 BEARER = "Bearer "
 
 
-def sandbox_of(request: Request) -> Sandbox:
+# dependencies are coroutines: FastAPI calls any other function in a thread
+async def sandbox_of(request: Request) -> Sandbox:
     """The sandbox that this application plays."""
     found: Sandbox = request.app.state.sandbox
     return found
@@ -31,7 +32,7 @@ def sandbox_of(request: Request) -> Sandbox:
 TheSandbox = Annotated[Sandbox, Depends(sandbox_of)]
 
 
-def check_key(request: Request, sandbox: TheSandbox) -> None:
+async def check_key(request: Request, sandbox: TheSandbox) -> None:
     """That who calls knows the key.
 
     Raises:
@@ -47,14 +48,14 @@ def check_key(request: Request, sandbox: TheSandbox) -> None:
         )
 
 
-def check_control(request: Request, sandbox: TheSandbox) -> None:
+async def check_control(request: Request, sandbox: TheSandbox) -> None:
     """That who tells the sandbox what to do may: anybody on loopback, elsewhere by the key.
 
     Raises:
         Refused: 401 where that is not so.
     """
     if not sandbox.settings.is_loopback:
-        check_key(request, sandbox)
+        await check_key(request, sandbox)
 
 
 IdempotencyKey = Annotated[str, Header(alias="Idempotency-Key", min_length=1, max_length=255)]

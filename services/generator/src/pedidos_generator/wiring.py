@@ -8,7 +8,7 @@ from pedidos_common.adapters.mongo.encoding import BsonOrderEncoder
 from pedidos_common.adapters.mongo.imports import MongoImportStore
 from pedidos_common.adapters.mongo.orders import MongoOrderStore
 from pedidos_common.domain.generation import amount_table
-from pedidos_common.domain.run_jobs import GENERATION_QUEUE
+from pedidos_common.domain.queues import GENERATION, QueueTable
 from pedidos_common.execution.registry import JobFunction
 from pedidos_common.runtime.connections import Connections
 from pedidos_common.runtime.job_service import Service
@@ -18,9 +18,9 @@ from pedidos_generator.names import customer_names
 from pedidos_generator.settings import GeneratorSettings
 
 
-def service_of(settings: GeneratorSettings) -> Service:
-    """A generator serves the queue of chunks."""
-    return Service("generator", (GENERATION_QUEUE,), settings.generation_concurrency)
+def service_of(settings: GeneratorSettings, table: QueueTable) -> Service:
+    """A generator serves the queue of chunks, by that table."""
+    return Service("generator", (GENERATION,), settings.generation_concurrency, table)
 
 
 def functions_of(connections: Connections) -> Sequence[JobFunction]:

@@ -22,17 +22,23 @@ from pedidos_orchestrator.api import (
     placed_orders,
     probes,
     queue,
+    queues,
     runs,
     status,
     stream,
     webhooks,
 )
 from pedidos_orchestrator.api.checkout_desk import desk_of
-from pedidos_orchestrator.api.checkout_stream import CheckoutWatchers
+from pedidos_orchestrator.api.checkout_watchers import CheckoutWatchers
 from pedidos_orchestrator.api.context import MAX_PAGE, ApiContext
 from pedidos_orchestrator.api.live import StatusBroadcast
 from pedidos_orchestrator.api.openapi import describe
-from pedidos_orchestrator.api.status_reading import CachedQueueState, shared_counts, status_reader
+from pedidos_orchestrator.api.status_reading import (
+    CachedQueueState,
+    shared_counts,
+    shared_queues,
+    status_reader,
+)
 from pedidos_orchestrator.deps import ApiSettings, Deps
 from pedidos_orchestrator.http.body_limit import BodyLimit
 from pedidos_orchestrator.http.browser_guard import BrowserGuard
@@ -63,6 +69,7 @@ ROUTES = (
     orders,
     dead,
     queue,
+    queues,
     health,
     logs,
     customers,
@@ -122,6 +129,13 @@ def end_streams(app: FastAPI) -> None:
     context.checkout_watchers.end()
 
 
+async def drain_checkouts(app: FastAPI, seconds: float) -> None:
+    """Let checkouts that are done here end, and hand back what does not."""
+    context: ApiContext = app.state.context
+    if context.desk.here is not None:
+        await context.desk.here.drain(seconds)
+
+
 def _context(deps: Deps, settings: ApiSettings) -> ApiContext:
     queue_state = CachedQueueState(deps.queue_state)
     read = status_reader(deps.runs, queue_state, settings.read_seconds)
@@ -129,15 +143,14 @@ def _context(deps: Deps, settings: ApiSettings) -> ApiContext:
     watchers = Gauge("pedidos_live_watchers", "Clients that watch", registry=deps.registry)
     watchers.set_function(lambda: broadcast.watchers)
     desk = desk_of(deps, settings)
-    checkout_watchers = CheckoutWatchers(
-        desk.reading, desk.metrics, settings.max_checkout_watchers
-    )
+    checkout_watchers = CheckoutWatchers(desk.reading, desk.metrics, settings.max_checkout_watchers)
     return ApiContext(
         deps,
         settings,
         queue_state,
         Fresh(read),
         shared_counts(deps.ledger, settings),
+        shared_queues(deps, settings),
         broadcast,
         Redrive(deps),
         ExportSlots(settings.max_exports),

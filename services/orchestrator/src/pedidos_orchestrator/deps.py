@@ -17,9 +17,9 @@ from pedidos_checkout.ports import (
     Stock,
     WebhookLog,
 )
+from pedidos_checkout.steps.webhooks import PaymentEvent
 from pedidos_common.domain.queues import QueueTable
 from pedidos_common.domain.room import Room
-from pedidos_common.domain.run_jobs import GENERATION_QUEUE, NOTIFICATIONS_QUEUE, ORDERS_QUEUE
 from pedidos_common.execution.executor import Executor, Observe
 from pedidos_common.execution.follow_ups import Follow
 from pedidos_common.ports import (
@@ -36,10 +36,11 @@ from pedidos_common.ports import (
     Untraced,
 )
 
-QUEUES = (GENERATION_QUEUE, ORDERS_QUEUE, NOTIFICATIONS_QUEUE)
 MIB = 1024 * 1024
 
 Check = Callable[[], Awaitable[object]]
+# what a webhook tells, by its headers and its body; None for what is no payment's news
+ReadWebhook = Callable[[Mapping[str, str], bytes], PaymentEvent | None]
 # what executes jobs in this process, told whom to tell of settled jobs and of what follows
 ExecutorOf = Callable[[Observe, Follow], Executor]
 
@@ -54,9 +55,25 @@ async def unknown_policy() -> str | None:
     return None
 
 
+async def nothing_to_prepare() -> None:
+    """What needs no indexes."""
+
+
+class WebhookRefused(Exception):
+    """A webhook that is not believed (401), or can't be read (400)."""
+
+    def __init__(self, status: int, detail: str) -> None:
+        super().__init__(detail)
+        self.status = status
+
+
 @dataclass(frozen=True, slots=True)
 class CheckoutDeps:
-    """What checkout stands on. Without `executor_of` none is done by this process itself."""
+    """What checkout stands on. Without `executor_of` none is done by this process itself.
+
+    `read_webhook` raises `WebhookRefused`; None where webhooks are not set up. `prepare` is awaited
+    before the first checkout is taken in: only then is one key one checkout.
+    """
 
     checkouts: CheckoutStore
     catalogue: Catalogue
@@ -64,8 +81,9 @@ class CheckoutDeps:
     payments: PaymentBook
     orders: PlacedOrders
     webhooks: WebhookLog
-    table: QueueTable = field(default_factory=QueueTable)
+    prepare: Callable[[], Awaitable[None]] = nothing_to_prepare
     executor_of: ExecutorOf | None = None
+    read_webhook: ReadWebhook | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +112,7 @@ class Deps:
     room: Callable[[], Awaitable[Sequence[Room]]] = unknown_room
     stuck: Callable[[], Sequence[str]] = tuple
     tracing: Tracing = field(default_factory=Untraced)
+    table: QueueTable = field(default_factory=QueueTable)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +125,8 @@ class ApiSettings:
     did. Past the queues' first limit `sync_slots` checkouts at once are done here, and answered
     within `sync_seconds`. A key may send `rate_limit`
     requests a second, 0 for any number. `loopback_only` says that it listens on loopback, where it
-    has only names of loopback.
+    has only names of loopback. `has_checkout` says that orders can be placed live, so that
+    somebody must always be there for them.
     """
 
     api_key: str | None = None
@@ -135,9 +155,10 @@ class ApiSettings:
     scan_seconds: float = 11.0
     counts_seconds: float = 1.0
     payment_url: str | None = None
-    webhook_secret: str | None = None
     public_url: str | None = None
     currency: str = "EUR"
     sync_slots: int = 4
     sync_seconds: float = 10.0
     max_checkout_watchers: int = 500
+    queues: QueueTable = field(default_factory=QueueTable)
+    has_checkout: bool = False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from pedidos_checkout.settings import CheckoutSettings
 from pedidos_common.runtime.job_service import JobServiceSettings
 from pedidos_common.runtime.settings import (
     OrderSettings,
@@ -13,7 +14,13 @@ from pedidos_common.runtime.settings import (
 )
 
 
-class WorkerSettings(JobServiceSettings, OrderSettings, WorkerSlotSettings, WebhookSettings):
-    """Every setting of a worker; see README.md for the table."""
+class WorkerSettings(
+    JobServiceSettings, OrderSettings, WorkerSlotSettings, WebhookSettings, CheckoutSettings
+):
+    """Every setting of a worker; see README.md for the table.
 
+    `worker_queues` are the queues that it serves, with commas between them; all without it.
+    """
+
+    worker_queues: str | None = Field(None, max_length=1_000)
     metrics_port: Port = Field(9102)

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import httpx
+from prometheus_client import CollectorRegistry
 
+from pedidos_checkout.domain.checkouts import is_checkout
+from pedidos_checkout.wiring import providers_of, steps_of
+from pedidos_common.adapters.mongo.jobs import MongoJobLedger
 from pedidos_common.adapters.mongo.orders import MongoOrderStore
 from pedidos_common.domain.order_policy import OrderPolicy
-from pedidos_common.domain.run_jobs import NOTIFICATIONS_QUEUE, ORDERS_QUEUE
+from pedidos_common.domain.queues import QueueTable
 from pedidos_common.execution.latency_limit import LatencyLimit
 from pedidos_common.execution.registry import JobFunction
 from pedidos_common.execution.write_limiter import WriteLimiter
@@ -24,10 +28,10 @@ from pedidos_worker.settings import WorkerSettings
 WRITES_AT_FIRST = 1
 
 
-def service_of(settings: WorkerSettings) -> Service:
-    """A worker serves orders and notifications."""
-    queues = (ORDERS_QUEUE, NOTIFICATIONS_QUEUE)
-    return Service("worker", queues, settings.orders_queue_concurrency)
+def service_of(settings: WorkerSettings, queues: Sequence[str], table: QueueTable) -> Service:
+    """A worker that serves these queues, by that table."""
+    slots = settings.orders_queue_concurrency
+    return Service("worker", queues, slots, table, never_closes=is_checkout)
 
 
 def handler_of(settings: WorkerSettings) -> OrderHandler:
@@ -67,3 +71,15 @@ def functions_of(
         url = settings.webhook_url.get_secret_value()
         functions.append(webhook_function(httpx.AsyncClient(), url, secret))
     return functions
+
+
+def checkout_functions_of(
+    settings: WorkerSettings,
+    connections: Connections,
+    registry: CollectorRegistry,
+    table: QueueTable,
+) -> Sequence[JobFunction]:
+    """The job functions of checkouts; none without a payment provider."""
+    providers = providers_of(settings, connections, registry)
+    ledger = MongoJobLedger(connections.database, settings.lease_seconds)
+    return steps_of(settings, connections.database, ledger, providers, table)

@@ -42,19 +42,31 @@ class ProviderPaused(PedidosError):
         self.retry_after_seconds = retry_after_seconds
 
 
+class ProviderLimited(ProviderPaused):
+    """It asked to be left alone for a while (429), which speaks against it."""
+
+    def __init__(self, provider: str, retry_after_seconds: float) -> None:
+        super().__init__(provider, retry_after_seconds, "it asks for fewer calls")
+
+
 class ProviderUnavailable(PedidosError):
     """A call got no usable answer: whether it was carried out is not known.
 
-    It is to be made again under the same key. `operation` is what was asked of it.
+    It is to be made again under the same key. `operation` is what was asked of it;
+    `blames_provider` is false where the trouble is of this one call (a mailbox that is full), so
+    that others are made all the same.
     """
 
-    def __init__(self, provider: str, operation: str, reason: str) -> None:
+    def __init__(
+        self, provider: str, operation: str, reason: str, *, blames_provider: bool = True
+    ) -> None:
         super().__init__(
             f"provider {provider} did not answer {operation} ({reason}): it is asked again under "
             "the same key; if this goes on, look at the provider's own status and its address here"
         )
         self.provider = provider
         self.operation = operation
+        self.blames_provider = blames_provider
 
 
 class ProviderRefused(PedidosError):
@@ -64,6 +76,9 @@ class ProviderRefused(PedidosError):
         super().__init__(f"provider {provider} refused: {message} ({code})")
         self.provider = provider
         self.code = code
+
+
+PAYMENT, EMAIL, SMS = "payment", "email", "sms"  # what providers are called in breakers and metrics
 
 
 class PaymentProvider(Protocol):

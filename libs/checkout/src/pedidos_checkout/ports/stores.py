@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 from typing import Any, Protocol
 
 from pedidos_checkout.domain.checkouts import Checkout, Kind, Line
 from pedidos_checkout.domain.payments import Payment, PaymentStatus
 from pedidos_checkout.domain.placed_orders import PlacedOrder
+from pedidos_checkout.domain.shop import Discount, Product
 from pedidos_common.ports import Page
 
 
@@ -65,27 +65,6 @@ class CheckoutStore(Protocol):
         Name, mail address, phone number and session go; the shop's own id of them stays.
         """
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Product:
-    """What can be bought; a price has two decimals."""
-
-    sku: str
-    name: str
-    price: Decimal
-    category: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Discount:
-    """What a code takes off: a share in percent, or an amount, of carts from `least` on."""
-
-    code: str
-    percent: Decimal | None = None
-    amount: Decimal | None = None
-    least: Decimal = Decimal(0)
-    valid_until: datetime | None = None
 
 
 class Catalogue(Protocol):

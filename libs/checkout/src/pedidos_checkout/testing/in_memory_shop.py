@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 
 from pedidos_checkout.domain.checkouts import Line, quantities
 from pedidos_checkout.domain.placed_orders import PlacedOrder, PlacedStatus, order_number
-from pedidos_checkout.ports import Discount, Product, StockLevel
+from pedidos_checkout.domain.shop import Discount, Product
+from pedidos_checkout.ports import StockLevel
 from pedidos_checkout.testing.in_memory_stores import erased
 from pedidos_common.domain.errors import LeaseLost
 from pedidos_common.ports import Page

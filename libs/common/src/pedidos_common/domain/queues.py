@@ -79,6 +79,8 @@ CHECKOUT_QUEUES = (
     EMAIL_NOTIFICATIONS,
     SMS_NOTIFICATIONS,
 )
+# what a worker may serve
+WORKER_QUEUES = (ORDERS, NOTIFICATIONS, *CHECKOUT_QUEUES)
 DEFAULTS: Mapping[str, QueuePolicy] = _by_name(
     QueuePolicy(GENERATION),
     QueuePolicy(ORDERS),
@@ -89,6 +91,7 @@ DEFAULTS: Mapping[str, QueuePolicy] = _by_name(
     QueuePolicy(EMAIL_NOTIFICATIONS, concurrency=5),
     QueuePolicy(SMS_NOTIFICATIONS, concurrency=5),
 )
+QUEUES = tuple(DEFAULTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +125,3 @@ class QueueTable:
     def names(self) -> tuple[str, ...]:
         """All queues, those of runs first."""
         return tuple(self.policies)
-
-    def unknown_among(self, names: Iterable[str]) -> list[str]:
-        """Those of the names that are no queue's."""
-        return [name for name in names if name not in self.policies]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from pedidos_common.domain import queues
 from pedidos_common.domain.ids import OrderRange
 from pedidos_common.domain.jobs import Band, NewJob
 from pedidos_common.domain.order_policy import policy_payload
@@ -17,10 +18,10 @@ GENERATE_CHUNK = "orders.generate_chunk"
 IMPORT_CHUNK = "orders.import_chunk"
 PROCESS_BATCH = "orders.process_batch"
 PROCESS_ORDERS = "orders.process_orders"
-GENERATION_QUEUE = "generation"
-ORDERS_QUEUE = "orders"
 NOTIFY_RUN_ENDED = "runs.notify_ended"
-NOTIFICATIONS_QUEUE = "notifications"
+GENERATION_QUEUE = queues.GENERATION
+ORDERS_QUEUE = queues.ORDERS
+NOTIFICATIONS_QUEUE = queues.NOTIFICATIONS
 BAND_OF = {Priority.VIP: Band.HIGH, Priority.NORMAL: Band.NORMAL}
 _LANE_OF = {Priority.VIP: "vip", Priority.NORMAL: "normal"}
 _PRIORITY_OF = {lane: priority for priority, lane in _LANE_OF.items()}

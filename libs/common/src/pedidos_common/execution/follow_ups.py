@@ -75,6 +75,8 @@ class Following:
     async def note(self) -> None:
         """Note now what is there; raises nothing."""
         done, self._done = self._done, []
+        if not done:
+            return
         try:
             await self._ledger.note_followed(done)
         except Unavailable as error:

@@ -110,6 +110,7 @@ def table(
 
 
 def _with_retry(function: JobFunction, queues: QueueTable) -> JobFunction:
-    if function.retry is not AS_ITS_QUEUE or function.queue not in queues:
+    queue = function.queue
+    if function.retry is not AS_ITS_QUEUE or queue is None or queue not in queues:
         return function
-    return replace(function, retry=queues[function.queue].retry)
+    return replace(function, retry=queues[queue].retry)

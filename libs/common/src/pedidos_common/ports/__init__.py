@@ -10,6 +10,7 @@ from pedidos_common.ports.broker import ENGINE_TOPIC, STATUS_TOPIC, Bell, Events
 from pedidos_common.ports.imports import ImportReport, ImportRow, ImportStore, Rejection
 from pedidos_common.ports.jobs import (
     BeatReply,
+    Failure,
     FollowUps,
     JobFilter,
     JobLedger,
@@ -40,6 +41,7 @@ __all__ = [
     "EncodedOrders",
     "Events",
     "Expired",
+    "Failure",
     "FollowUps",
     "ImportReport",
     "ImportRow",

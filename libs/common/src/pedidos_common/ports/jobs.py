@@ -41,6 +41,16 @@ class QueueDepth:
 
 
 @dataclass(frozen=True, slots=True)
+class Failure:
+    """A failed job, as far as it takes to tell why it failed; `failed_at` is server time."""
+
+    job_id: str
+    function: str
+    error: str
+    failed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class FollowUps:
     """What follows from a settled job, and may not be in the ledger yet.
 
@@ -118,6 +128,36 @@ class JobLedger(Protocol):
         """
         ...
 
+    async def standing(
+        self, queues: Sequence[str], statuses: Sequence[JobStatus], limit: int
+    ) -> Sequence[QueueDepth]:
+        """How each of these queues stands with jobs of these statuses, in the queues' order.
+
+        Of each queue and status at most `limit` jobs are counted, so that the price is bounded.
+        """
+        ...
+
+    async def newest(
+        self, queue: str, status: JobStatus, limit: int, cursor: str | None
+    ) -> Page[Job]:
+        """The queue's jobs with this status, the last created first, at most `limit`.
+
+        A cursor is two whole numbers with a dot between them.
+        """
+        ...
+
+    async def failures(self, queue: str, limit: int, cursor: str | None) -> Page[Failure]:
+        """The queue's failed jobs as `newest` has them, without what they carry."""
+        ...
+
+    async def revive(self, queue: str, job_ids: Sequence[str]) -> Sequence[Bell]:
+        """Queue those of these jobs again that failed in this queue; bells for what is queued.
+
+        Each keeps its id, and with it what it is known by to others; its attempts begin anew. One
+        whose follow-ups are still to be created stays as it is. Asked again it changes nothing.
+        """
+        ...
+
     async def settled_among(self, job_ids: Sequence[str]) -> Sequence[Job]:
         """Those of the named jobs that are final, and stay so whatever server fails."""
         ...
@@ -184,8 +224,17 @@ class JobLedger(Protocol):
         """Delete the final jobs with this status, of a scope or of none; how many."""
         ...
 
-    async def remove(self, scope: str | None = None, settled_before: datetime | None = None) -> int:
-        """Delete jobs of a scope, or final ones settled before a time; how many."""
+    async def remove(
+        self,
+        scope: str | None = None,
+        settled_before: datetime | None = None,
+        *,
+        keep: str | None = None,
+    ) -> int:
+        """Delete jobs of a scope, or final ones settled before a time; how many.
+
+        Those stay whose scope begins with `keep`.
+        """
         ...
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -21,6 +21,7 @@ class JobMetrics:
     """`execution.job_watch.JobWatch`; a kind of job that this release does not know is `other`."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
+        self._functions = frozenset(UPGRADES)
         self._ended = Counter(
             "pedidos_jobs",
             "Runs of jobs that were settled, by how.",
@@ -38,6 +39,13 @@ class JobMetrics:
             "pedidos_job_queue_wait_seconds",
             "From a job's ring until a process took it.",
             ["queue"],
+            buckets=WAIT_SECONDS,
+            registry=registry,
+        )
+        self._until_claimed = Histogram(
+            "pedidos_job_first_claim_seconds",
+            "From a job's creation, to the second, until it was first claimed.",
+            ["queue", "tier"],
             buckets=WAIT_SECONDS,
             registry=registry,
         )
@@ -78,6 +86,10 @@ class JobMetrics:
         for queue, count in slots.own.items():
             _tell(self._queue_slots, (queue,), count, partial(slots.busy_of, queue))
 
+    def knows(self, functions: Iterable[str]) -> None:
+        """These kinds of jobs are called by their names, beside those of runs."""
+        self._functions |= frozenset(functions)
+
     def waited(self, queue: str, seconds: float) -> None:
         """A ring of the queue was taken, so long after it was rung."""
         self._wait.labels(queue).observe(seconds)
@@ -85,31 +97,34 @@ class JobMetrics:
     def claimed(self, job: Job) -> None:
         """See `JobWatch.claimed`."""
         if job.deliveries > 1:
-            self._redelivered.labels(*_kind(job)).inc()
+            self._redelivered.labels(*self._kind(job)).inc()
+        elif job.claimed_at is not None:
+            waited = (job.claimed_at - job.created_at).total_seconds()
+            tier = "vip" if job.ahead_seconds else "normal"
+            self._until_claimed.labels(job.queue, tier).observe(max(0.0, waited))
 
     def ended(self, job: Job, outcome: Outcome, seconds: float) -> None:
         """See `JobWatch.ended`."""
-        kind = _kind(job)
+        kind = self._kind(job)
         self._ended.labels(*kind, _name(outcome)).inc()
         self._seconds.labels(*kind).observe(seconds)
 
     def lease_lost(self, job: Job) -> None:
         """See `JobWatch.lease_lost`."""
-        self._lost.labels(*_kind(job)).inc()
+        self._lost.labels(*self._kind(job)).inc()
 
     def taken_back(self, count: int) -> None:
         """See `JobWatch.taken_back`."""
         self._taken_back.inc(count)
 
+    def _kind(self, job: Job) -> tuple[str, str]:
+        """Queue and function; the ledger may name functions that only other releases know."""
+        return job.queue, job.function if job.function in self._functions else OTHER
+
 
 def _tell(gauge: Gauge, labels: Sequence[str], slots: int, busy: Callable[[], int]) -> None:
     gauge.labels(*labels, "busy").set_function(lambda: min(busy(), slots))
     gauge.labels(*labels, "free").set_function(lambda: max(0, slots - busy()))
-
-
-def _kind(job: Job) -> tuple[str, str]:
-    """Queue and function; the ledger may name functions that only other releases know."""
-    return job.queue, job.function if job.function in UPGRADES else OTHER
 
 
 def _name(outcome: Outcome) -> str:

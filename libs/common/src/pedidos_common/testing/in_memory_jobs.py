@@ -21,13 +21,17 @@ from pedidos_common.domain.jobs import (
     follow_ups_of,
     sources,
 )
-from pedidos_common.ports import Bell, FollowUps, JobFilter, Page, QueueDepth
+from pedidos_common.ports import Bell, Failure, FollowUps, JobFilter, Page, QueueDepth
 from pedidos_common.testing.job_rules import (
+    anew,
     depths_of,
+    failure_of,
     in_scope,
     matches,
+    newest_first,
     removable,
     resumable,
+    standing_of,
     waits_since,
     with_outcome,
 )
@@ -190,6 +194,32 @@ class InMemoryJobLedger:
         """See `ports.JobLedger.depths`."""
         return depths_of(self._by_id(), limit, self._clock())
 
+    async def standing(
+        self, queues: Sequence[str], statuses: Sequence[JobStatus], limit: int
+    ) -> Sequence[QueueDepth]:
+        """See `ports.JobLedger.standing`."""
+        jobs, now = [job for job in self._by_id() if job.status in statuses], self._clock()
+        return [standing_of(queue, jobs, limit, now) for queue in queues]
+
+    async def newest(
+        self, queue: str, status: JobStatus, limit: int, cursor: str | None
+    ) -> Page[Job]:
+        """See `ports.JobLedger.newest`."""
+        return newest_first(list(self._jobs.values()), queue, status, limit, cursor)
+
+    async def failures(self, queue: str, limit: int, cursor: str | None) -> Page[Failure]:
+        """See `ports.JobLedger.failures`."""
+        page = await self.newest(queue, JobStatus.FAILED, limit, cursor)
+        return Page([failure_of(job) for job in page.items], page.cursor)
+
+    async def revive(self, queue: str, job_ids: Sequence[str]) -> Sequence[Bell]:
+        """See `ports.JobLedger.revive`."""
+        named = [self._jobs[one] for one in dict.fromkeys(job_ids) if one in self._jobs]
+        for job in named:
+            if job.id not in self._left and (job.queue, job.status) == (queue, JobStatus.FAILED):
+                self._queue_again(anew(job), JobTrigger.RESUME)
+        return self._bells(job.id for job in named)
+
     async def settled_among(self, job_ids: Sequence[str]) -> Sequence[Job]:
         """See `ports.JobLedger.settled_among`."""
         return [job for job in self._by_id() if job.id in job_ids and job.status in FINAL]
@@ -217,9 +247,7 @@ class InMemoryJobLedger:
         """See `ports.JobLedger.resume_scope`."""
         found = [job for job in self._followed(scope) if resumable(job, functions)]
         for job in found:
-            self._queue_again(
-                replace(job, attempts=0, lost=0, probes=0, refused_since=None), JobTrigger.RESUME
-            )
+            self._queue_again(anew(job), JobTrigger.RESUME)
         return self._bells(job.id for job in found)
 
     def _followed(self, scope: str | None = None) -> list[Job]:
@@ -311,10 +339,21 @@ class InMemoryJobLedger:
                 self._jobs[job.id] = replace(job, ring=max(job.ring, bell.ring))
                 self._rung[job.id] = self._clock()
 
-    async def remove(self, scope: str | None = None, settled_before: datetime | None = None) -> int:
+    async def remove(
+        self,
+        scope: str | None = None,
+        settled_before: datetime | None = None,
+        *,
+        keep: str | None = None,
+    ) -> int:
         """See `ports.JobLedger.remove`."""
         kept = set() if settled_before is None else set(self._left)
-        gone = [job.id for job in self._by_id(scope) if removable(job, settled_before)]
+        gone = [
+            job.id
+            for job in self._by_id(scope)
+            if removable(job, settled_before)
+            and not (keep is not None and (job.scope or "").startswith(keep))
+        ]
         return self._delete(job_id for job_id in gone if job_id not in kept)
 
     def _delete(self, ids: Iterable[str]) -> int:

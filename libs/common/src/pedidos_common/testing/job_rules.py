@@ -17,7 +17,7 @@ from pedidos_common.domain.jobs import (
     Retry,
     Succeeded,
 )
-from pedidos_common.ports import JobFilter, QueueDepth
+from pedidos_common.ports import Failure, JobFilter, Page, QueueDepth
 
 
 def in_scope(job: Job, scope: str | None) -> bool:
@@ -97,3 +97,35 @@ def depths_of(jobs: Sequence[Job], limit: int, now: datetime) -> list[QueueDepth
 def _waited(job: Job, now: datetime) -> float:
     since = waits_since(job) if job.status is JobStatus.QUEUED else None
     return (now - since).total_seconds() if since else 0.0
+
+
+def anew(job: Job) -> Job:
+    """The job as if it had never been tried."""
+    return replace(job, attempts=0, lost=0, probes=0, refused_since=None)
+
+
+def standing_of(queue: str, jobs: Sequence[Job], limit: int, now: datetime) -> QueueDepth:
+    """How the queue stands with at most `limit` jobs of each status."""
+    own = [job for job in jobs if job.queue == queue]
+    counts = Counter(job.status for job in own)
+    waited = max((_waited(job, now) for job in own), default=0.0)
+    return QueueDepth(queue, {each: min(n, limit) for each, n in counts.items()}, waited)
+
+
+def newest_first(
+    created: Sequence[Job], queue: str, status: JobStatus, limit: int, cursor: str | None
+) -> Page[Job]:
+    """A page of the queue's jobs with this status, the last created first."""
+    before = int(cursor.partition(".")[0]) if cursor else len(created)
+    found = [
+        (place, job)
+        for place, job in reversed(list(enumerate(created)))
+        if place < before and (job.queue, job.status) == (queue, status)
+    ]
+    more = len(found) > limit
+    return Page([job for _, job in found[:limit]], f"{found[limit - 1][0]}.0" if more else None)
+
+
+def failure_of(job: Job) -> Failure:
+    """What is told of a failed job."""
+    return Failure(job.id, job.function, job.error or "", job.settled_at or job.created_at)

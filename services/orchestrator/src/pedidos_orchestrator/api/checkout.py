@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Request, Response
 
-from pedidos_checkout.domain.checkouts import Customer, Kind, Session
+from pedidos_checkout.domain.checkouts import Checkout, Customer, Kind, Session
+from pedidos_checkout.domain.fingerprints import fingerprint
+from pedidos_checkout.domain.pricing import CartItem
 from pedidos_common.domain.orders import Tier
 from pedidos_orchestrator.api.context import ApiContext, Context
 from pedidos_orchestrator.api.models_checkout import (
@@ -22,12 +25,18 @@ from pedidos_orchestrator.http.security import TRACKING_PATH
 from pedidos_orchestrator.problems import ProblemError, problems
 from pedidos_orchestrator.tracing import trace_of
 from pedidos_orchestrator.use_cases.checkout.accepting import Reply, Wanted
-from pedidos_orchestrator.use_cases.checkout.drafts import Asked, draft_of_cart, draft_of_payment
-from pedidos_orchestrator.use_cases.checkout.fingerprints import fingerprint_of
+from pedidos_orchestrator.use_cases.checkout.drafts import (
+    Asked,
+    CartAsked,
+    draft_of_cart,
+    draft_of_payment,
+)
 
 LONGEST_AGENT = 300
 CHECKOUT_PATH, PAYMENTS_PATH = "/api/checkout", "/api/payments"
-DONE = {200: {"model": CheckoutDone, "description": "done while you waited: the queues are long"}}
+DONE: dict[int | str, dict[str, Any]] = {
+    200: {"model": CheckoutDone, "description": "done while you waited: the queues are long"}
+}
 
 router = APIRouter(prefix="/api", tags=["checkout"])
 
@@ -70,13 +79,12 @@ async def place(
     """Priced, stored, answered; payment, stock and order happen behind the answer. Without an
     `Idempotency-Key` each request is an order of its own."""
     _refuse_unconfigured(api)
-    asked = _asked(request, api, body.customer, key, session_id, fingerprint_of(plain(body)))
-    items = [(item.productId, item.quantity) for item in body.items]
-    method = body.payment.method if body.payment else None
+    asked = _asked(request, api, body.customer, key, session_id, fingerprint(plain(body)))
+    items = [CartItem(item.productId, item.quantity) for item in body.items]
+    cart = CartAsked(items, body.discountCode, body.payment.method if body.payment else None)
 
-    async def draft() -> Any:
-        catalogue = api.deps.checkout.catalogue
-        return await draft_of_cart(asked, items, body.discountCode, method, catalogue)
+    async def draft() -> Checkout:
+        return await draft_of_cart(asked, cart, api.deps.checkout.catalogue, api.deps.runs.now)
 
     wanted = Wanted(Kind.CHECKOUT, key, asked.fingerprint, draft, tracking(request, api))
     return _answer(await api.desk.take(wanted))
@@ -98,9 +106,9 @@ async def pay(
 ) -> Response:
     """A payment without an order, by the same rules and with the same status."""
     _refuse_unconfigured(api)
-    asked = _asked(request, api, body.customer, key, session_id, fingerprint_of(plain(body)))
+    asked = _asked(request, api, body.customer, key, session_id, fingerprint(plain(body)))
 
-    async def draft() -> Any:
+    async def draft() -> Checkout:
         return draft_of_payment(asked, body.value, body.currency, body.method)
 
     wanted = Wanted(Kind.PAYMENT, key, asked.fingerprint, draft, tracking(request, api))
@@ -123,7 +131,7 @@ def _asked(
     sent: CustomerSent,
     key: str | None,
     session_id: str | None,
-    fingerprint: str,
+    print_: str,
 ) -> Asked:
     agent = request.headers.get("user-agent")
     session = Session(
@@ -136,13 +144,13 @@ def _asked(
         customer=customer,
         session=session,
         key=key,
-        fingerprint=fingerprint,
+        fingerprint=print_,
         currency=api.settings.currency,
         trace=trace_of(request.scope).traceparent,
     )
 
 
-def tracking(request: Request, api: ApiContext) -> Any:
+def tracking(request: Request, api: ApiContext) -> Callable[[str], str]:
     """What makes an id the address where its status is found."""
     base = api.settings.public_url or str(request.base_url)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 from uuid import UUID
@@ -12,7 +12,7 @@ from starlette.requests import HTTPConnection
 
 from pedidos_common.domain.jobs import Job, JobStatus
 from pedidos_common.ports import Page
-from pedidos_orchestrator.api.checkout_stream import CheckoutWatchers
+from pedidos_orchestrator.api.checkout_watchers import CheckoutWatchers
 from pedidos_orchestrator.api.live import StatusBroadcast
 from pedidos_orchestrator.api.status_reading import CachedQueueState
 from pedidos_orchestrator.deps import ApiSettings, Deps
@@ -21,6 +21,7 @@ from pedidos_orchestrator.page import PageFile
 from pedidos_orchestrator.problems import ProblemError, invalid, not_found
 from pedidos_orchestrator.use_cases.checkout.accepting import Desk
 from pedidos_orchestrator.use_cases.export import ExportSlots
+from pedidos_orchestrator.use_cases.queue_health import QueueFacts
 from pedidos_orchestrator.use_cases.redrive import Redrive
 from pedidos_orchestrator.views import job_view
 
@@ -37,6 +38,7 @@ class ApiContext:
     queue_state: CachedQueueState
     status: Fresh[bytes]
     counts: Fresh[Mapping[JobStatus, int]]
+    queues: Fresh[Sequence[QueueFacts]]
     broadcast: StatusBroadcast
     redrive: Redrive
     exports: ExportSlots

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from pedidos_checkout.domain.pricing import MOST_LINES, MOST_OF_ONE
 from pedidos_common.domain.orders import parse_tier
 from pedidos_orchestrator.api.models_status import Wire
 
@@ -25,7 +26,6 @@ DISCOUNT_CODE = r"^[A-Za-z0-9_-]{1,40}$"
 METHOD = r"^[A-Za-z][A-Za-z0-9_.:-]{0,199}$"
 REFERENCE = r"^[!-~]{1,200}$"
 AMOUNT = r"^(0|[1-9][0-9]{0,8})\.[0-9]{2}$"
-MOST_LINES, MOST_OF_ONE = 100, 1_000
 TIERS = ("BRONZE", "PRATA", "OURO", "DIAMANTE", "SILVER", "GOLD", "DIAMOND")
 
 STRICT = ConfigDict(extra="forbid", strict=True)
@@ -46,12 +46,12 @@ class CustomerSent(BaseModel):
     phone: str | None = Field(None, max_length=40, pattern=PHONE, examples=["+55 11 91234-5678"])
     tier: Annotated[
         str,
-        AfterValidator(_known_tier),
         Field(
             pattern=f"^({'|'.join(TIERS)})$",
             description="DIAMANTE (or DIAMOND) is VIP: goes before the others in every queue",
             examples=["DIAMANTE"],
         ),
+        AfterValidator(_known_tier),
     ] = "BRONZE"
 
 
@@ -227,6 +227,12 @@ class ProductPageShape(Wire):
 
     items: list[ProductShape]
     cursor: str | None = None
+
+
+class SampleAdded(Wire):
+    """How many products were absent."""
+
+    added: int = Field(examples=[120])
 
 
 class PaymentShape(Wire):

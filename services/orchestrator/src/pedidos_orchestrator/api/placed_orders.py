@@ -1,4 +1,4 @@
-"""What became of checkouts: status, stream, a customer's orders, payments; and what can be bought."""
+"""What became of checkouts: status, stream, orders, payments; and what can be bought."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Response
 from fastapi.responses import StreamingResponse
 
+from pedidos_checkout.sample_shop import seed
 from pedidos_orchestrator.api.checkout_stream import CheckoutStream
 from pedidos_orchestrator.api.context import CURSOR, LONGEST_CURSOR, Context, PageLimit
 from pedidos_orchestrator.api.models_checkout import (
@@ -16,6 +17,7 @@ from pedidos_orchestrator.api.models_checkout import (
     OrderPageShape,
     PaymentShape,
     ProductPageShape,
+    SampleAdded,
 )
 from pedidos_orchestrator.api.status_reading import encode
 from pedidos_orchestrator.api.stream import EVENTS
@@ -102,6 +104,19 @@ async def products(
         for product in page.items
     ]
     return {"items": items, "cursor": page.cursor}
+
+
+@router.post(
+    "/products/sample",
+    summary="Add the sample shop",
+    response_model=SampleAdded,
+    responses=problems(503),
+)
+async def add_sample(api: Context) -> dict[str, int]:
+    """120 products with their stock, and discount codes, to try checkout with; what is there
+    already stays as it is."""
+    await api.deps.checkout.prepare()
+    return {"added": await seed(api.deps.checkout.catalogue)}
 
 
 @router.get(

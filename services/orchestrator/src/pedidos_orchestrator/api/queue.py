@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query
 
 from pedidos_common.domain.errors import Unavailable
 from pedidos_common.domain.jobs import JobStatus
+from pedidos_common.domain.queues import QUEUES
 from pedidos_common.ports import ENGINE_TOPIC, STATUS_TOPIC, JobFilter
 from pedidos_orchestrator.api.context import (
     ApiContext,
@@ -25,7 +26,6 @@ from pedidos_orchestrator.api.models_orders import (
     QueueChange,
     QueueStatus,
 )
-from pedidos_orchestrator.deps import QUEUES
 from pedidos_orchestrator.job_states import STATUS_OF
 from pedidos_orchestrator.problems import not_found, problems
 from pedidos_orchestrator.use_cases.clean import CleanState, clean_queue

@@ -1,24 +1,26 @@
-"""What many watchers read at a time: the status of O-8, and how many jobs have which status."""
+"""What many watchers read at a time: the status of O-8, and how jobs and queues stand."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any
 
 from pedidos_common.domain.errors import Unavailable
 from pedidos_common.domain.jobs import JobStatus
-from pedidos_common.ports import JobLedger, QueueState, RunStore
-from pedidos_orchestrator.deps import ApiSettings
+from pedidos_common.ports import JobLedger, QueueDepth, QueueState, RunStore
+from pedidos_orchestrator.deps import ApiSettings, Deps
 from pedidos_orchestrator.http.fresh_status import Ages, Fresh
 from pedidos_orchestrator.projections import status_of
 from pedidos_orchestrator.times import iso
+from pedidos_orchestrator.use_cases.queue_health import QueueFacts, count_done, look_at_queues
 
 QUEUE_STATE_SECONDS = 1.0
+DONE_TIMES = 15.0  # what is done is counted so much more seldom than what is not
 
 
 class CachedQueueState:
@@ -63,13 +65,33 @@ def status_reader(
 
 def shared_counts(ledger: JobLedger, settings: ApiSettings) -> Fresh[Mapping[JobStatus, int]]:
     """Jobs by status: every job has to be looked at for them, so all who ask share a look."""
-    oldest = settings.counts_seconds
 
     async def read() -> Mapping[JobStatus, int]:
         async with _within(settings.scan_seconds, "counts of jobs"):
             return await ledger.counts()
 
-    return Fresh(read, ages=Ages(oldest, oldest_while_reading=oldest, refresh_after=oldest))
+    return Fresh(read, ages=_counted(settings))
+
+
+def shared_queues(deps: Deps, settings: ApiSettings) -> Fresh[Sequence[QueueFacts]]:
+    """How each queue is; all who ask share a look, and a rarer one at what is done."""
+
+    async def read_done() -> Sequence[QueueDepth]:
+        async with _within(settings.read_seconds, "count of what is done"):
+            return await count_done(deps, settings)
+
+    done = Fresh(read_done, ages=_counted(settings, DONE_TIMES))
+
+    async def read() -> Sequence[QueueFacts]:
+        async with _within(settings.read_seconds, "look at the queues"):
+            return await look_at_queues(deps, settings, done)
+
+    return Fresh(read, ages=_counted(settings))
+
+
+def _counted(settings: ApiSettings, times: float = 1.0) -> Ages:
+    oldest = times * settings.counts_seconds
+    return Ages(oldest, oldest_while_reading=oldest, refresh_after=oldest)
 
 
 @asynccontextmanager

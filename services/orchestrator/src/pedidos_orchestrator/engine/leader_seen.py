@@ -10,9 +10,9 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 
 from pedidos_common.domain.jobs import JobStatus
+from pedidos_common.domain.queues import QUEUES
 from pedidos_common.domain.runs import Phase, Run
 from pedidos_common.ports import QueueDepth
-from pedidos_orchestrator.deps import QUEUES
 from pedidos_orchestrator.projections import status_of
 
 LOOKED_AT_MOST = 50_000

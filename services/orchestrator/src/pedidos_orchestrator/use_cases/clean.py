@@ -7,10 +7,12 @@ from enum import StrEnum
 
 import structlog
 
+from pedidos_checkout.domain.checkouts import is_checkout
 from pedidos_common.domain.jobs import JobStatus
+from pedidos_common.domain.queues import RUN_QUEUES
 from pedidos_common.domain.runs import Phase
 from pedidos_common.ports import JobFilter
-from pedidos_orchestrator.deps import QUEUES, Deps
+from pedidos_orchestrator.deps import Deps
 from pedidos_orchestrator.job_states import STATUS_OF
 
 PAGE_SIZE = 1_000
@@ -60,7 +62,7 @@ async def _cancel(status: JobStatus, deps: Deps) -> Cleaned:
     removed = sum([await deps.ledger.cancel_scope(scope) for scope in sorted(scopes)])
     purged = 0
     if status is JobStatus.QUEUED:
-        purged = sum([await deps.transport.purge(queue) for queue in QUEUES])
+        purged = sum([await deps.transport.purge(queue) for queue in RUN_QUEUES])
     return Cleaned(removed, purged)
 
 
@@ -69,7 +71,8 @@ async def _scopes(status: JobStatus, deps: Deps) -> set[str]:
     cursor: str | None = None
     while True:
         page = await deps.ledger.page(JobFilter(statuses=[status]), PAGE_SIZE, cursor)
-        scopes |= {job.scope for job in page.items if job.scope is not None}
+        # what a customer has placed is never over
+        scopes |= {job.scope for job in page.items if job.scope and not is_checkout(job.scope)}
         cursor = page.cursor
         if cursor is None:
             return scopes

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from pedidos_checkout.adapters.mongo.documents import amount_of, money
-from pedidos_checkout.ports import Discount, Product
+from pedidos_checkout.domain.shop import Discount, Product
 from pedidos_common.adapters.mongo.client import Collection, Database, Document
 from pedidos_common.adapters.mongo.errors import guarded
 from pedidos_common.adapters.mongo.inserts import insert_absent

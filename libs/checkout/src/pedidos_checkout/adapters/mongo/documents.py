@@ -83,7 +83,7 @@ def lines_of(documents: Sequence[Document]) -> tuple[Line, ...]:
 
 def checkout_document(checkout: Checkout) -> Document:
     """The first document of a checkout, without its id and the time that the server gives it."""
-    document = {
+    document: Document = {
         "kind": str(checkout.kind),
         "fingerprint": checkout.fingerprint,
         "begun": False,
@@ -103,6 +103,8 @@ def checkout_document(checkout: Checkout) -> Document:
         },
         "trace": checkout.trace,
     }
+    if checkout.reply is not None:
+        document["reply"] = dict(checkout.reply)
     # the index of keys holds only those that have one
     return document if checkout.key is None else {**document, "key": checkout.key}
 

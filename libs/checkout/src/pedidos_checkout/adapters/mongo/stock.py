@@ -70,7 +70,7 @@ class MongoStock:
 
     async def _look(self, checkout_id: str, wanted: Mapping[str, int], fence: datetime) -> Found:
         mine = changes.hold(checkout_id)
-        look = [
+        look: list[Document] = [
             {"$match": {"_id": {"$in": list(wanted)}}},
             {"$project": {"available": 1, mine: 1, "late": {"$gte": ["$$NOW", fence]}}},
         ]

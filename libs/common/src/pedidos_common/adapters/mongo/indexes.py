@@ -48,6 +48,9 @@ async def ensure_indexes(database: Database) -> None:
     await ensure_orders(database)
     await database["jobs"].create_index([("status", ASCENDING), ("_id", ASCENDING)], name="status")
     await database["jobs"].create_index(
+        [("queue", ASCENDING), ("status", ASCENDING), ("createdSeq", ASCENDING)], name="queues"
+    )
+    await database["jobs"].create_index(
         "followUpsDue",
         name="follow_ups_due",
         partialFilterExpression={"followUpsDue": True},

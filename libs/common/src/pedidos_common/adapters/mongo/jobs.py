@@ -7,6 +7,7 @@ the server (`$$NOW`), never with a process's clock.
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
@@ -35,6 +36,13 @@ from pedidos_common.adapters.mongo.job_documents import (
     quiet_pipeline,
     scope_filter,
 )
+from pedidos_common.adapters.mongo.job_queues import (
+    OF_A_FAILURE,
+    failure_of,
+    newest_documents,
+    standing_of,
+    standing_pipeline,
+)
 from pedidos_common.domain.jobs import (
     FINAL,
     TRIGGER_OF,
@@ -46,11 +54,12 @@ from pedidos_common.domain.jobs import (
     advance,
     sources,
 )
-from pedidos_common.ports import Bell, FollowUps, JobFilter, Page, QueueDepth
+from pedidos_common.ports import Bell, Failure, FollowUps, JobFilter, Page, QueueDepth
 
 SCOPE_BATCH = 1_000
 MOST_CREATED_TOGETHER = 50
 BELL_FIELDS = {"queue": 1, "band": 1, "ring": 1, "aheadSeconds": 1}
+ANEW: Document = {"attempts": 0, "lost": 0, "probes": 0, "refusedSince": None}
 
 
 class MongoJobLedger:
@@ -167,6 +176,37 @@ class MongoJobLedger:
         return depths_of([group async for group in groups])
 
     @guarded
+    async def standing(
+        self, queues: Sequence[str], statuses: Sequence[JobStatus], limit: int
+    ) -> Sequence[QueueDepth]:
+        """See `ports.JobLedger.standing`."""
+        groups = await self._jobs.aggregate(standing_pipeline(queues, statuses, limit))
+        return standing_of(queues, [group async for group in groups])
+
+    @guarded
+    async def newest(
+        self, queue: str, status: JobStatus, limit: int, cursor: str | None
+    ) -> Page[Job]:
+        """See `ports.JobLedger.newest`."""
+        query = {"queue": queue, "status": status}
+        page = await newest_documents(self._jobs, query, limit, cursor)
+        return Page([job_of(document, self._lease_ms) for document in page.items], page.cursor)
+
+    @guarded
+    async def failures(self, queue: str, limit: int, cursor: str | None) -> Page[Failure]:
+        """See `ports.JobLedger.failures`."""
+        query = {"queue": queue, "status": JobStatus.FAILED}
+        page = await newest_documents(self._jobs, query, limit, cursor, OF_A_FAILURE)
+        return Page([failure_of(document) for document in page.items], page.cursor)
+
+    @guarded
+    async def revive(self, queue: str, job_ids: Sequence[str]) -> Sequence[Bell]:
+        """See `ports.JobLedger.revive`."""
+        named = {"_id": {"$in": list(job_ids)}, "queue": queue}
+        await self._queue_again({**named, "status": JobStatus.FAILED}, ANEW)
+        return await still_queued(self._jobs, job_ids)
+
+    @guarded
     async def settled_among(self, job_ids: Sequence[str]) -> Sequence[Job]:
         """See `ports.JobLedger.settled_among`."""
         return await self._among(job_ids, sorted(FINAL))
@@ -208,7 +248,7 @@ class MongoJobLedger:
         ids = [document["_id"] async for document in self._jobs.find(query, {"_id": 1})]
         await self._queue_again(
             {"_id": {"$in": ids}, "$or": which},
-            {"attempts": 0, "lost": 0, "probes": 0, "refusedSince": None},
+            ANEW,
         )
         return await still_queued(self._jobs, ids)
 
@@ -288,10 +328,18 @@ class MongoJobLedger:
         return (await self._jobs.delete_many(final)).deleted_count
 
     @guarded
-    async def remove(self, scope: str | None = None, settled_before: datetime | None = None) -> int:
+    async def remove(
+        self,
+        scope: str | None = None,
+        settled_before: datetime | None = None,
+        *,
+        keep: str | None = None,
+    ) -> int:
         """See `ports.JobLedger.remove`."""
         query: Document = scope_filter(scope)
         if settled_before is not None:
             final = {"status": {"$in": sorted(FINAL)}, "settledAt": {"$lt": settled_before}}
             query |= {**final, **follow_ups.FOLLOWED}
+        if keep is not None:
+            query = {"$and": [query, {"scope": {"$not": re.compile(f"^{re.escape(keep)}")}}]}
         return (await self._jobs.delete_many(query)).deleted_count

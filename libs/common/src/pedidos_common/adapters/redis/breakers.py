@@ -11,6 +11,7 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from typing import Any
 from uuid import uuid4
 
 import structlog
@@ -154,7 +155,10 @@ class RedisBreakers:
         )
         record = json.dumps(asdict(after), separators=(",", ":"))
         key = self._names.breaker(name)
-        return bool(await self._redis.eval(SWAP, 1, key, kept, record, keep_ms))
+        # the driver's types know texts only
+        arguments: list[Any] = [key, kept, record, keep_ms]
+        swapped: Any = self._redis.eval(SWAP, 1, *arguments)
+        return bool(await swapped)
 
 
 def _read_record(kept: bytes) -> Breaker:

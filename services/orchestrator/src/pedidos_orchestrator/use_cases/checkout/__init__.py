@@ -1,1 +1,1 @@
-"""Checkout: taken in by one durable write, begun right behind it, or done here when queues are long."""
+"""Checkout: taken in by one write, begun right behind it, done here when queues are long."""

@@ -69,6 +69,7 @@ class Desk:
     reading: StatusReading
     estimate: Estimate
     metrics: CheckoutMetrics
+    prepared: Callable[[], Awaitable[None]]
     sync_seconds: float = 10.0
 
     async def take(self, wanted: Wanted) -> Reply:
@@ -80,6 +81,7 @@ class Desk:
             Unavailable: when the store does not answer; it may have been taken in.
         """
         with self.metrics.serving():
+            await self.prepared()
             ahead = await self.ahead()
             if ahead.way >= Way.REFUSE or (ahead.way is Way.HERE and not self._has_room()):
                 return await self._known_or(wanted, self._refusal(ahead))

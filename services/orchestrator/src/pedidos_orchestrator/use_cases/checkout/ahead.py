@@ -12,7 +12,7 @@ import structlog
 from pedidos_common.domain.errors import Unavailable
 from pedidos_common.domain.jobs import JobStatus
 from pedidos_common.domain.queues import QueueTable
-from pedidos_common.ports import JobLedger, QueueState, Transport
+from pedidos_common.ports import JobLedger, QueueState, QueueStates, Transport
 
 BROKER_SECONDS = 0.3
 
@@ -58,10 +58,7 @@ class QueuesAhead:
         """
         states, waiting = await asyncio.gather(self.states.read_all(), self._waiting())
         seen = [
-            Ahead(
-                self._way(queue, count) if states.takes_in(queue) else Way.DRAINING, queue, count
-            )
-            for queue, count in waiting.items()
+            Ahead(self._way(queue, count, states), queue, count) for queue, count in waiting.items()
         ]
         return max(seen, key=lambda one: (one.way, one.waiting), default=Ahead())
 
@@ -87,10 +84,14 @@ class QueuesAhead:
         queued = {depth.queue: depth.counts.get(JobStatus.QUEUED, 0) for depth in depths}
         return {queue: queued.get(queue, 0) for queue in queues}
 
-    def _way(self, queue: str, waiting: int) -> Way:
+    def _way(self, queue: str, waiting: int, states: QueueStates) -> Way:
         policy = self.table[queue]
+        if not states.takes_in(queue):
+            return Way.DRAINING
         if policy.refuse_above is not None and waiting > policy.refuse_above:
             return Way.REFUSE
-        if policy.sync_above is not None and waiting > policy.sync_above:
+        # nobody works at what is paused, this process neither
+        is_worked = states.is_worked(queue)
+        if policy.sync_above is not None and waiting > policy.sync_above and is_worked:
             return Way.HERE
         return Way.QUEUE

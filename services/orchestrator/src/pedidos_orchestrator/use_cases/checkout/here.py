@@ -5,22 +5,34 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 
 import structlog
 
 from pedidos_checkout.domain.checkouts import Checkout
+from pedidos_checkout.domain.flow import first_job
 from pedidos_checkout.domain.status import CheckoutState, CheckoutStatus
+from pedidos_checkout.ports import CheckoutStore
 from pedidos_common.domain.errors import Unavailable
 from pedidos_common.domain.jobs import Job, Outcome
-from pedidos_common.ports import Bell, Transport
+from pedidos_common.domain.queues import QueueTable
+from pedidos_common.ports import Bell, JobLedger, Transport
 from pedidos_orchestrator.best_effort import ring
 from pedidos_orchestrator.deps import ExecutorOf
-from pedidos_orchestrator.use_cases.checkout.starting import Starter
 
 LOOK_SECONDS = 0.5
 OVER = frozenset({CheckoutState.COMPLETED, CheckoutState.FAILED})
 
 log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Deliveries:
+    """By what jobs come to whoever does them."""
+
+    ledger: JobLedger
+    transport: Transport
+    table: QueueTable
 
 
 class DoneHere:
@@ -30,9 +42,13 @@ class DoneHere:
     """
 
     def __init__(
-        self, executor_of: ExecutorOf, transport: Transport, starter: Starter, slots: int
+        self,
+        executor_of: ExecutorOf,
+        deliveries: Deliveries,
+        checkouts: CheckoutStore,
+        slots: int,
     ) -> None:
-        self._transport, self._starter, self._slots = transport, starter, slots
+        self._deliveries, self._checkouts, self._slots = deliveries, checkouts, slots
         self._executor = executor_of(self._settled, self._follow)
         self._at: dict[str, asyncio.Event] = {}
 
@@ -55,13 +71,14 @@ class DoneHere:
         changed = self._at[checkout.id] = asyncio.Event()
         give_up_at = time.monotonic() + seconds
         try:
-            await self._deliver(await self._starter.create([checkout]))
-            await self._starter.note([checkout])
+            job = first_job(checkout, self._deliveries.table.policies)
+            await self._deliver(await self._deliveries.ledger.create([job]))
+            await self._checkouts.begun([checkout.id])
             while (left := give_up_at - time.monotonic()) > 0:
                 if (status := await read(checkout)).state in OVER:
                     return status
                 await _wait(changed, min(LOOK_SECONDS, left))
-        except Unavailable as error:  # it is in the store: the sweep, or its jobs' leases, see to it
+        except Unavailable as error:  # it is stored: the sweep, or its lease, sees to it
             log.warning("checkout_left_to_workers", error=str(error)[:200])
         finally:
             del self._at[checkout.id]
@@ -71,7 +88,7 @@ class DoneHere:
         ours = [bell for bell in bells if _scope_of(bell) in self._at]
         others = [bell for bell in bells if _scope_of(bell) not in self._at]
         if others:
-            await ring(self._transport, others)
+            await ring(self._deliveries.transport, others)
         await self._deliver(ours)
 
     async def _deliver(self, bells: Sequence[Bell]) -> None:
