@@ -90,6 +90,35 @@ async def test_each_chore_does_what_it_is_called() -> None:
         await world.imports.append("abandoned", [ImportRow(2, "Ana", 1)])
 
 
+async def _reconciliations(world: World, **settings: Any) -> list[str]:
+    """Ids of the jobs that chores of two orchestrators asked for in a quarter of an hour."""
+    first = await housekeeping_of(world, **settings)
+    second = await housekeeping_of(world, **settings)
+    for _ in range(16):
+        await first.round()
+        await second.round()
+        world.clock.advance(60)
+        for keeping in (first, second):
+            keeping._done_at = dict.fromkeys(keeping._done_at, float("-inf"))
+    assert first.failures == second.failures == 0
+    return [job.id for job in world.ledger._by_id() if job.function == "reconcile-payments"]
+
+
+async def test_payments_are_compared_once_in_each_slot_of_time() -> None:
+    asked = await _reconciliations(
+        World(), payment_url="http://pay.test", reconcile_every_minutes=5
+    )
+    assert len(asked) in {4, 5}
+    assert all(job_id.startswith("reconcile:2025") for job_id in asked)
+
+
+@pytest.mark.parametrize(
+    "settings", [{}, {"payment_url": "http://pay.test", "reconcile_every_minutes": 0}]
+)
+async def test_payments_are_not_compared_where_nobody_wants_that(settings: dict[str, Any]) -> None:
+    assert await _reconciliations(World(), **settings) == []
+
+
 @pytest.mark.parametrize(("url", "told"), [(None, 0), ("https://shop.test/hook", 1)])
 async def test_a_run_s_end_is_told_where_a_webhook_is_set(url: str | None, told: int) -> None:
     world = World()
