@@ -24,6 +24,10 @@ from tests.unit.api.world import shop_of
 from tests.unit.orchestrator.world import World
 
 DAY_SECONDS = 86_400.0
+PAYING: dict[str, Any] = {
+    "payment_url": "http://pay.test",
+    "payment_api_key": "key-of-a-test",
+}
 
 
 def deps_of(world: World, registry: CollectorRegistry | None = None) -> Deps:
@@ -105,16 +109,12 @@ async def _reconciliations(world: World, **settings: Any) -> list[str]:
 
 
 async def test_payments_are_compared_once_in_each_slot_of_time() -> None:
-    asked = await _reconciliations(
-        World(), payment_url="http://pay.test", reconcile_every_minutes=5
-    )
+    asked = await _reconciliations(World(), **PAYING, reconcile_every_minutes=5)
     assert len(asked) in {4, 5}
     assert all(job_id.startswith("reconcile:2025") for job_id in asked)
 
 
-@pytest.mark.parametrize(
-    "settings", [{}, {"payment_url": "http://pay.test", "reconcile_every_minutes": 0}]
-)
+@pytest.mark.parametrize("settings", [{}, {**PAYING, "reconcile_every_minutes": 0}])
 async def test_payments_are_not_compared_where_nobody_wants_that(settings: dict[str, Any]) -> None:
     assert await _reconciliations(World(), **settings) == []
 
