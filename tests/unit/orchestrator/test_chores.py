@@ -9,16 +9,18 @@ from prometheus_client import CollectorRegistry
 
 from pedidos_common.domain.ids import OrderRange
 from pedidos_common.domain.imports import ImportGone
+from pedidos_common.domain.jobs import Job
 from pedidos_common.domain.orders import Tier
 from pedidos_common.domain.run_jobs import NOTIFY_RUN_ENDED
 from pedidos_common.domain.runs import Phase
-from pedidos_common.ports import ImportRow
+from pedidos_common.ports import Bell, ImportRow
 from pedidos_common.testing.in_memory_controls import InMemoryProcesses
 from pedidos_common.testing.in_memory_imports import InMemoryImportStore
 from pedidos_common.testing.in_memory_orders import PlainChunk
 from pedidos_orchestrator import wiring
 from pedidos_orchestrator.deps import Deps
 from pedidos_orchestrator.engine.housekeeping import Housekeeping
+from pedidos_orchestrator.engine.regular_reconciliation import RegularReconciliation
 from pedidos_orchestrator.settings import OrchestratorSettings
 from tests.unit.api.world import shop_of
 from tests.unit.orchestrator.world import World
@@ -94,29 +96,39 @@ async def test_each_chore_does_what_it_is_called() -> None:
         await world.imports.append("abandoned", [ImportRow(2, "Ana", 1)])
 
 
-async def _reconciliations(world: World, **settings: Any) -> list[str]:
-    """Ids of the jobs that chores of two orchestrators asked for in a quarter of an hour."""
-    first = await housekeeping_of(world, **settings)
-    second = await housekeeping_of(world, **settings)
-    for _ in range(16):
-        await first.round()
-        await second.round()
-        world.clock.advance(60)
-        for keeping in (first, second):
-            keeping._done_at = dict.fromkeys(keeping._done_at, float("-inf"))
-    assert first.failures == second.failures == 0
-    return [job.id for job in world.ledger._by_id() if job.function == "reconcile-payments"]
-
-
 async def test_payments_are_compared_once_in_each_slot_of_time() -> None:
-    asked = await _reconciliations(World(), **PAYING, reconcile_every_minutes=5)
-    assert len(asked) in {4, 5}
-    assert all(job_id.startswith("reconcile:2025") for job_id in asked)
+    world = World()
+    leaders = [
+        RegularReconciliation(world.runs, world.ledger, world.transport, every_minutes=5)
+        for _ in range(2)
+    ]
+    for _ in range(16):
+        for leader in leaders:
+            await leader.ask()
+        world.clock.advance(60)
+    asked = [job for job in world.ledger._by_id() if job.function == "reconcile-payments"]
+    # it begins at 03:04:05
+    assert [job.id[-5:] for job in asked] == ["T0300", "T0305", "T0310", "T0315"]
+    assert await world.transport.missing([ring_of(job) for job in asked]) == []
 
 
-@pytest.mark.parametrize("settings", [{}, {**PAYING, "reconcile_every_minutes": 0}])
-async def test_payments_are_not_compared_where_nobody_wants_that(settings: dict[str, Any]) -> None:
-    assert await _reconciliations(World(), **settings) == []
+def ring_of(job: Job) -> Bell:
+    return Bell(job.id, job.queue, job.band, job.ring)
+
+
+@pytest.mark.parametrize(
+    ("settings", "compares"),
+    [(PAYING, True), ({}, False), ({**PAYING, "reconcile_every_minutes": 0}, False)],
+)
+async def test_payments_are_compared_where_that_is_wanted(
+    settings: dict[str, Any], compares: bool
+) -> None:
+    world = World()
+    keeping = await housekeeping_of(world, **settings)
+    await keeping.round()
+    assert keeping.failures == 0
+    functions = [job.function for job in world.ledger._by_id()]
+    assert ("reconcile-payments" in functions) is compares
 
 
 @pytest.mark.parametrize(("url", "told"), [(None, 0), ("https://shop.test/hook", 1)])
