@@ -96,7 +96,9 @@ class PlayedProvider:
     async def page(
         self, after: str | None, limit: int
     ) -> tuple[Sequence[ProviderPayment], str | None]:
-        raise NotImplementedError
+        behind = int(after or 0)
+        listed = list(self.payments.values())[behind : behind + limit]
+        return listed, str(behind + limit) if len(self.payments) > behind + limit else None
 
     def customer_confirms(self) -> None:
         """Customers that act confirm what waits for them."""

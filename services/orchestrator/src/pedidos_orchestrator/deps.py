@@ -15,6 +15,7 @@ from pedidos_checkout.ports import (
     CheckoutStore,
     PaymentBook,
     PlacedOrders,
+    Reconciliations,
     Stock,
     WebhookLog,
 )
@@ -81,6 +82,7 @@ class CheckoutDeps:
     payments: PaymentBook
     orders: PlacedOrders
     webhooks: WebhookLog
+    reconciliations: Reconciliations
     prepare: Callable[[], Awaitable[None]] = nothing_to_prepare
     executor_of: ExecutorOf | None = None
     read_webhook: ReadWebhook | None = None
