@@ -16,11 +16,12 @@ from enum import IntEnum
 from typing import Any
 
 from pedidos_checkout.domain.checkouts import Checkout
+from pedidos_checkout.domain.payments import PaymentEvent
 from pedidos_checkout.ports import ProviderPaused
 from pedidos_checkout.ports.providers import ProviderUnavailable
 from pedidos_checkout.steps.begin import BeginSweep, begin
 from pedidos_checkout.steps.functions import StepPorts, step_functions
-from pedidos_checkout.steps.webhooks import PaymentEvent, take_in
+from pedidos_checkout.steps.webhooks import take_in
 from pedidos_checkout.testing.in_memory_shop import InMemoryPlacedOrders, InMemoryStock
 from pedidos_checkout.testing.in_memory_stores import (
     InMemoryCheckoutStore,

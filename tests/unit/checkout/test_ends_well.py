@@ -155,6 +155,25 @@ async def test_ends_well_where_the_outcome_is_not_known(at_providers: list[int])
         assert order.status is PlacedStatus.CONFIRMED
 
 
+MOST_CALLS = 25  # more than a checkout makes of its providers, or of its stores
+
+
+@pytest.mark.parametrize("trouble", [T.KILLED_BEFORE, T.KILLED_BEHIND, T.HANGS])
+@pytest.mark.parametrize("method", ["tok_ok", "tok_capture_declined"])
+async def test_ends_well_whichever_one_call_a_worker_is_lost_at(
+    method: str, trouble: Trouble
+) -> None:
+    for place in range(MOST_CALLS):
+        once = [T.NONE] * place + [trouble]
+        for at_providers, at_home in ((once, []), ([], once)):
+            checkout = a_checkout(method=method)
+            shop = await gone_through(checkout, at_providers, at_home)
+            await check_ended_well(shop, checkout)
+            order = await shop.orders.of_checkout(checkout.id)
+            assert order is not None
+            assert (order.status is PlacedStatus.CONFIRMED) == (method == "tok_ok")
+
+
 @pytest.mark.parametrize(
     ("method", "state", "money"),
     [

@@ -7,9 +7,9 @@ from decimal import Decimal
 
 import pytest
 
-from pedidos_checkout.domain.payments import PaymentStatus, ProviderPayment
+from pedidos_checkout.domain.payments import PaymentEvent, PaymentStatus, ProviderPayment
 from pedidos_checkout.domain.steps import Step, job_id
-from pedidos_checkout.steps.webhooks import PaymentEvent, Taken, take_in
+from pedidos_checkout.steps.webhooks import Taken, take_in
 from pedidos_common.domain.errors import Unavailable
 from pedidos_common.domain.jobs import JobStatus
 from tests.unit.checkout.carts import a_checkout

@@ -9,6 +9,7 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry
 
+from pedidos_checkout.domain.payments import PaymentEvent
 from pedidos_checkout.ports import (
     Catalogue,
     CheckoutStore,
@@ -18,7 +19,6 @@ from pedidos_checkout.ports import (
     Stock,
     WebhookLog,
 )
-from pedidos_checkout.steps.webhooks import PaymentEvent
 from pedidos_common.domain.queues import QueueTable
 from pedidos_common.domain.room import Room
 from pedidos_common.execution.executor import Executor, Observe

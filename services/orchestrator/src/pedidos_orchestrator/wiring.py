@@ -24,8 +24,8 @@ from pedidos_checkout.adapters.mongo.stock import MongoStock
 from pedidos_checkout.adapters.mongo.webhooks import MongoWebhookLog
 from pedidos_checkout.catalogue_cache import CachedCatalogue
 from pedidos_checkout.domain.checkouts import is_checkout
+from pedidos_checkout.domain.payments import PaymentEvent
 from pedidos_checkout.steps.begin import BeginSweep
-from pedidos_checkout.steps.webhooks import PaymentEvent
 from pedidos_checkout.wiring import Providers, steps_of
 from pedidos_common.adapters.mongo.client import connect_blocking
 from pedidos_common.adapters.mongo.controls import MongoQueueState
