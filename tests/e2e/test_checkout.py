@@ -120,6 +120,18 @@ def test_an_order_is_placed_paid_and_confirmed(shop: Stack) -> None:
     assert [one["status"] for one in charges(shop, [checkout_id])] == ["captured"]
 
 
+def test_what_went_through_adds_up_and_is_compared_on_request(shop: Stack) -> None:
+    ended(shop, placed(shop))
+    asked = shop.post("/api/reconciliations")["id"]
+
+    def report() -> dict[str, Any] | None:
+        found = shop.get("/api/reconciliations")["items"]
+        return next((one for one in found if one["id"] == asked and one["complete"]), None)
+
+    found = until(report, 30.0)
+    assert (found["seen"]["products"], found["differences"]) == (120, [])
+
+
 def test_a_declined_card_is_told(shop: Stack) -> None:
     found = ended(shop, placed(shop, payment={"method": "tok_declined"}))
     assert (found["status"], found["code"], found["money"]) == (
