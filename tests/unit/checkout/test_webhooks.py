@@ -13,7 +13,7 @@ from pedidos_checkout.steps.webhooks import Taken, take_in
 from pedidos_common.domain.errors import Unavailable
 from pedidos_common.domain.jobs import JobStatus
 from tests.unit.checkout.carts import a_checkout
-from tests.unit.checkout.shop import Shop
+from tests.unit.checkout.shop import WAIT_SECONDS, Shop
 
 S = PaymentStatus
 
@@ -97,3 +97,13 @@ async def test_one_that_could_not_be_worked_in_is_taken_when_it_comes_again(
         with pytest.raises(Unavailable):
             await taken(shop, told(S.AUTHORISED))
     assert await taken(shop, told(S.AUTHORISED)) is not Taken.REPEATED
+
+
+async def test_what_waited_long_in_its_queue_leaves_its_customer_no_less_time() -> None:
+    shop, checkout = Shop(), a_checkout(method="tok_action")
+    for line in checkout.lines:
+        shop.stock.put(line.sku, 10)
+    await shop.place(checkout)
+    shop.clock.advance(10 * WAIT_SECONDS)
+    await shop.run()
+    assert await status(shop) is S.CAPTURED
