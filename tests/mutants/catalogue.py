@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.mutants.checkout_guards import CHECKOUT_GUARDS
 from tests.mutants.follow_up_guards import FOLLOW_UP_GUARDS
 from tests.mutants.mutant import (
     COMMON,
@@ -272,6 +273,7 @@ MUTANTS = (
     ),
     *FOLLOW_UP_GUARDS,
     *RECOVERY_GUARDS,
+    *CHECKOUT_GUARDS,
     *STORE_GUARDS,
     *WORK_GUARDS,
 )
