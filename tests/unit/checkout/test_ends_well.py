@@ -107,15 +107,16 @@ async def send_again(shop: Shop, checkout: Checkout) -> None:
     await shop.run()
 
 
-@settings(max_examples=50, deadline=None)
-@given(
+LIVES = given(
     carts(),
     TROUBLES,
     TROUBLES,
     st.lists(st.integers(0, 9), max_size=40),
     st.sampled_from([10, 10, 1]),
 )
-async def test_ends_well(
+
+
+async def ends_well(
     checkout: Checkout,
     at_providers: list[int],
     at_home: list[int],
@@ -127,6 +128,12 @@ async def test_ends_well(
     await check_ended_well(shop, checkout)
     await send_again(shop, checkout)  # whatever was given up for good stays so
     await check_ended_well(shop, checkout)
+
+
+test_ends_well = settings(max_examples=50, deadline=None)(LIVES(ends_well))
+test_ends_well_at_length = pytest.mark.slow(
+    settings(max_examples=5_000, deadline=None)(LIVES(ends_well))
+)
 
 
 T = Trouble
@@ -155,7 +162,8 @@ async def test_ends_well_where_the_outcome_is_not_known(at_providers: list[int])
         assert order.status is PlacedStatus.CONFIRMED
 
 
-MOST_CALLS = 25  # more than a checkout makes of its providers, or of its stores
+# more than a checkout makes of its providers, and of its stores
+MOST_ABROAD, MOST_AT_HOME = 6, 25
 
 
 @pytest.mark.parametrize("trouble", [T.KILLED_BEFORE, T.KILLED_BEHIND, T.HANGS])
@@ -163,15 +171,15 @@ MOST_CALLS = 25  # more than a checkout makes of its providers, or of its stores
 async def test_ends_well_whichever_one_call_a_worker_is_lost_at(
     method: str, trouble: Trouble
 ) -> None:
-    for place in range(MOST_CALLS):
-        once = [T.NONE] * place + [trouble]
-        for at_providers, at_home in ((once, []), ([], once)):
-            checkout = a_checkout(method=method)
-            shop = await gone_through(checkout, at_providers, at_home)
-            await check_ended_well(shop, checkout)
-            order = await shop.orders.of_checkout(checkout.id)
-            assert order is not None
-            assert (order.status is PlacedStatus.CONFIRMED) == (method == "tok_ok")
+    abroad = [([T.NONE] * place + [trouble], []) for place in range(MOST_ABROAD)]
+    at_home = [([], [T.NONE] * place + [trouble]) for place in range(MOST_AT_HOME)]
+    for troubles in (*abroad, *at_home):
+        checkout = a_checkout(method=method)
+        shop = await gone_through(checkout, *troubles)
+        await check_ended_well(shop, checkout)
+        order = await shop.orders.of_checkout(checkout.id)
+        assert order is not None
+        assert (order.status is PlacedStatus.CONFIRMED) == (method == "tok_ok")
 
 
 @pytest.mark.parametrize(
