@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import pytest
 from hypothesis import given, settings
@@ -107,7 +107,19 @@ async def send_again(shop: Shop, checkout: Checkout) -> None:
     await shop.run()
 
 
-LIVES = given(
+@dataclass(frozen=True)
+class Life:
+    """A checkout, and all that befalls it."""
+
+    checkout: Checkout
+    at_providers: list[int]
+    at_home: list[int]
+    webhooks: list[int]
+    stock: int
+
+
+LIVES = st.builds(
+    Life,
     carts(),
     TROUBLES,
     TROUBLES,
@@ -116,24 +128,27 @@ LIVES = given(
 )
 
 
-async def ends_well(
-    checkout: Checkout,
-    at_providers: list[int],
-    at_home: list[int],
-    webhooks: list[int],
-    stock: int,
-) -> None:
-    shop = await gone_through(checkout, at_providers, at_home, webhooks, stock)
-    await send_again(shop, checkout)
-    await check_ended_well(shop, checkout)
-    await send_again(shop, checkout)  # whatever was given up for good stays so
-    await check_ended_well(shop, checkout)
+async def check_life(life: Life) -> None:
+    shop = await gone_through(
+        life.checkout, life.at_providers, life.at_home, life.webhooks, life.stock
+    )
+    await send_again(shop, life.checkout)
+    await check_ended_well(shop, life.checkout)
+    await send_again(shop, life.checkout)  # whatever was given up for good stays so
+    await check_ended_well(shop, life.checkout)
 
 
-test_ends_well = settings(max_examples=50, deadline=None)(LIVES(ends_well))
-test_ends_well_at_length = pytest.mark.slow(
-    settings(max_examples=5_000, deadline=None)(LIVES(ends_well))
-)
+@settings(max_examples=50, deadline=None)
+@given(LIVES)
+async def test_ends_well(life: Life) -> None:
+    await check_life(life)
+
+
+@pytest.mark.slow
+@settings(max_examples=5_000, deadline=None)
+@given(LIVES)
+async def test_ends_well_at_length(life: Life) -> None:
+    await check_life(life)
 
 
 T = Trouble
