@@ -186,9 +186,9 @@ MOST_ABROAD, MOST_AT_HOME = 6, 25
 async def test_ends_well_whichever_one_call_a_worker_is_lost_at(
     method: str, trouble: Trouble
 ) -> None:
-    none: list[int] = []
-    abroad = [([T.NONE] * place + [trouble], none) for place in range(MOST_ABROAD)]
-    at_home = [(none, [T.NONE] * place + [trouble]) for place in range(MOST_AT_HOME)]
+    none, calm = list[int](), int(T.NONE)
+    abroad = [([calm] * place + [int(trouble)], none) for place in range(MOST_ABROAD)]
+    at_home = [(none, [calm] * place + [int(trouble)]) for place in range(MOST_AT_HOME)]
     for troubles in (*abroad, *at_home):
         checkout = a_checkout(method=method)
         shop = await gone_through(checkout, *troubles)
