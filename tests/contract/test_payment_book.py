@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import datetime
 from decimal import Decimal
+from functools import partial
 from itertools import product
 
 import pytest
@@ -85,3 +87,25 @@ async def test_payments_are_paged_by_id(book: PaymentBook) -> None:
     rest = await book.page(2, first.cursor)
     assert ([one.id for one in rest.items], rest.cursor) == (["pay_3"], None)
     assert set(await book.among(["pay_3", "pay_9"])) == {"pay_3"}
+
+
+async def test_what_the_provider_does_not_list_is_found(lab: Lab, book: PaymentBook) -> None:
+    for number, status in enumerate(PaymentStatus):
+        begun = await book.begin(replace(NEW, id=f"pay_{number}", status=status))
+        assert begun.created_at is not None
+        await lab.until(partial(_is_past, lab, begun.created_at))
+    held = [
+        f"pay_{number}"
+        for number, status in enumerate(PaymentStatus)
+        if status in {PaymentStatus.AUTHORISED, PaymentStatus.CAPTURED}
+    ]
+    assert [one.id for one in await book.not_listed(0, 9)] == held
+    assert [one.id for one in await book.not_listed(0, 1)] == held[:1]
+    assert await book.not_listed(60, 9) == []
+    await book.listed([held[0], "pay_unknown"])
+    await book.listed([])
+    assert [one.id for one in await book.not_listed(0, 9)] == held[1:]
+
+
+async def _is_past(lab: Lab, moment: datetime) -> bool:
+    return await lab.now() > moment

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import os
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from typing import Any
 
 import httpx
 import pytest
+from bson import Decimal128
 
 from tests.e2e.stack import Stack, running_stack, until
 
@@ -33,7 +34,13 @@ def shop_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     folder = tmp_path_factory.mktemp("checkout")
     queues = folder / "queues.toml"
     queues.write_text(QUEUES, encoding="utf-8")
-    environ = {"QUEUES_FILE": str(queues), "BREAKER_PAUSE_SECONDS": "1", "LEASE_SECONDS": "3"}
+    environ = {
+        "QUEUES_FILE": str(queues),
+        "BREAKER_PAUSE_SECONDS": "1",
+        "LEASE_SECONDS": "3",
+        "CHECKOUT_PAYMENT_WAIT_SECONDS": "3",
+        "SANDBOX_ACTION_SECONDS": "0.5",
+    }
     with running_stack(folder, environ, workers=1, options=["--sandbox"]) as started:
         started.await_ready()
         started.post("/api/products/sample")
@@ -113,6 +120,18 @@ def test_an_order_is_placed_paid_and_confirmed(shop: Stack) -> None:
     assert [one["status"] for one in charges(shop, [checkout_id])] == ["captured"]
 
 
+def test_what_went_through_adds_up_and_is_compared_on_request(shop: Stack) -> None:
+    ended(shop, placed(shop))
+    asked = shop.post("/api/reconciliations")["id"]
+
+    def report() -> dict[str, Any] | None:
+        found = shop.get("/api/reconciliations")["items"]
+        return next((one for one in found if one["id"] == asked and one["complete"]), None)
+
+    found = until(report, 30.0)
+    assert (found["seen"]["products"], found["differences"]) == (120, [])
+
+
 def test_a_declined_card_is_told(shop: Stack) -> None:
     found = ended(shop, placed(shop, payment={"method": "tok_declined"}))
     assert (found["status"], found["code"], found["money"]) == (
@@ -120,6 +139,101 @@ def test_a_declined_card_is_told(shop: Stack) -> None:
         "card_declined",
         "not_taken",
     )
+
+
+OUTCOMES = {
+    "ok": ("completed", None, "captured"),
+    "action": ("completed", None, "captured"),
+    "free": ("completed", None, None),
+    "declined": ("failed", "card_declined", "declined"),
+    "capture_declined": ("failed", "card_declined", "voided"),
+    "leaves": ("failed", "customer_left", "voided"),
+    "sold_out": ("failed", "out_of_stock", "voided"),
+}
+SOLD_OUT = "STA-004"
+FREE = {"discountCode": "ALL-OF-IT", "payment": None}
+
+
+def placed_of_kind(stack: Stack, kind: str) -> str:
+    if kind == "free":
+        return placed(stack, **FREE)
+    if kind == "sold_out":
+        return placed(stack, items=[{"productId": SOLD_OUT, "quantity": 1}])
+    return placed(stack, payment={"method": f"tok_{kind}"})
+
+
+def some_of_each_kind(stack: Stack, times: int) -> dict[str, str]:
+    """Ids of checkouts, and of which kind each is."""
+    free = {"_id": FREE["discountCode"], "percent": Decimal128("100"), "least": Decimal128("0")}
+    stack.database["discounts"].replace_one({"_id": free["_id"]}, free, upsert=True)
+    stack.database["stock"].update_one(
+        {"_id": SOLD_OUT}, {"$set": {"available": 0, "stocked": 0, "sold": 0, "holds": {}}}
+    )
+    return {placed_of_kind(stack, kind): kind for _ in range(times) for kind in OUTCOMES}
+
+
+def await_the_last_job(stack: Stack, ids: Sequence[str]) -> None:
+    """Everything is done for them, messages too."""
+    still = {"scope": {"$in": list(ids)}, "status": {"$in": ["queued", "running", "retrying"]}}
+    until(lambda: not stack.database["jobs"].count_documents(still), 60.0)
+
+
+def mails_about(stack: Stack, ids: Sequence[str]) -> list[str]:
+    """`checkout.step` of each mail that came about these."""
+    with sandbox(stack) as client:
+        params: dict[str, Any] = {"limit": 1000}
+        found: list[str] = []
+        while True:
+            page = client.get("/control/ledger/mail", params=params).json()
+            found += [mail["message_id"].strip("<>").partition("@")[0] for mail in page["data"]]
+            if page.get("next") is None:
+                return [one for one in found if one.partition(".")[0] in ids]
+            params["after"] = page["next"]
+
+
+def assert_agreed(stack: Stack, ids: Mapping[str, str]) -> None:
+    """Orders, charges, stock and messages say the same of each, and what its kind says."""
+    await_the_last_job(stack, list(ids))
+    charged = {f"co_{c['reference'][4:]}": c["status"] for c in charges(stack, list(ids))}
+    assert len(charged) == len(charges(stack, list(ids)))  # nobody was charged twice
+    orders = {o["checkoutId"]: o["status"] for o in stack.database["placed_orders"].find()}
+    mails = set(mails_about(stack, list(ids)))
+    for checkout_id, kind in ids.items():
+        state, code, charge = OUTCOMES[kind]
+        found = stack.get(f"/api/orders/status/{checkout_id}")
+        assert (kind, found["status"], found.get("code")) == (kind, state, code)
+        assert (kind, charged.get(checkout_id)) == (kind, charge)
+        confirmed = orders.get(checkout_id) == "confirmed"
+        assert (kind, confirmed) == (kind, state == "completed")
+        mail = "confirmation" if confirmed else "recovery"
+        assert {m for m in mails if m.startswith(checkout_id)} == {f"{checkout_id}.{mail}"}
+    for shelf in stack.database["stock"].find():
+        assert not shelf["holds"].keys() & ids.keys()
+        assert shelf["available"] + shelf["sold"] <= shelf["stocked"]
+
+
+def test_each_kind_of_checkout_ends_as_it_should(shop: Stack) -> None:
+    ids = some_of_each_kind(shop, 3)
+    for checkout_id in ids:
+        ended(shop, checkout_id)
+    assert_agreed(shop, ids)
+    mails = mails_about(shop, list(ids))
+    assert len(mails) == len(set(mails))
+
+
+@pytest.mark.parametrize(("kills", "times"), [(1, 1), pytest.param(10, 10, marks=pytest.mark.slow)])
+def test_workers_that_are_killed_on_the_way_leave_nothing_undone(
+    shop: Stack, kills: int, times: int
+) -> None:
+    fault(shop, operation="authorise", mode="slow", seconds=0.3, share=0.5)
+    fault(shop, operation="capture", mode="slow", seconds=0.3, share=0.5)
+    ids = some_of_each_kind(shop, times)
+    for _ in range(kills):
+        shop.kill("worker")
+        shop.await_ready()
+    for checkout_id in ids:
+        ended(shop, checkout_id, 90.0)
+    assert_agreed(shop, ids)
 
 
 def test_the_same_key_from_100_clients_is_one_charge(shop: Stack) -> None:

@@ -8,6 +8,22 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from pedidos_checkout.adapters.mongo.catalogue import MongoCatalogue
+from pedidos_checkout.adapters.mongo.checkouts import MongoCheckoutStore
+from pedidos_checkout.adapters.mongo.payments import MongoPaymentBook
+from pedidos_checkout.adapters.mongo.placed_orders import MongoPlacedOrders
+from pedidos_checkout.adapters.mongo.reconciliations import MongoReconciliations
+from pedidos_checkout.adapters.mongo.stock import MongoStock
+from pedidos_checkout.adapters.mongo.webhooks import MongoWebhookLog
+from pedidos_checkout.ports import (
+    Catalogue,
+    CheckoutStore,
+    PaymentBook,
+    PlacedOrders,
+    Reconciliations,
+    Stock,
+    WebhookLog,
+)
 from pedidos_common.adapters.mongo.controls import MongoQueueState
 from pedidos_common.adapters.mongo.imports import MongoImportStore
 from pedidos_common.adapters.mongo.jobs import MongoJobLedger
@@ -45,12 +61,28 @@ ADAPTERS: Mapping[type, type] = {
     Transport: ArqTransport,
     Events: RedisEvents,
     LogGathering: RedisLogGathering,
+    CheckoutStore: MongoCheckoutStore,
+    Catalogue: MongoCatalogue,
+    Stock: MongoStock,
+    PaymentBook: MongoPaymentBook,
+    PlacedOrders: MongoPlacedOrders,
+    WebhookLog: MongoWebhookLog,
+    Reconciliations: MongoReconciliations,
+}
+OF_CHECKOUTS: Mapping[type, tuple[str, ...]] = {
+    MongoCheckoutStore: ("accept", "begun", "keep_reply", "erase_customer"),
+    MongoCatalogue: ("add",),
+    MongoStock: ("reserve", "pin", "commit", "release", "release_expired"),
+    MongoPaymentBook: ("begin", "note", "listed"),
+    MongoPlacedOrders: ("create", "confirm", "cancel", "erase_customer"),
+    MongoWebhookLog: ("first_time", "forget"),
+    MongoReconciliations: ("save", "keep"),
 }
 WRITING: Mapping[type, tuple[str, ...]] = {
     MongoJobLedger: (
         *("create", "claim", "note_probe", "settle", "cancel_scope", "resume_scope"),
         *("expire_leases", "take_back", "release_due", "rang", "remove_settled", "remove"),
-        "revive",
+        *("revive", "note_followed", "hasten"),
     ),
     MongoLeaseKeeper: ("beat", "farewell"),
     MongoOrderStore: (
@@ -72,11 +104,13 @@ WRITING: Mapping[type, tuple[str, ...]] = {
     RingWorker: ("_take",),
     RedisEvents: ("publish",),
     RedisLogGathering: ("append", "clear"),
+    **OF_CHECKOUTS,
 }
 READING: Mapping[type, tuple[str, ...]] = {
     MongoJobLedger: (
         *("get", "page", "counts", "settled_among", "started_among", "of_scope", "running"),
         *("quiet_seconds", "silent", "depths", "standing", "newest", "failures"),
+        "left_follow_ups",
     ),
     MongoOrderStore: (
         "read_pending",
@@ -94,6 +128,20 @@ READING: Mapping[type, tuple[str, ...]] = {
     ArqTransport: ("missing", "receive", "depth"),
     RedisEvents: ("listen", "close"),
     RedisLogGathering: ("newest",),
+    MongoCheckoutStore: ("by_key", "get", "among", "not_begun"),
+    MongoCatalogue: ("products", "page", "discount"),
+    MongoStock: ("holds", "levels", "page"),
+    MongoPaymentBook: ("get", "among", "page", "not_listed"),
+    MongoPlacedOrders: ("of_checkout", "among", "of_customer"),
+    MongoReconciliations: ("progress", "get", "page"),
+}
+
+
+# what jobs of runs never come to: nothing follows from them, no outside call hastens them, and
+# checkouts are apart from them
+BEYOND_RUNS: Mapping[type, tuple[str, ...]] = {
+    MongoJobLedger: ("note_followed", "hasten"),
+    **OF_CHECKOUTS,
 }
 
 

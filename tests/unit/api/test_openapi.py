@@ -20,6 +20,7 @@ GET /api/queues
 GET /api/queues/{queue}
 GET /api/queues/{queue}/dead-letters
 GET /api/queues/{queue}/jobs
+GET /api/reconciliations
 GET /healthz
 GET /metrics
 GET /pedidos
@@ -43,6 +44,7 @@ POST /api/queues/{queue}/dead-letters/{fingerprint}/redrive
 POST /api/queues/{queue}/drain
 POST /api/queues/{queue}/pause
 POST /api/queues/{queue}/resume
+POST /api/reconciliations
 POST /pedidos/cancel
 POST /pedidos/customers/erase
 POST /pedidos/dead/redrive

@@ -21,6 +21,7 @@ from pedidos_checkout.testing.in_memory_shop import (
 from pedidos_checkout.testing.in_memory_stores import (
     InMemoryCheckoutStore,
     InMemoryPaymentBook,
+    InMemoryReconciliations,
     InMemoryWebhookLog,
 )
 from pedidos_common.domain.ids import OrderRange, order_id
@@ -57,6 +58,7 @@ def shop_of(clock: Callable[[], datetime]) -> CheckoutDeps:
         payments=InMemoryPaymentBook(clock),
         orders=InMemoryPlacedOrders(clock),
         webhooks=InMemoryWebhookLog(),
+        reconciliations=InMemoryReconciliations(clock),
     )
 
 

@@ -22,7 +22,11 @@ DEAD = {"status": JobStatus.FAILED, "first_claimed_at": ACCEPTED, "settled_at": 
 
 def a_job(checkout: Checkout, step: Step, **other: Any) -> Job:
     new = new_job(checkout, step)
-    values = {"status": JobStatus.QUEUED, "created_at": ACCEPTED, "scope": new.scope}
+    values: dict[str, Any] = {
+        "status": JobStatus.QUEUED,
+        "created_at": ACCEPTED,
+        "scope": new.scope,
+    }
     return Job(new.id, new.function, new.queue, new.band, new.payload, **values | other)
 
 

@@ -9,21 +9,27 @@ from prometheus_client import CollectorRegistry
 
 from pedidos_common.domain.ids import OrderRange
 from pedidos_common.domain.imports import ImportGone
+from pedidos_common.domain.jobs import Job
 from pedidos_common.domain.orders import Tier
 from pedidos_common.domain.run_jobs import NOTIFY_RUN_ENDED
 from pedidos_common.domain.runs import Phase
-from pedidos_common.ports import ImportRow
+from pedidos_common.ports import Bell, ImportRow
 from pedidos_common.testing.in_memory_controls import InMemoryProcesses
 from pedidos_common.testing.in_memory_imports import InMemoryImportStore
 from pedidos_common.testing.in_memory_orders import PlainChunk
 from pedidos_orchestrator import wiring
 from pedidos_orchestrator.deps import Deps
 from pedidos_orchestrator.engine.housekeeping import Housekeeping
+from pedidos_orchestrator.engine.regular_reconciliation import RegularReconciliation
 from pedidos_orchestrator.settings import OrchestratorSettings
 from tests.unit.api.world import shop_of
 from tests.unit.orchestrator.world import World
 
 DAY_SECONDS = 86_400.0
+PAYING: dict[str, Any] = {
+    "payment_url": "http://pay.test",
+    "payment_api_key": "key-of-a-test",
+}
 
 
 def deps_of(world: World, registry: CollectorRegistry | None = None) -> Deps:
@@ -88,6 +94,41 @@ async def test_each_chore_does_what_it_is_called() -> None:
     assert (await world.counts(old)).total == 0
     with pytest.raises(ImportGone):
         await world.imports.append("abandoned", [ImportRow(2, "Ana", 1)])
+
+
+async def test_payments_are_compared_once_in_each_slot_of_time() -> None:
+    world = World()
+    leaders = [
+        RegularReconciliation(world.runs, world.ledger, world.transport, every_minutes=5)
+        for _ in range(2)
+    ]
+    for _ in range(16):
+        for leader in leaders:
+            await leader.ask()
+        world.clock.advance(60)
+    asked = [job for job in world.ledger._by_id() if job.function == "reconcile-payments"]
+    # it begins at 03:04:05
+    assert [job.id[-5:] for job in asked] == ["T0300", "T0305", "T0310", "T0315"]
+    assert await world.transport.missing([ring_of(job) for job in asked]) == []
+
+
+def ring_of(job: Job) -> Bell:
+    return Bell(job.id, job.queue, job.band, job.ring)
+
+
+@pytest.mark.parametrize(
+    ("settings", "compares"),
+    [(PAYING, True), ({}, False), ({**PAYING, "reconcile_every_minutes": 0}, False)],
+)
+async def test_payments_are_compared_where_that_is_wanted(
+    settings: dict[str, Any], compares: bool
+) -> None:
+    world = World()
+    keeping = await housekeeping_of(world, **settings)
+    await keeping.round()
+    assert keeping.failures == 0
+    functions = [job.function for job in world.ledger._by_id()]
+    assert ("reconcile-payments" in functions) is compares
 
 
 @pytest.mark.parametrize(("url", "told"), [(None, 0), ("https://shop.test/hook", 1)])

@@ -9,9 +9,16 @@ from pedidos_worker.served_queues import UnknownQueue, served_queues, told_queue
 
 
 def test_a_worker_serves_all_queues_unless_it_is_told() -> None:
-    assert served_queues(told_queues([])) == WORKER_QUEUES
+    assert served_queues(told_queues([])) == list(WORKER_QUEUES)
     told = told_queues(["--queues", "payment-processing, inventory,inventory"])
     assert served_queues(told) == ["payment-processing", "inventory"]
+
+
+def test_without_a_payment_provider_it_serves_no_checkouts() -> None:
+    assert served_queues(None, has_checkout=False) == ["orders", "notifications"]
+    assert served_queues("orders", has_checkout=False) == ["orders"]
+    with pytest.raises(UnknownQueue, match="PAYMENT_URL is not set, and inventory needs it"):
+        served_queues("orders,inventory", has_checkout=False)
 
 
 @pytest.mark.parametrize(

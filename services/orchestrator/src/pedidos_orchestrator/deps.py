@@ -9,15 +9,16 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry
 
+from pedidos_checkout.domain.payments import PaymentEvent
 from pedidos_checkout.ports import (
     Catalogue,
     CheckoutStore,
     PaymentBook,
     PlacedOrders,
+    Reconciliations,
     Stock,
     WebhookLog,
 )
-from pedidos_checkout.steps.webhooks import PaymentEvent
 from pedidos_common.domain.queues import QueueTable
 from pedidos_common.domain.room import Room
 from pedidos_common.execution.executor import Executor, Observe
@@ -81,6 +82,7 @@ class CheckoutDeps:
     payments: PaymentBook
     orders: PlacedOrders
     webhooks: WebhookLog
+    reconciliations: Reconciliations
     prepare: Callable[[], Awaitable[None]] = nothing_to_prepare
     executor_of: ExecutorOf | None = None
     read_webhook: ReadWebhook | None = None

@@ -37,6 +37,12 @@ class PlacingSettings(Settings):
     checkout_sync_seconds: float = Field(10.0, ge=0.1, le=120.0)
 
 
+class ReconciliationSettings(Settings):
+    """Every how many minutes payments and stock are compared; 0 never does it by itself."""
+
+    reconcile_every_minutes: int = Field(15, ge=0, le=1_440)
+
+
 class OrchestratorSettings(
     ServerSettings,
     LogSettings,
@@ -51,6 +57,7 @@ class OrchestratorSettings(
     ProcessSettings,
     CheckoutSettings,
     PlacingSettings,
+    ReconciliationSettings,
     QueueSettings,
 ):
     """Every setting of an orchestrator; see README.md for the table."""

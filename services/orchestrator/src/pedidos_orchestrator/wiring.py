@@ -19,12 +19,13 @@ from pedidos_checkout.adapters.mongo.checkouts import MongoCheckoutStore
 from pedidos_checkout.adapters.mongo.indexes import ensure_checkout_indexes
 from pedidos_checkout.adapters.mongo.payments import MongoPaymentBook
 from pedidos_checkout.adapters.mongo.placed_orders import MongoPlacedOrders
+from pedidos_checkout.adapters.mongo.reconciliations import MongoReconciliations
 from pedidos_checkout.adapters.mongo.stock import MongoStock
 from pedidos_checkout.adapters.mongo.webhooks import MongoWebhookLog
 from pedidos_checkout.catalogue_cache import CachedCatalogue
 from pedidos_checkout.domain.checkouts import is_checkout
+from pedidos_checkout.domain.payments import PaymentEvent
 from pedidos_checkout.steps.begin import BeginSweep
-from pedidos_checkout.steps.webhooks import PaymentEvent
 from pedidos_checkout.wiring import Providers, steps_of
 from pedidos_common.adapters.mongo.client import connect_blocking
 from pedidos_common.adapters.mongo.controls import MongoQueueState
@@ -76,6 +77,7 @@ from pedidos_orchestrator.engine.leader_metrics import LOOK_SECONDS as LEADER_LO
 from pedidos_orchestrator.engine.leader_metrics import LeaderMetrics, LeaderPorts
 from pedidos_orchestrator.engine.loop import EngineLoop
 from pedidos_orchestrator.engine.reconcile import Patience, Reconciler
+from pedidos_orchestrator.engine.regular_reconciliation import RegularReconciliation
 from pedidos_orchestrator.engine.room_watch import LOOK_SECONDS, RoomWatch
 from pedidos_orchestrator.engine.run_engine import EnginePorts, EngineSettings, RunEngine
 from pedidos_orchestrator.engine.zombies import ZombieSweep
@@ -145,6 +147,7 @@ def checkout_deps_of(
         payments=MongoPaymentBook(database),
         orders=MongoPlacedOrders(database),
         webhooks=MongoWebhookLog(database),
+        reconciliations=MongoReconciliations(database),
         prepare=lambda: ensure_checkout_indexes(database),
         read_webhook=_webhook_reader(secret.get_secret_value()) if secret else None,
     )
@@ -358,6 +361,9 @@ def _housekeeping(
     async def release_holds() -> None:
         await shop.stock.release_expired(HOLDS_AT_ONCE)
 
+    compare = RegularReconciliation(
+        deps.runs, deps.ledger, deps.transport, settings.reconcile_every_minutes
+    )
     chores = [
         Chore("receipts", 0.5, aftermath.settle),
         Chore("checkouts", 1.0, left.sweep),
@@ -366,4 +372,6 @@ def _housekeeping(
         Chore("retention", 600.0, expire),
         Chore("abandoned uploads", 3600.0, forget_uploads),
     ]
+    if settings.payment_url is not None and settings.reconcile_every_minutes:
+        chores.append(Chore("reconciliation", 10.0, compare.ask))
     return Housekeeping(leadership, chores)

@@ -24,7 +24,7 @@ def main() -> None:
     """Run until SIGTERM or SIGINT."""
     told = told_queues(sys.argv[1:])
     settings = load(WorkerSettings)
-    queues = _queues(told, settings.worker_queues)
+    queues = _queues(told, settings)
     service = service_of(settings, queues, queues_of(settings.queues_file))
     try:
         handler = handler_of(settings)
@@ -41,9 +41,10 @@ def main() -> None:
     run(run_job_service(service, settings, functions, registry))
 
 
-def _queues(told: str | None, setting: str | None) -> Sequence[str]:
+def _queues(told: str | None, settings: WorkerSettings) -> Sequence[str]:
+    wanted = settings.worker_queues if told is None else told
     try:
-        return served_queues(setting if told is None else told)
+        return served_queues(wanted, has_checkout=settings.payment_url is not None)
     except UnknownQueue as error:
         where = "WORKER_QUEUES" if told is None else "--queues"
         give_up(f", {where} is wrong: {error}")

@@ -6,7 +6,7 @@ from argparse import ArgumentParser
 from collections.abc import Sequence
 
 from pedidos_common.domain.errors import PedidosError
-from pedidos_common.domain.queues import GENERATION, WORKER_QUEUES
+from pedidos_common.domain.queues import CHECKOUT_QUEUES, GENERATION, WORKER_QUEUES
 
 
 class UnknownQueue(PedidosError):
@@ -30,19 +30,23 @@ def told_queues(arguments: Sequence[str]) -> str | None:
     return told
 
 
-def served_queues(told: str | None) -> Sequence[str]:
+def served_queues(told: str | None, *, has_checkout: bool = True) -> Sequence[str]:
     """The queues of a list with commas, each once; all of a worker's without one.
 
+    Those of checkout are served only by who `has_checkout`: it could do nothing with their jobs.
+
     Raises:
-        UnknownQueue: when there is no such queue, or it is none of a worker's.
+        UnknownQueue: when there is no such queue, or it can't be served here.
     """
     if told is None:
-        return WORKER_QUEUES
+        return [name for name in WORKER_QUEUES if has_checkout or name not in CHECKOUT_QUEUES]
     names = list(dict.fromkeys(name.strip() for name in told.split(",") if name.strip()))
     wrong = [name for name in names if name not in WORKER_QUEUES]
-    if names and not wrong:
-        return names
-    raise UnknownQueue(f"{_why(wrong)}; a worker can serve {', '.join(WORKER_QUEUES)}")
+    if not names or wrong:
+        raise UnknownQueue(f"{_why(wrong)}; a worker can serve {', '.join(WORKER_QUEUES)}")
+    if not has_checkout and (idle := [name for name in names if name in CHECKOUT_QUEUES]):
+        raise UnknownQueue(f"PAYMENT_URL is not set, and {', '.join(idle)} needs it: set it")
+    return names
 
 
 def _why(wrong: Sequence[str]) -> str:

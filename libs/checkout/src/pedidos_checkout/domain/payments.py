@@ -63,3 +63,11 @@ class ProviderPayment:
     status: PaymentStatus
     decline_code: str | None = None
     created_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentEvent:
+    """A webhook whose signature holds; `id` is the same for each time that it is sent."""
+
+    id: str
+    payment: ProviderPayment

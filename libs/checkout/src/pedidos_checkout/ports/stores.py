@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from pedidos_checkout.domain.checkouts import Checkout, Kind, Line
 from pedidos_checkout.domain.payments import Payment, PaymentStatus
 from pedidos_checkout.domain.placed_orders import PlacedOrder
+from pedidos_checkout.domain.reconciliation import Progress, Report
 from pedidos_checkout.domain.shop import Discount, Product
 from pedidos_common.ports import Page
 
@@ -189,6 +190,15 @@ class PaymentBook(Protocol):
         """Payments by id."""
         ...
 
+    async def listed(self, payment_ids: Sequence[str]) -> None:
+        """Note that the provider has them in its list."""
+        ...
+
+    async def not_listed(self, older_than_seconds: float, limit: int) -> Sequence[Payment]:
+        """Those authorised or captured by our record that were begun that long ago, oldest first,
+        and that the provider's list was not seen to have."""
+        ...
+
 
 class PlacedOrders(Protocol):
     """Orders placed live."""
@@ -250,4 +260,28 @@ class WebhookLog(Protocol):
 
     async def forget(self, webhook_id: str) -> None:
         """It could not be worked in: its repeat is to be taken."""
+        ...
+
+
+class Reconciliations(Protocol):
+    """What was compared, and how far."""
+
+    async def progress(self) -> Progress:
+        """Where the next one goes on."""
+        ...
+
+    async def save(self, progress: Progress) -> None:
+        """Go on there."""
+        ...
+
+    async def keep(self, report: Report) -> None:
+        """Store a report, in place of an earlier one of the same id."""
+        ...
+
+    async def get(self, report_id: str) -> Report | None:
+        """The report."""
+        ...
+
+    async def page(self, limit: int, cursor: str | None) -> Page[Report]:
+        """Reports, newest first."""
         ...

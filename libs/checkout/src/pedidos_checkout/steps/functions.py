@@ -12,12 +12,14 @@ from pedidos_checkout.ports import (
     PaymentBook,
     PaymentProvider,
     PlacedOrders,
+    Reconciliations,
     SmsSender,
     Stock,
 )
 from pedidos_checkout.steps.ends import Do, IsDone
 from pedidos_checkout.steps.ordering import Ordering
 from pedidos_checkout.steps.paying import Paying
+from pedidos_checkout.steps.reconciling import Reconciling
 from pedidos_checkout.steps.stepping import Around, StepFunction
 from pedidos_checkout.steps.telling import Telling
 from pedidos_checkout.steps.undoing import Refunding
@@ -28,7 +30,10 @@ from pedidos_common.ports import JobLedger
 
 @dataclass(frozen=True, slots=True)
 class StepPorts:
-    """What the steps stand on, and how long they wait for customers and hold stock."""
+    """What the steps stand on, and how long they wait for customers and hold stock.
+
+    Without `reconciliations` nothing is compared with the provider.
+    """
 
     checkouts: CheckoutStore
     ledger: JobLedger
@@ -38,16 +43,17 @@ class StepPorts:
     provider: PaymentProvider
     mails: MailSender | None = None
     texts: SmsSender | None = None
+    reconciliations: Reconciliations | None = None
     hold_seconds: float = 900.0
     payment_wait_seconds: float = 900.0
     policies: Mapping[str, QueuePolicy] = field(default_factory=lambda: DEFAULTS)
 
 
 def step_functions(ports: StepPorts) -> Sequence[JobFunction]:
-    """The job functions of all steps."""
+    """The job functions of all steps, and that of the reconciliation."""
     around = Around(ports.checkouts, ports.ledger, ports.policies)
     dones = _dones(ports)
-    return [
+    steps = [
         (
             StepFunction(step, do, around, dones[step])
             if step in dones
@@ -55,6 +61,23 @@ def step_functions(ports: StepPorts) -> Sequence[JobFunction]:
         ).as_function()
         for step, do in _dos(ports).items()
     ]
+    comparison = reconciling_of(ports)
+    return [*steps, comparison.as_function()] if comparison else steps
+
+
+def reconciling_of(ports: StepPorts) -> Reconciling | None:
+    """The comparison with the provider; None where nothing is kept of it."""
+    if ports.reconciliations is None:
+        return None
+    return Reconciling(
+        provider=ports.provider,
+        book=ports.book,
+        checkouts=ports.checkouts,
+        orders=ports.orders,
+        stock=ports.stock,
+        ledger=ports.ledger,
+        kept=ports.reconciliations,
+    )
 
 
 def _dos(ports: StepPorts) -> Mapping[Step, Do]:

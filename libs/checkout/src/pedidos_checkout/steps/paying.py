@@ -12,7 +12,6 @@ Every call carries its job's id as idempotency key, so a repeat of either step i
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 
 from pedidos_checkout.domain.checkouts import Checkout, Kind
 from pedidos_checkout.domain.flow import Ending
@@ -63,7 +62,7 @@ class Paying:
             if error.code in OURS:
                 raise
             return Refused(Ending.PAYMENT_REFUSED, NOT_TAKEN_ON)
-        return self._authorised(known, checkout, job)
+        return self._authorised(known, job)
 
     async def _looked_up(
         self, known: Payment, checkout: Checkout, job: Job, context: JobContext
@@ -81,7 +80,7 @@ class Paying:
             )
         return await noted(self.book, known, told)
 
-    def _authorised(self, known: Payment, checkout: Checkout, job: Job) -> End:
+    def _authorised(self, known: Payment, job: Job) -> End:
         match known.status:
             case PaymentStatus.AUTHORISED | PaymentStatus.CAPTURED:
                 return Done()
@@ -89,7 +88,7 @@ class Paying:
                 return Refused(Ending.CARD_DECLINED, DECLINED)
             case PaymentStatus.VOIDED | PaymentStatus.REFUNDED:
                 return Refused(Ending.PAYMENT_ENDED, ENDED)
-        waited = waited_seconds(checkout, job)
+        waited = waited_seconds(known, job)
         if waited >= self.wait_seconds:
             return Refused(Ending.CUSTOMER_LEFT, LEFT)
         look = min(max(waited / 10, SHORTEST_LOOK_SECONDS), LONGEST_LOOK_SECONDS)
@@ -166,11 +165,11 @@ async def noted(book: PaymentBook, known: Payment, told: ProviderPayment) -> Pay
     return await book.get(known.id) or known
 
 
-def waited_seconds(checkout: Checkout, job: Job) -> float:
-    """For how long the customer is waited for, on the database server's clock."""
-    since, now = checkout.created_at or job.created_at, job.claimed_at or job.created_at
-    return _seconds_between(since, now)
+def waited_seconds(known: Payment, job: Job) -> float:
+    """For how long the customer is waited for, on the database server's clock.
 
-
-def _seconds_between(since: datetime, until: datetime) -> float:
-    return max(0.0, (until - since).total_seconds())
+    Counted from when the payment asked for it, not from when it was placed: what waited long in
+    a queue leaves its customer no less time.
+    """
+    now = job.claimed_at or job.created_at
+    return max(0.0, (now - (known.updated_at or now)).total_seconds())

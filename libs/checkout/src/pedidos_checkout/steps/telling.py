@@ -23,6 +23,7 @@ from pedidos_checkout.steps.ends import Done, End, Impossible
 from pedidos_checkout.steps.texts import confirmation_mail, order_text, recovery_mail
 from pedidos_common.domain.errors import PedidosError
 from pedidos_common.domain.jobs import Job
+from pedidos_common.domain.orders import ERASED
 from pedidos_common.execution.registry import JobContext
 from pedidos_common.ports import JobLedger
 
@@ -77,8 +78,8 @@ class Telling:
     async def _mailed(
         self, checkout: Checkout, job: Job, context: JobContext, subject: str, text: str
     ) -> End:
-        if self.mails is None:
-            return Done({"skipped": NO_SENDER})
+        if self.mails is None or checkout.customer.email == ERASED:
+            return Done({"skipped": NO_SENDER if self.mails is None else "the customer is erased"})
         context.ensure_held()
         mail = Mail(job.id.replace(":", "."), checkout.customer.email, subject, text)
         try:

@@ -5,22 +5,13 @@ It only hastens: the payment's step asks the provider itself, so nothing depends
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 
 from pedidos_checkout.domain.checkouts import ID_PREFIX, PAYMENT_PREFIX
-from pedidos_checkout.domain.payments import PaymentStatus, ProviderPayment
+from pedidos_checkout.domain.payments import PaymentEvent, PaymentStatus, ProviderPayment
 from pedidos_checkout.domain.steps import Step, job_id
 from pedidos_checkout.ports import PaymentBook, WebhookLog
 from pedidos_common.ports import JobLedger
-
-
-@dataclass(frozen=True, slots=True)
-class PaymentEvent:
-    """A webhook whose signature holds; `id` is the same for each time that it is sent."""
-
-    id: str
-    payment: ProviderPayment
 
 
 class Taken(StrEnum):

@@ -9,6 +9,7 @@ from typing import Any
 
 from pedidos_checkout.domain.checkouts import Checkout, Customer, Kind, Session
 from pedidos_checkout.domain.payments import Payment, PaymentStatus, follows
+from pedidos_checkout.domain.reconciliation import Progress, Report
 from pedidos_checkout.ports import Accepted
 from pedidos_common.domain.orders import ERASED
 from pedidos_common.ports import Page
@@ -83,6 +84,7 @@ class InMemoryPaymentBook:
     def __init__(self, clock: Callable[[], datetime]) -> None:
         self._clock = clock
         self._payments: dict[str, Payment] = {}
+        self._listed: set[str] = set()
 
     async def begin(self, payment: Payment) -> Payment:
         """See `ports.PaymentBook.begin`."""
@@ -121,6 +123,55 @@ class InMemoryPaymentBook:
     async def page(self, limit: int, cursor: str | None) -> Page[Payment]:
         """See `ports.PaymentBook.page`."""
         rest = [one for key, one in sorted(self._payments.items()) if not cursor or key > cursor]
+        return Page(rest[:limit], rest[limit - 1].id if len(rest) > limit else None)
+
+    async def listed(self, payment_ids: Sequence[str]) -> None:
+        """See `ports.PaymentBook.listed`."""
+        self._listed.update(payment_ids)
+
+    async def not_listed(self, older_than_seconds: float, limit: int) -> Sequence[Payment]:
+        """See `ports.PaymentBook.not_listed`."""
+        deadline = self._clock() - timedelta(seconds=older_than_seconds)
+        held = {PaymentStatus.AUTHORISED, PaymentStatus.CAPTURED}
+        left = [
+            one
+            for one in self._payments.values()
+            if one.id not in self._listed
+            and one.status in held
+            and one.created_at is not None
+            and one.created_at <= deadline
+        ]
+        return sorted(left, key=lambda one: (one.created_at, one.id))[:limit]
+
+
+class InMemoryReconciliations:
+    """Reports in a dictionary; `clock` is the server's time."""
+
+    def __init__(self, clock: Callable[[], datetime]) -> None:
+        self._clock = clock
+        self._progress = Progress()
+        self._reports: dict[str, Report] = {}
+
+    async def progress(self) -> Progress:
+        """See `ports.Reconciliations.progress`."""
+        return self._progress
+
+    async def save(self, progress: Progress) -> None:
+        """See `ports.Reconciliations.save`."""
+        self._progress = progress
+
+    async def keep(self, report: Report) -> None:
+        """See `ports.Reconciliations.keep`."""
+        self._reports[report.id] = replace(report, finished_at=self._clock())
+
+    async def get(self, report_id: str) -> Report | None:
+        """See `ports.Reconciliations.get`."""
+        return self._reports.get(report_id)
+
+    async def page(self, limit: int, cursor: str | None) -> Page[Report]:
+        """See `ports.Reconciliations.page`."""
+        newest = sorted(self._reports.items(), reverse=True)
+        rest = [one for key, one in newest if cursor is None or key < cursor]
         return Page(rest[:limit], rest[limit - 1].id if len(rest) > limit else None)
 
 

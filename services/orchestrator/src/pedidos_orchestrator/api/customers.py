@@ -7,7 +7,7 @@ from fastapi import APIRouter
 from pedidos_orchestrator.api.context import Context
 from pedidos_orchestrator.api.models_orders import EraseRequest, EraseResult
 from pedidos_orchestrator.problems import problems
-from pedidos_orchestrator.use_cases.erase import erase_customer
+from pedidos_orchestrator.use_cases.erase import Erasing, erase_customer
 
 router = APIRouter(prefix="/pedidos/customers", tags=["customers"])
 
@@ -20,6 +20,13 @@ router = APIRouter(prefix="/pedidos/customers", tags=["customers"])
 )
 async def erase(api: Context, wanted: EraseRequest) -> dict[str, int]:
     """Replace the name in orders, and what an order handler wrote about them (`error`,
-    `observacoes`). Not in log lines of before, and not in exports that were made already."""
-    deps = api.deps
-    return {"orders": await erase_customer(wanted.cliente, deps.orders, deps.imports, deps.runs)}
+    `observacoes`); in checkouts and orders placed live also mail address, phone number and
+    session. Not in log lines of before, and not in exports that were made already."""
+    deps, shop = api.deps, api.deps.checkout
+    where = Erasing(deps.orders, deps.imports, deps.runs, shop.checkouts, shop.orders)
+    erased = await erase_customer(wanted.cliente, where)
+    return {
+        "orders": erased.orders,
+        "checkouts": erased.checkouts,
+        "placedOrders": erased.placed,
+    }

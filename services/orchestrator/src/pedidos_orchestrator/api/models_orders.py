@@ -134,9 +134,11 @@ class EraseRequest(BaseModel):
 
 
 class EraseResult(Wire):
-    """In how many orders the name stood."""
+    """In how many orders of runs, checkouts, and orders placed live the name stood."""
 
     orders: int = Field(examples=[7])
+    checkouts: int = Field(examples=[2])
+    placedOrders: int = Field(examples=[2])
 
 
 class QueueChange(Wire):

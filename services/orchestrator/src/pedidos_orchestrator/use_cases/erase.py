@@ -2,18 +2,39 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import structlog
 
+from pedidos_checkout.ports import CheckoutStore, PlacedOrders
 from pedidos_common.ports import ImportStore, OrderStore, RunStore
 from pedidos_orchestrator.problems import ProblemError
 
 _log = structlog.get_logger()
 
 
-async def erase_customer(
-    cliente: str, orders: OrderStore, imports: ImportStore, runs: RunStore
-) -> int:
-    """Replace the name in every order of the customer; how many orders.
+@dataclass(frozen=True, slots=True)
+class Erasing:
+    """Where names stand."""
+
+    orders: OrderStore
+    imports: ImportStore
+    runs: RunStore
+    checkouts: CheckoutStore
+    placed: PlacedOrders
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """In how many orders of runs, checkouts, and orders placed live the name stood."""
+
+    orders: int
+    checkouts: int
+    placed: int
+
+
+async def erase_customer(cliente: str, where: Erasing) -> Erased:
+    """Replace the name in every order and checkout of the customer, and how to reach them.
 
     Rows of imports that no run needs any more are forgotten.
 
@@ -21,10 +42,21 @@ async def erase_customer(
         ProblemError: 409 while rows of the customer wait in an import that is not over; they
             would bring the name back.
     """
-    for import_id in await imports.holding(cliente):
-        await _let_go(import_id, imports, runs)
-    erased = await orders.erase_customer(cliente)
-    _log.info("customer_erased", orders=erased)  # without the name: logs would keep it
+    for import_id in await where.imports.holding(cliente):
+        await _let_go(import_id, where.imports, where.runs)
+    erased = Erased(
+        orders=await where.orders.erase_customer(cliente),
+        # checkouts first: an order that a step writes meanwhile is made from one of them
+        checkouts=await where.checkouts.erase_customer(cliente),
+        placed=await where.placed.erase_customer(cliente),
+    )
+    # without the name: logs would keep it
+    _log.info(
+        "customer_erased",
+        orders=erased.orders,
+        checkouts=erased.checkouts,
+        placedOrders=erased.placed,
+    )
     return erased
 
 

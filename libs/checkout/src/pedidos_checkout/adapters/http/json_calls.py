@@ -39,7 +39,13 @@ class Target:
 class JsonCalls:
     """One provider's API, over connections that are kept. Whoever makes it closes it."""
 
-    def __init__(self, target: Target, timeout_seconds: float, connections: int) -> None:
+    def __init__(
+        self,
+        target: Target,
+        timeout_seconds: float,
+        connections: int,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
         self._target = target
         self._client = httpx.AsyncClient(
             base_url=target.url.rstrip("/") + "/",
@@ -50,6 +56,7 @@ class JsonCalls:
             },
             limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
             timeout=timeout_seconds,
+            transport=transport,
         )
 
     async def close(self) -> None:

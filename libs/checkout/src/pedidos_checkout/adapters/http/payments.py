@@ -96,7 +96,11 @@ def _listed(document: Mapping[str, Any]) -> tuple[Sequence[ProviderPayment], str
 
 
 def payment_of(operation: str, document: Mapping[str, Any]) -> ProviderPayment:
-    """The payment that a document of the provider tells of; `operation` is what brought it."""
+    """The payment that a document of the provider tells of; `operation` is what brought it.
+
+    Raises:
+        ProviderUnavailable: when it is none that this release knows.
+    """
     try:
         currency, decline_code = str(document["currency"]), document.get("decline_code")
         return ProviderPayment(

@@ -6,8 +6,8 @@ import json
 from collections.abc import Mapping
 
 from pedidos_checkout.adapters.http.payments import payment_of
+from pedidos_checkout.domain.payments import PaymentEvent
 from pedidos_checkout.ports import ProviderUnavailable
-from pedidos_checkout.steps.webhooks import PaymentEvent
 from pedidos_common.domain.webhook_signatures import verified_id
 
 TYPE_PREFIX = "payment."

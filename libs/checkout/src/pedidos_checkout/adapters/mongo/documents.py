@@ -147,6 +147,7 @@ def payment_document(payment: Payment) -> Document:
         "status": str(payment.status),
         "providerId": payment.provider_id,
         "declineCode": payment.decline_code,
+        "listed": False,
     }
 
 

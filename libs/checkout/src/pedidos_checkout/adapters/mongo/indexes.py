@@ -9,6 +9,7 @@ from pedidos_common.adapters.mongo.errors import guarded
 
 # a provider tries a webhook again for days
 WEBHOOKS_SECONDS = 7 * 86_400
+REPORTS_SECONDS = 90 * 86_400
 
 
 @guarded
@@ -23,6 +24,11 @@ async def ensure_checkout_indexes(database: Database) -> None:
     await database["checkouts"].create_index(
         "createdAt", name="not_begun", partialFilterExpression={"begun": False}
     )
+    await database["payments"].create_index(
+        [("status", ASCENDING), ("createdAt", ASCENDING)],
+        name="not_listed",
+        partialFilterExpression={"listed": False},
+    )
     orders = database["placed_orders"]
     await orders.create_index(
         "number",
@@ -33,6 +39,9 @@ async def ensure_checkout_indexes(database: Database) -> None:
     await orders.create_index(
         [("customer.id", ASCENDING), ("createdAt", DESCENDING), ("_id", DESCENDING)],
         name="history",
+    )
+    await database["reconciliations"].create_index(
+        "startedAt", name="forget", expireAfterSeconds=REPORTS_SECONDS
     )
     await database["webhooks_seen"].create_index(
         "seenAt", name="forget", expireAfterSeconds=WEBHOOKS_SECONDS

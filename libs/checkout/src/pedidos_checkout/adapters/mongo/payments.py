@@ -13,6 +13,8 @@ from pedidos_common.adapters.mongo.client import Collection, Database, Document,
 from pedidos_common.adapters.mongo.errors import guarded
 from pedidos_common.ports import Page
 
+MONEY_HELD = [str(PaymentStatus.AUTHORISED), str(PaymentStatus.CAPTURED)]
+
 
 class MongoPaymentBook:
     """`ports.PaymentBook` on the collection `payments`."""
@@ -73,3 +75,19 @@ class MongoPaymentBook:
         payments = [payment_of(document) async for document in found]
         more = len(payments) > limit
         return Page(payments[:limit], payments[limit - 1].id if more else None)
+
+    @guarded
+    async def listed(self, payment_ids: Sequence[str]) -> None:
+        """See `ports.PaymentBook.listed`."""
+        if payment_ids:
+            news = {"_id": {"$in": list(payment_ids)}, "listed": False}
+            await self._payments.update_many(news, {"$set": {"listed": True}})
+
+    @guarded
+    async def not_listed(self, older_than_seconds: float, limit: int) -> Sequence[Payment]:
+        """See `ports.PaymentBook.not_listed`."""
+        deadline = {"$subtract": ["$$NOW", int(older_than_seconds * 1000)]}
+        old = {"$expr": {"$lte": ["$createdAt", deadline]}}
+        query = {"listed": False, "status": {"$in": MONEY_HELD}, **old}
+        found = confirmed(self._payments).find(query).sort("createdAt", 1).limit(limit)
+        return [payment_of(document) async for document in found]
