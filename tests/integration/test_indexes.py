@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import UUID
 
 from bson.decimal128 import Decimal128
 
+from pedidos_checkout.adapters.mongo.checkouts import MongoCheckoutStore
+from pedidos_checkout.adapters.mongo.indexes import ensure_checkout_indexes
+from pedidos_checkout.adapters.mongo.placed_orders import MongoPlacedOrders
+from pedidos_checkout.domain.checkouts import Kind
+from pedidos_checkout.domain.placed_orders import order_of
 from pedidos_common.adapters.mongo.client import connect, durable
 from pedidos_common.adapters.mongo.indexes import ensure_indexes
 from pedidos_common.adapters.mongo.job_queues import OLDEST_AMONG
@@ -16,6 +22,7 @@ from pedidos_common.adapters.mongo.jobs import MongoJobLedger
 from pedidos_common.adapters.mongo.orders import MongoOrderStore
 from pedidos_common.domain.ids import new_run_id, order_id
 from pedidos_common.domain.jobs import Band, JobStatus, NewJob
+from tests.contract.carts import FOREVER, a_checkout
 
 AT_ONCE = 8
 
@@ -73,6 +80,31 @@ async def test_jobs_of_a_queue_are_counted_without_looking_at_one(
     # the oldest one is looked for among so many
     assert counted["docsExamined"] <= OLDEST_AMONG, counted["planSummary"]
     assert listed["docsExamined"] == 1 + len(first.items), listed["planSummary"]
+
+
+async def test_checkouts_and_customers_orders_are_found_without_a_scan(
+    mongo_uri: str, mongo_database: str
+) -> None:
+    async with connect(mongo_uri, "reader") as client:
+        database = durable(client, mongo_database)
+        await ensure_checkout_indexes(database)
+        store, orders = MongoCheckoutStore(database), MongoPlacedOrders(database)
+        carts = [a_checkout(n, key=f"key-{n}") for n in range(50)]
+        await asyncio.gather(*(store.accept(cart) for cart in carts))
+        await store.begun([cart.id for cart in carts[1:]])
+        other = replace(carts[0].customer, id="c-other")
+        for n, cart in enumerate(carts[:20]):
+            order = order_of(cart if n else replace(cart, customer=other))
+            await orders.create(order, FOREVER)
+        await database.command({"profile": 2})
+        assert await store.by_key(Kind.CHECKOUT, "key-7") is not None
+        assert not (await store.accept(a_checkout(99, key="key-7"))).is_new
+        assert len(await store.not_begun(0, 10)) == 1
+        assert len((await orders.of_customer("c-other", 10, None)).items) == 1
+        await database.command({"profile": 0})
+        seen = await database["system.profile"].find({"docsExamined": {"$exists": True}}).to_list()
+    assert len(seen) >= 4
+    assert [one for one in seen if one["docsExamined"] > 2] == []
 
 
 def an_order(which: UUID) -> dict[str, object]:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from pedidos_checkout.domain.checkouts import Checkout
+from pedidos_checkout.domain.flow import new_job
 from pedidos_checkout.domain.payments import PaymentStatus, ProviderPayment
 from pedidos_checkout.domain.placed_orders import order_of
 from pedidos_checkout.domain.reconciliation import (
@@ -163,6 +164,16 @@ async def test_what_is_not_repaired_by_a_repeat_is_reported(scene: Scene) -> Non
     assert await scene.found() == [(D.RECORD_AHEAD, R.NONE)]
 
 
+async def test_an_undo_that_was_done_and_did_not_help_is_left_to_people(scene: Scene) -> None:
+    await scene.left(CART, S.CAPTURED)
+    await scene.shop.ledger.create([new_job(CART, Step.UNDO_PAYMENT)])
+    job = await scene.shop.ledger.claim(job_id(CART, Step.UNDO_PAYMENT), "w")
+    assert job is not None
+    await scene.shop.ledger.settle(job, Succeeded({"payment": "none"}))
+    assert await scene.found() == [(D.RECORD_BEHIND, R.NOTED), (D.CAPTURED_WITHOUT_ORDER, R.NONE)]
+    assert await scene.shop.ledger.get(job_id(CART, Step.UNDO_ORDER)) is None
+
+
 async def test_an_order_whose_money_is_gone_is_reported(scene: Scene) -> None:
     await scene.done(CART)
     (told,) = scene.shop.provider.payments.values()
@@ -248,18 +259,20 @@ async def test_a_run_does_so_much_and_the_next_one_goes_on(
     assert await scene.kept.progress() == Progress(anchor="4", stock_after="cup")
 
 
-async def test_what_is_new_is_not_judged_and_what_is_young_is_seen_again(scene: Scene) -> None:
-    await scene.done(CART, a_checkout("b"))
-    first, second = scene.shop.provider.payments.values()
-    now = scene.shop.clock()
-    for told, seconds in ((first, 1_000), (second, 200)):
+async def test_what_is_new_is_not_judged_and_what_is_young_is_seen_again(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pedidos_checkout.steps.comparing_payments.PAGE", 1)
+    await scene.done(*(a_checkout(name) for name in "bcd"))
+    now, ages = scene.shop.clock(), (2_000, 1_000, 200)
+    for told, seconds in zip(list(scene.shop.provider.payments.values()), ages, strict=True):
         at = now - timedelta(seconds=seconds)
         scene.shop.provider.payments[told.id] = replace(told, created_at=at)
-    reports = [await scene.compare(ages=Ages(300.0, 900.0)) for _ in range(2)]
-    # the new one is looked up once, as our own record of it is an hour old
-    assert [report.seen["payments"] for report in reports] == [2, 1]
+    reports = [await scene.compare(ages=Ages(300.0, 900.0)) for _ in range(3)]
+    # all; and then the young one again. The new one is looked up once, as our record of it is old
+    assert [report.seen["payments"] for report in reports] == [3, 1, 1]
     assert all(report.complete for report in reports)
-    assert await scene.kept.progress() == Progress()
+    assert await scene.kept.progress() == Progress(anchor="1")
 
 
 async def test_it_waits_with_the_provider_and_loses_nothing(scene: Scene) -> None:
