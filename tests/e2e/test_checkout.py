@@ -38,7 +38,7 @@ def shop_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         "QUEUES_FILE": str(queues),
         "BREAKER_PAUSE_SECONDS": "1",
         "LEASE_SECONDS": "3",
-        "CHECKOUT_PAYMENT_WAIT_SECONDS": "4",
+        "CHECKOUT_PAYMENT_WAIT_SECONDS": "3",
         "SANDBOX_ACTION_SECONDS": "0.5",
     }
     with running_stack(folder, environ, workers=1, options=["--sandbox"]) as started:
@@ -221,11 +221,14 @@ def test_each_kind_of_checkout_ends_as_it_should(shop: Stack) -> None:
     assert len(mails) == len(set(mails))
 
 
-def test_workers_that_are_killed_on_the_way_leave_nothing_undone(shop: Stack) -> None:
+@pytest.mark.parametrize(("kills", "times"), [(1, 1), pytest.param(10, 10, marks=pytest.mark.slow)])
+def test_workers_that_are_killed_on_the_way_leave_nothing_undone(
+    shop: Stack, kills: int, times: int
+) -> None:
     fault(shop, operation="authorise", mode="slow", seconds=0.3, share=0.5)
     fault(shop, operation="capture", mode="slow", seconds=0.3, share=0.5)
-    ids = some_of_each_kind(shop, 2)
-    for _ in range(3):
+    ids = some_of_each_kind(shop, times)
+    for _ in range(kills):
         shop.kill("worker")
         shop.await_ready()
     for checkout_id in ids:

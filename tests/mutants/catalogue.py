@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.mutants.checkout_guards import CHECKOUT_GUARDS
+from tests.mutants.flow_guards import FLOW_GUARDS
 from tests.mutants.follow_up_guards import FOLLOW_UP_GUARDS
 from tests.mutants.mutant import (
     COMMON,
@@ -274,6 +275,7 @@ MUTANTS = (
     *FOLLOW_UP_GUARDS,
     *RECOVERY_GUARDS,
     *CHECKOUT_GUARDS,
+    *FLOW_GUARDS,
     *STORE_GUARDS,
     *WORK_GUARDS,
 )

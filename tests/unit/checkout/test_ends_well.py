@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import pytest
 from hypothesis import given, settings
@@ -107,26 +107,48 @@ async def send_again(shop: Shop, checkout: Checkout) -> None:
     await shop.run()
 
 
-@settings(max_examples=50, deadline=None)
-@given(
+@dataclass(frozen=True)
+class Life:
+    """A checkout, and all that befalls it."""
+
+    checkout: Checkout
+    at_providers: list[int]
+    at_home: list[int]
+    webhooks: list[int]
+    stock: int
+
+
+LIVES = st.builds(
+    Life,
     carts(),
     TROUBLES,
     TROUBLES,
     st.lists(st.integers(0, 9), max_size=40),
     st.sampled_from([10, 10, 1]),
 )
-async def test_ends_well(
-    checkout: Checkout,
-    at_providers: list[int],
-    at_home: list[int],
-    webhooks: list[int],
-    stock: int,
-) -> None:
-    shop = await gone_through(checkout, at_providers, at_home, webhooks, stock)
-    await send_again(shop, checkout)
-    await check_ended_well(shop, checkout)
-    await send_again(shop, checkout)  # whatever was given up for good stays so
-    await check_ended_well(shop, checkout)
+
+
+async def check_life(life: Life) -> None:
+    shop = await gone_through(
+        life.checkout, life.at_providers, life.at_home, life.webhooks, life.stock
+    )
+    await send_again(shop, life.checkout)
+    await check_ended_well(shop, life.checkout)
+    await send_again(shop, life.checkout)  # whatever was given up for good stays so
+    await check_ended_well(shop, life.checkout)
+
+
+@settings(max_examples=50, deadline=None)
+@given(LIVES)
+async def test_ends_well(life: Life) -> None:
+    await check_life(life)
+
+
+@pytest.mark.slow
+@settings(max_examples=5_000, deadline=None)
+@given(LIVES)
+async def test_ends_well_at_length(life: Life) -> None:
+    await check_life(life)
 
 
 T = Trouble
@@ -155,7 +177,8 @@ async def test_ends_well_where_the_outcome_is_not_known(at_providers: list[int])
         assert order.status is PlacedStatus.CONFIRMED
 
 
-MOST_CALLS = 25  # more than a checkout makes of its providers, or of its stores
+# more than a checkout makes of its providers, and of its stores
+MOST_ABROAD, MOST_AT_HOME = 6, 25
 
 
 @pytest.mark.parametrize("trouble", [T.KILLED_BEFORE, T.KILLED_BEHIND, T.HANGS])
@@ -163,15 +186,16 @@ MOST_CALLS = 25  # more than a checkout makes of its providers, or of its stores
 async def test_ends_well_whichever_one_call_a_worker_is_lost_at(
     method: str, trouble: Trouble
 ) -> None:
-    for place in range(MOST_CALLS):
-        once = [T.NONE] * place + [trouble]
-        for at_providers, at_home in ((once, []), ([], once)):
-            checkout = a_checkout(method=method)
-            shop = await gone_through(checkout, at_providers, at_home)
-            await check_ended_well(shop, checkout)
-            order = await shop.orders.of_checkout(checkout.id)
-            assert order is not None
-            assert (order.status is PlacedStatus.CONFIRMED) == (method == "tok_ok")
+    none, calm = list[int](), int(T.NONE)
+    abroad = [([calm] * place + [int(trouble)], none) for place in range(MOST_ABROAD)]
+    at_home = [(none, [calm] * place + [int(trouble)]) for place in range(MOST_AT_HOME)]
+    for troubles in (*abroad, *at_home):
+        checkout = a_checkout(method=method)
+        shop = await gone_through(checkout, *troubles)
+        await check_ended_well(shop, checkout)
+        order = await shop.orders.of_checkout(checkout.id)
+        assert order is not None
+        assert (order.status is PlacedStatus.CONFIRMED) == (method == "tok_ok")
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ import typer
 
 from pedidos_cli.commands import (
     audit,
+    checkout,
     dead,
     demo,
     doctor,
@@ -42,6 +43,7 @@ for command in (
     APP.command(command.__name__.rstrip("_"))(command)
 APP.add_typer(keys.KEYS, name="keys")
 APP.add_typer(sandbox.SANDBOX, name="sandbox")
+APP.add_typer(checkout.CHECKOUT, name="checkout")
 
 
 def _print_version(wanted: bool) -> None:

@@ -1,0 +1,99 @@
+"""Guards of checkout's flow: no charge without its order, no way back that is forgotten."""
+
+from __future__ import annotations
+
+from tests.mutants.mutant import Mutant
+
+CHECKOUT = "libs/checkout/src/pedidos_checkout"
+STEPS = f"{CHECKOUT}/steps"
+ENDS_WELL = ("tests/unit/checkout/test_ends_well.py",)
+WEBHOOKS = ("tests/unit/checkout/test_webhooks.py",)
+LEFT_ALONE = ("tests/unit/api/test_runs_leave_checkouts.py",)
+ORCHESTRATOR = "services/orchestrator/src/pedidos_orchestrator"
+
+FLOW_GUARDS = (
+    Mutant(
+        "what-may-come-later-is-undone",
+        f"{STEPS}/undoing.py",
+        "        key = job_id(checkout, Step.PAYMENT)\n",
+        "        return None\n        key = job_id(checkout, Step.PAYMENT)\n",
+        ENDS_WELL,
+    ),
+    Mutant(
+        "what-was-taken-is-refunded",
+        f"{STEPS}/undoing.py",
+        "            if told.status is PaymentStatus.CAPTURED:",
+        "            if False:",
+        ENDS_WELL,
+    ),
+    Mutant(
+        "one-key-for-every-authorisation",
+        f"{STEPS}/paying.py",
+        "                job.id, known.id, known.amount",
+        '                f"{job.id}{job.deliveries}", known.id, known.amount',
+        ENDS_WELL,
+    ),
+    Mutant(
+        "given-up-is-undone",
+        f"{STEPS}/stepping.py",
+        "return Failed(reason, follow_ups=self._due(checkout, Ending.GIVEN_UP))",
+        "return Failed(reason)",
+        ENDS_WELL,
+    ),
+    Mutant(
+        "no-step-forward-once-the-way-back-began",
+        f"{STEPS}/stepping.py",
+        "        if self.step not in FORWARD or",
+        "        if True or self.step not in FORWARD or",
+        ENDS_WELL,
+    ),
+    Mutant(
+        "an-order-without-its-stock-is-refused",
+        f"{STEPS}/ordering.py",
+        "        if not await self.stock.pin(checkout.id, checkout.lines, context.fence):",
+        "        if False:",
+        ENDS_WELL,
+    ),
+    Mutant(
+        "an-undone-order-is-cancelled",
+        f"{STEPS}/ordering.py",
+        "        await self.orders.cancel(checkout.id)\n",
+        "",
+        ENDS_WELL,
+    ),
+    Mutant(
+        "an-open-breaker-uses-up-no-attempt",
+        f"{STEPS}/stepping.py",
+        "            return deferred(error)",
+        "            return await self._after_attempt(job, context, str(error))",
+        ENDS_WELL,
+    ),
+    Mutant(
+        "a-webhook-that-failed-is-taken-again",
+        f"{STEPS}/webhooks.py",
+        "        await seen.forget(event.id)\n",
+        "",
+        WEBHOOKS,
+    ),
+    Mutant(
+        "a-webhook-hastens-what-waits",
+        f"{STEPS}/webhooks.py",
+        "        await ledger.hasten(job_id(checkout_id, Step.PAYMENT))",
+        "        pass",
+        WEBHOOKS,
+    ),
+    Mutant(
+        "a-reset-leaves-checkouts",
+        f"{ORCHESTRATOR}/use_cases/reset.py",
+        "remove(keep=ID_PREFIX)",
+        "remove()",
+        LEFT_ALONE,
+    ),
+    Mutant(
+        "a-clean-leaves-checkouts",
+        f"{ORCHESTRATOR}/use_cases/clean.py",
+        "if job.scope and not is_checkout(job.scope)",
+        "if job.scope",
+        LEFT_ALONE,
+    ),
+)
