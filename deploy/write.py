@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from deploy.grafana.boards import http, overview, queues, runs, servers, workers
+from deploy.grafana.boards import checkout, http, overview, queues, runs, servers, workers
 from deploy.grafana.panels import Board, text_of
 
 DEPLOY = Path(__file__).parent
@@ -26,7 +26,7 @@ HEAD = """\
 
 def boards() -> Iterator[Board]:
     """Every dashboard."""
-    for module in (overview, runs, queues, workers, http, servers):
+    for module in (overview, runs, queues, workers, http, checkout, servers):
         yield module.board()
 
 

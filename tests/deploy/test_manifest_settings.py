@@ -27,6 +27,10 @@ SECRETS = {
     "pedidos-servers": {"MONGO_URI", "REDIS_URL"},
     "pedidos-api": {"API_KEY"},
     "pedidos-webhook": {"WEBHOOK_URL", "WEBHOOK_SECRET"},
+    "pedidos-checkout": {
+        *("PAYMENT_URL", "PAYMENT_API_KEY", "PAYMENT_WEBHOOK_SECRET"),
+        *("SMS_URL", "SMS_API_KEY", "SMTP_URL"),
+    },
 }
 DOCUMENT = (ROOT / "docs" / "deploy.md").read_text()
 each = pytest.mark.parametrize(("overlay", "service"), [(o, s) for o in OVERLAYS for s in SERVICES])

@@ -173,11 +173,11 @@ async def test_payments_are_looked_up(payments: HttpPayments) -> None:
     assert end is None
 
 
-async def test_a_wrong_key_is_told_without_showing_it(sandbox: Sandbox) -> None:
+async def test_a_wrong_key_refuses_no_payment_and_is_not_shown(sandbox: Sandbox) -> None:
     calls = JsonCalls(target(sandbox, PAYMENT, "hunter2-wrong-key"), TIMEOUT_SECONDS, 1)
-    with pytest.raises(ProviderRefused, match="PAYMENT_URL") as refused:
-        await HttpPayments(calls).get("ch_1")
-    assert "hunter2" not in str(refused.value)
+    with pytest.raises(ProviderUnavailable, match="PAYMENT_URL") as told:
+        await HttpPayments(calls).authorise(key(), "pay_1", AMOUNT, "EUR", "tok_ok")
+    assert "hunter2" not in str(told.value)
     await calls.close()
 
 

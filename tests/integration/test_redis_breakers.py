@@ -53,11 +53,20 @@ async def test_calls_that_go_well_ask_redis_once_a_second(
     assert watch.commands == 2
 
 
+@pytest.mark.parametrize(
+    "found",
+    [
+        b'{"failures": "many", "open_until": 9e99, "trial": "", "trial_until": 0}',
+        b'{"failures": 9}',
+        b"[]",
+        b"\xff",
+    ],
+)
 async def test_what_is_no_record_of_ours_counts_as_none(
-    client: tuple[Redis, Counting], redis_prefix: str
+    client: tuple[Redis, Counting], redis_prefix: str, found: bytes
 ) -> None:
     redis, _watch = client
-    await redis.set(f"{redis_prefix}breaker:{NAME}", b'{"failures": "many"')
+    await redis.set(f"{redis_prefix}breaker:{NAME}", found)
     breakers = RedisBreakers(redis, redis_prefix, POLICY)
     admitted = await breakers.admit(NAME)
     assert admitted == Admitted()

@@ -29,6 +29,10 @@ SECRETS = {
     "API_KEY": f"key-{SECRET}",
     "WEBHOOK_SECRET": f"webhook-{SECRET}",
     "WEBHOOK_URL": f"http://u:{SECRET}@{NOBODY}/hook",
+    "PAYMENT_API_KEY": f"payment-{SECRET}",
+    "PAYMENT_WEBHOOK_SECRET": f"payment-webhook-{SECRET}",
+    "SMS_API_KEY": f"sms-{SECRET}",
+    "SMTP_URL": f"smtp://u:{SECRET}@{NOBODY}",
 }
 METRIC = 'pedidos_store_used_ratio{store="redis_memory"}'
 

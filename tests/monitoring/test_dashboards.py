@@ -135,4 +135,4 @@ def test_the_component_of_dashboards_renders(tmp_path: Path) -> None:
 
 def test_dashboards_have_names_of_their_own() -> None:
     uids = [json.loads(path.read_text("utf-8"))["uid"] for path in DASHBOARDS.glob("*.json")]
-    assert len(uids) == len(set(uids)) == 6
+    assert len(uids) == len(set(uids)) == 7

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 from prometheus_client import CollectorRegistry
 
+from pedidos_checkout.provider_metrics import ProviderMetrics
 from pedidos_common.adapters.mongo import client as mongo
 from pedidos_common.adapters.redis import client as redis
 from pedidos_common.execution.life_signs import LifeSigns
@@ -52,11 +53,13 @@ async def registry_of(service: str) -> CollectorRegistry:
     registry = of_jobs()
     if service == "worker":
         WorkerMetrics(registry)
+        ProviderMetrics(registry)
     return registry
 
 
 async def of_orchestrator() -> CollectorRegistry:
     deps = deps_of(World(), common())
+    ProviderMetrics(deps.registry)
     create_app(deps, ApiSettings()).build_middleware_stack()
     async with mongo.connect(NOWHERE, "test") as client:
         database = mongo.durable(client, "none")

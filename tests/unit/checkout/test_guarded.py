@@ -49,7 +49,7 @@ class Lab:
     def __init__(self, places: int = 2, timeout_seconds: float = 5.0) -> None:
         self.clock, self.told = ManualClock(), Told()
         self.breakers = InMemoryBreakers(POLICY, self.clock)
-        bulkhead = Bulkhead(NAME, places, timeout_seconds)
+        bulkhead = Bulkhead(NAME, places, 8, timeout_seconds)
         self.guard = Guard(NAME, self.breakers, bulkhead, timeout_seconds, self.told)
 
     async def call(self, error: Exception | None = None) -> str:
@@ -64,7 +64,6 @@ class Lab:
         with pytest.raises(type(error)):
             await self.call(error)
 
-    @property
     def state(self) -> BreakerState:
         return self.breakers.state(NAME)
 
@@ -81,7 +80,7 @@ async def test_a_failing_provider_is_left_alone_and_tried_again() -> None:
     assert deferred(paused.value).delay_seconds == paused.value.retry_after_seconds
     lab.clock.advance(60.0)
     assert await lab.call() == "done"
-    assert lab.state is BreakerState.CLOSED
+    assert lab.state() is BreakerState.CLOSED
     assert lab.told.outcomes == ["unavailable", "unavailable", "paused", "answered"]
     assert lab.told.sent == 3
 
@@ -111,7 +110,7 @@ async def test_an_answer_is_no_failure(error: Exception, outcome: str) -> None:
     for _ in range(5):
         await lab.fails(UNAVAILABLE)
         await lab.fails(error)
-    assert lab.state is BreakerState.CLOSED
+    assert lab.state() is BreakerState.CLOSED
     assert lab.told.outcomes[-1] == outcome
 
 
@@ -119,7 +118,7 @@ async def test_being_asked_for_fewer_calls_is_a_failure() -> None:
     lab = Lab()
     for _ in range(2):
         await lab.fails(ProviderLimited(NAME, 7.0))
-    assert lab.state is BreakerState.OPEN
+    assert lab.state() is BreakerState.OPEN
 
 
 async def test_an_error_of_ours_says_nothing_of_the_provider() -> None:
@@ -127,9 +126,9 @@ async def test_an_error_of_ours_says_nothing_of_the_provider() -> None:
     await lab.fails(UNAVAILABLE)
     for _ in range(3):
         await lab.fails(KeyError("a bug"))
-    assert lab.state is BreakerState.CLOSED
+    assert lab.state() is BreakerState.CLOSED
     await lab.fails(UNAVAILABLE)
-    assert lab.state is BreakerState.OPEN
+    assert lab.state() is BreakerState.OPEN
 
 
 async def test_no_answer_in_time_is_a_failure() -> None:
@@ -137,7 +136,7 @@ async def test_no_answer_in_time_is_a_failure() -> None:
     for _ in range(2):
         with pytest.raises(ProviderUnavailable, match="PROVIDER_TIMEOUT_MS"):
             await lab.guard("capture", asyncio.Event().wait)
-    assert lab.state is BreakerState.OPEN
+    assert lab.state() is BreakerState.OPEN
 
 
 async def start(call: Callable[[], Awaitable[object]], times: int) -> list[asyncio.Task[object]]:
@@ -157,13 +156,13 @@ async def test_so_many_go_at_once_some_wait_and_the_rest_is_deferred() -> None:
     assert await asyncio.gather(*tasks) == [True] * 10
     assert lab.told.most == (2, 8)
     assert lab.told.standing == (0, 0)
-    assert lab.state is BreakerState.CLOSED
+    assert lab.state() is BreakerState.CLOSED
     assert lab.told.outcomes[0] == "full"
 
 
 async def test_nobody_waits_for_ever_for_a_place() -> None:
     told = Told()
-    bulkhead = Bulkhead(NAME, 1, 0.02)
+    bulkhead = Bulkhead(NAME, 1, 1, 0.02)
     guard = Guard(NAME, InMemoryBreakers(POLICY, ManualClock()), bulkhead, 5.0, told)
     go = asyncio.Event()
     (first,) = await start(lambda: guard("capture", go.wait), 1)
@@ -181,4 +180,4 @@ async def test_a_place_is_free_again_after_a_cancelled_call() -> None:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
     assert await lab.call() == "done"
-    assert lab.state is BreakerState.CLOSED
+    assert lab.state() is BreakerState.CLOSED

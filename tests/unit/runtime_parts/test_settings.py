@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from pedidos_checkout.settings import CheckoutSettings
 from pedidos_common.runtime import settings as all_settings
 from pedidos_common.runtime.load_settings import load
 from pedidos_common.runtime.settings import (
@@ -37,6 +38,7 @@ class Everything(
     RunSettings,
     OrderSettings,
     WorkerSlotSettings,
+    CheckoutSettings,
     RetentionSettings,
     WebhookSettings,
     all_settings.ImportSettings,
@@ -107,6 +109,15 @@ def test_values_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> No
         ("WEBHOOK_URL", "http://", "WEBHOOK_URL: must be an address like https://host"),
         ("WEBHOOK_URL", "http://h:port/", "WEBHOOK_URL: must be an address like https://host"),
         ("WEBHOOK_SECRET", "whsec_not-base64!", "WEBHOOK_SECRET: must be base64 behind whsec_"),
+        ("PAYMENT_URL", "pay.example", "PAYMENT_URL=pay.example: must match"),
+        ("PAYMENT_URL", "http://", "PAYMENT_URL=http://: must be an address like https://host"),
+        ("PAYMENT_URL", "https://a@h", "must be an address without a password, query or fragment"),
+        ("PAYMENT_URL", "https://pay.example", "PAYMENT_API_KEY: must be set where PAYMENT_URL is"),
+        ("SMS_URL", "https://sms.example", "SMS_API_KEY: must be set where SMS_URL is"),
+        ("PAYMENT_WEBHOOK_SECRET", "whsec_not-base64!", "must be base64 behind whsec_"),
+        ("SMTP_URL", "http://h", "SMTP_URL: must be an address like smtp://user:password@host"),
+        ("SMTP_URL", "smtp://h:port", "SMTP_URL: must be an address like smtp://"),
+        ("MAIL_FROM", "nobody", "MAIL_FROM=nobody: must be one address like Shop <"),
         ("API_KEY", "short", "API_KEY: is too short; allowed is at least 8 characters"),
         ("MONGO_URI", "mongodb://h:port", "MONGO_URI: must be an address like mongodb://"),
         ("REDIS_URL", "redis://h:port", "REDIS_URL: must be an address like redis://"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
 from pedidos_checkout.adapters.smtp.mail import server_of
-from pedidos_checkout.adapters.smtp.messages import address_of
+from pedidos_checkout.adapters.smtp.messages import NoMail, address_of
 from pedidos_common.domain.webhook_signatures import key_of
 from pedidos_common.runtime.settings import Settings, check_web_address
 
@@ -45,15 +45,15 @@ class CheckoutSettings(Settings):
 
     @field_validator("payment_api_key", "sms_api_key")
     @classmethod
-    def _is_there(cls, key: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+    def _provider_has_key(cls, key: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
         url = str(info.field_name).replace("_api_key", "_url")
         if key is None and info.data.get(url) is not None:
             raise ValueError(f"set where {url.upper()} is")
         return key
 
     @field_validator("payment_webhook_secret")
-    @classmethod
-    def _is_key(cls, secret: SecretStr | None) -> SecretStr | None:
+    @classmethod  # of a name of its own: another model's validator would give way to it
+    def _payment_secret_is_key(cls, secret: SecretStr | None) -> SecretStr | None:
         if secret is not None:
             key_of(secret.get_secret_value())
         return secret
@@ -68,5 +68,8 @@ class CheckoutSettings(Settings):
     @field_validator("mail_from")
     @classmethod
     def _is_mail_address(cls, address: str) -> str:
-        address_of(address)
+        try:
+            address_of(address)
+        except NoMail:
+            raise ValueError("one address like Shop <orders@example.com>") from None
         return address

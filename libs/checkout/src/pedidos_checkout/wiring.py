@@ -33,6 +33,7 @@ from pedidos_common.ports import Breakers, JobLedger
 from pedidos_common.runtime.connections import Connections
 
 TRIAL_MARGIN_SECONDS = 5.0
+WAITING_PER_PLACE = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,18 +87,18 @@ class _Guards:
     metrics: ProviderMetrics
 
     def of(self, provider: str, most: int | None = None) -> Guard:
-        """A provider's guard; `most` bounds its calls at once beside the setting."""
-        places = min(most or self.settings.provider_concurrency, self.settings.provider_concurrency)
-        seconds = self.settings.provider_timeout_seconds
+        """A provider's guard; `most` bounds its calls at once in place of the setting."""
+        usual, seconds = self.settings.provider_concurrency, self.settings.provider_timeout_seconds
+        bulkhead = Bulkhead(provider, most or usual, usual * WAITING_PER_PLACE, seconds)
         watch = self.metrics.of(provider, self.breakers.state)
-        return Guard(provider, self.breakers, Bulkhead(provider, places, seconds), seconds, watch)
+        return Guard(provider, self.breakers, bulkhead, seconds, watch)
 
 
 def _payment_target(settings: CheckoutSettings) -> Target | None:
     key = settings.payment_api_key
     if settings.payment_url is None or key is None:
         return None
-    names = "PAYMENT_URL, PAYMENT_API_KEY"
+    names = "look at PAYMENT_URL and PAYMENT_API_KEY"
     return Target(PAYMENT, settings.payment_url, key.get_secret_value(), names)
 
 
@@ -105,7 +106,7 @@ def _sms_target(settings: CheckoutSettings) -> Target | None:
     key = settings.sms_api_key
     if settings.sms_url is None or key is None:
         return None
-    return Target(SMS, settings.sms_url, key.get_secret_value(), "SMS_URL, SMS_API_KEY")
+    return Target(SMS, settings.sms_url, key.get_secret_value(), "look at SMS_URL and SMS_API_KEY")
 
 
 def _calls(settings: CheckoutSettings, target: Target | None) -> JsonCalls | None:

@@ -23,7 +23,6 @@ from pedidos_common.ports import Breakers
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
-WAITING_PER_PLACE = 4
 FULL_SECONDS = 1.0  # how soon a place may be free
 # so that not all that were deferred together come back together
 SPREAD, LEAST_SPREAD_SECONDS = 0.2, 0.5
@@ -71,12 +70,12 @@ class BulkheadFull(ProviderPaused):
 
 
 class Bulkhead:
-    """So many calls at once, four times as many waiting for `patience_seconds` at most."""
+    """So many calls at once; `waiting` more wait, for `patience_seconds` at most."""
 
-    def __init__(self, provider: str, places: int, patience_seconds: float) -> None:
+    def __init__(self, provider: str, places: int, waiting: int, patience_seconds: float) -> None:
         self._provider, self._patience_seconds = provider, patience_seconds
         self._places = asyncio.Semaphore(places)
-        self._most_waiting = places * WAITING_PER_PLACE
+        self._most_waiting = waiting
         self.in_flight = self.waiting = 0
 
     @asynccontextmanager

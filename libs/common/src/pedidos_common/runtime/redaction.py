@@ -20,6 +20,7 @@ _KEYS = re.compile(r"(pedidos_)[A-Za-z0-9_-]{43}(?![A-Za-z0-9_-])|(whsec_)[A-Za-
 _SECRET_NAMES = frozenset(
     {"api_key", "apikey", "x-api-key", "authorization", "password", "secret", "token"}
     | {"redis_password", "webhook_secret", "webhook_url", "mongo_uri", "redis_url"}
+    | {"payment_api_key", "payment_webhook_secret", "sms_api_key", "smtp_url"}
     | {"cookie", "set-cookie", "otel_exporter_otlp_headers"}
 )
 

@@ -22,13 +22,14 @@ LONGEST_ANSWER_BYTES = 2 * 1024 * 1024
 LONGEST_REASON = 300
 IN_PROGRESS, IN_PROGRESS_SECONDS = "in_progress", 1.0
 LEAST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 1.0, 3_600.0
-TRY_AGAIN = frozenset({408, 425})  # the other 4xx are final
-NOT_OURS = frozenset({401, 403})
+# A key that is refused says nothing of what was asked: it waits until the key is right. The other
+# 4xx are final.
+TRY_AGAIN = frozenset({401, 403, 408, 425, 429})
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Whom to call; `settings` names the variables that say so, for messages."""
+    """Whom to call; `settings` ends messages: which variables to look at."""
 
     provider: str
     url: str
@@ -122,10 +123,8 @@ class JsonCalls:
         pause = _pause_seconds(answer) if status == httpx.codes.TOO_MANY_REQUESTS else None
         if pause is not None:
             return ProviderLimited(provider, pause)
-        if status in TRY_AGAIN or not 400 <= status < 500 or status == 429:
+        if status in TRY_AGAIN or not 400 <= status < 500:
             return self._unavailable(operation, f"{status}: {message}")
-        if status in NOT_OURS:
-            message += f"; look at {self._target.settings}"
         return ProviderRefused(provider, code, f"{operation}: {message}")
 
     def _told(self, status: int, document: Mapping[str, Any] | None) -> tuple[str, str]:

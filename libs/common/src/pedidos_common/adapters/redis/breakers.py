@@ -164,6 +164,12 @@ class RedisBreakers:
 def _read_record(kept: bytes) -> Breaker:
     """The record; what can't be read (another release's, or somebody's own) counts as none."""
     try:
-        return Breaker(**json.loads(kept)) if kept else breakers.CLOSED
-    except (ValueError, TypeError):
+        told = json.loads(kept) if kept else asdict(breakers.CLOSED)
+        return Breaker(
+            int(told["failures"]),
+            float(told["open_until"]),
+            str(told["trial"]),
+            float(told["trial_until"]),
+        )
+    except (LookupError, TypeError, ValueError):
         return breakers.CLOSED

@@ -1,0 +1,74 @@
+"""Checkout: the outside providers that it calls."""
+
+from __future__ import annotations
+
+from deploy.grafana.panels import Board, Graph, Number, Panel, Query
+from deploy.grafana.queries import per_second, quantile
+
+CALLS = "pedidos_provider_calls_total"
+SECONDS = "pedidos_provider_seconds"
+STATE = "max by (provider) (pedidos_breaker_state)"
+NOT_SENT = '{outcome=~"paused|full"}'
+FAILED = '{outcome=~"unavailable|limited"}'
+STANDING = "sum by (provider, state) (pedidos_provider_calls_now)"
+
+
+def board() -> Board:
+    """The dashboard `checkout`."""
+    return Board(
+        "checkout",
+        "Checkout",
+        "Orders placed live, and the providers of payments, mail and text messages.",
+        [("Providers", _providers())],
+    )
+
+
+def _providers() -> list[Panel]:
+    return [
+        Number(
+            "Breakers",
+            "short",
+            [Query(STATE, "{{provider}}")],
+            width=8,
+            description="0 closed, 1 half open (one call is tried), 2 open (left alone)",
+        ),
+        Graph("Breakers", "short", [Query(STATE, "{{provider}}")]),
+        Graph(
+            "Breakers opened",
+            "cps",
+            [Query(per_second("pedidos_breaker_opened_total", "provider"), "{{provider}}")],
+        ),
+        Graph(
+            "Calls",
+            "cps",
+            [Query(per_second(CALLS, "provider", "outcome"), "{{provider}} {{outcome}}")],
+            stacked=True,
+        ),
+        Graph(
+            "Calls without an answer",
+            "cps",
+            [
+                Query(
+                    per_second(CALLS, "provider", "operation", "outcome", where=FAILED),
+                    "{{provider}} {{operation}} {{outcome}}",
+                )
+            ],
+        ),
+        Graph(
+            "Calls not sent: deferred, no attempt",
+            "cps",
+            [
+                Query(
+                    per_second(CALLS, "provider", "outcome", where=NOT_SENT),
+                    "{{provider}} {{outcome}}",
+                )
+            ],
+        ),
+        Graph(
+            "p95",
+            "s",
+            [Query(quantile(0.95, SECONDS, "provider", "operation"), "{{provider}} {{operation}}")],
+            width=12,
+        ),
+        Graph("Under way and waiting", "short", [Query(STANDING, "{{provider}} {{state}}")], 12),
+    ]
