@@ -115,3 +115,12 @@ def test_grafana_asks_servers_that_are_there() -> None:
     (provider,) = parsed("deploy/grafana/provisioning/dashboards/pedidos.yaml")["providers"]
     path = provider["options"]["path"]
     assert f"./deploy/grafana/dashboards:{path}:ro" in services()["grafana"]["volumes"]
+
+
+def test_what_only_plays_other_peoples_servers_is_in_no_image() -> None:
+    assert not [name for name in services() if "sandbox" in name]
+    for name in ("services/Dockerfile", ".dockerignore"):
+        assert "sandbox" not in (ROOT / name).read_text()
+    # the mail server that only the sandbox asks for
+    assert "aiosmtpd==" in (ROOT / "requirements/dev.txt").read_text()
+    assert "aiosmtpd==" not in (ROOT / "requirements/runtime.txt").read_text()

@@ -20,6 +20,10 @@ from tests.sandbox import WEBHOOK_SECRET, Sandbox
 
 KEY_OF_SECRET = b"sandbox-secret-of-tests"
 SMTP_SECONDS = 10.0
+WRONG_MAIL = (
+    b"Subject: =?x-none?q?a=E7?=\r\nContent-Type: text/plain; charset=x-none\r\n"
+    b"Content-Transfer-Encoding: 8bit\r\n\r\nOl\xe1\r\n"
+)
 
 
 def order(method: str = "tok_ok", **other: Any) -> dict[str, Any]:
@@ -253,6 +257,14 @@ def test_mail_comes_into_the_mailbox_with_a_login_or_without(sandbox: Sandbox) -
     assert (str(first.text).strip(), str(first.html).strip()) == ("Olá Ana", "<p>Olá Ana</p>")
 
 
+def test_mail_that_is_written_wrongly_is_shown_all_the_same(sandbox: Sandbox) -> None:
+    place = urlsplit(sandbox.smtp_url)
+    with smtplib.SMTP(str(place.hostname), place.port or 0, timeout=SMTP_SECONDS) as smtp:
+        smtp.sendmail("a@b", ["c@d"], WRONG_MAIL)
+    (one,) = sandbox.mails()
+    assert (one.subject, str(one.text).strip()) == ("=?x-none?q?a=E7?=", "Ol\xe1")
+
+
 def test_mail_is_refused_lost_or_taken_without_an_answer_on_demand(sandbox: Sandbox) -> None:
     sandbox.fault("mail", "fail", times=1)
     with pytest.raises(smtplib.SMTPDataError, match="451"):
@@ -376,7 +388,7 @@ def test_webhooks_come_twice_late_never_or_out_of_order_on_demand(sandbox: Sandb
         do(sandbox, "refund", payment)
         until(lambda: len(receiver.messages) == 4)
         assert types(receiver)[2:] == ["payment.refunded", "payment.captured"]
-        sandbox.fault("webhook", "out_of_order", seconds=30.0, times=1)
+        sandbox.fault("webhook", "out_of_order", seconds=600.0, times=1)
         held = authorised(sandbox)
         do(sandbox, "void", held)
         until(lambda: len(receiver.messages) == 6)

@@ -14,8 +14,6 @@ from pedidos_sandbox.answers import Answer, LedgerFull, Refused
 from pedidos_sandbox.clock import iso, now
 
 IN_FLIGHT_SECONDS = 10.0
-# What was decided is kept under the key; a conflict or an unknown id may be otherwise next time.
-DECIDED = frozenset({HTTPStatus.OK, HTTPStatus.ACCEPTED, HTTPStatus.PAYMENT_REQUIRED})
 
 
 def fingerprint_of(path: str, body: str) -> str:
@@ -62,11 +60,12 @@ class Keys:
     ) -> Answer:
         """What `work` answers, or what it answered when the key was first used.
 
-        While a first request is in flight, others with its key wait for it.
+        While a first request is in flight, others with its key wait for it. What `work` raises
+        decides nothing: the key is free again, as a conflict may be over next time.
 
         Raises:
             Refused: 422 where the key was used for something else, 409 where the first request
-                takes too long; whatever `work` raises, and then the key is free again.
+                takes too long; and as `work`.
         """
         while (known := self._entries.get(key)) is not None:
             if known.fingerprint != fingerprint:
@@ -85,10 +84,9 @@ class Keys:
         entry = self._entries[key] = KeyEntry(key, fingerprint, now())
         waiting, entries = entry.settled, self._entries
         try:
-            answer = await work()
-            if answer.status in DECIDED:
-                entry.answer, entry.settled = answer, None
-            return answer
+            entry.answer = await work()
+            entry.settled = None
+            return entry.answer
         finally:
             if entry.answer is None:
                 entries.pop(key, None)

@@ -24,22 +24,14 @@ class Pages(Generic[T]):
     def __iter__(self) -> Iterator[T]:
         return iter(self._entries)
 
-    def check_room(self) -> None:
-        """That one more fits.
-
-        Raises:
-            LedgerFull: when it does not.
-        """
-        if len(self._entries) >= self._limit:
-            raise LedgerFull(self._name, self._limit)
-
     def append(self, entry: T) -> None:
         """One more.
 
         Raises:
             LedgerFull: when the bound is reached.
         """
-        self.check_room()
+        if len(self._entries) >= self._limit:
+            raise LedgerFull(self._name, self._limit)
         self._entries.append(entry)
 
     def page(self, after: int, size: int) -> tuple[Sequence[T], str | None]:

@@ -69,7 +69,6 @@ class Provider:
         method = METHODS.get(order.method)
         if method is None:
             raise _refused_method(order.method)
-        self._pages.check_room()
         at = now()
         payment = Payment(
             f"ch_{secrets.token_hex(12)}",

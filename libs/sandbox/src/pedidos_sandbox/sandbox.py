@@ -11,7 +11,8 @@ from pedidos_sandbox.mailbox import Mailbox
 from pedidos_sandbox.messages import Messages
 from pedidos_sandbox.provider import Provider
 from pedidos_sandbox.settings import SandboxSettings
-from pedidos_sandbox.webhooks import Post, Webhooks, key_of
+from pedidos_sandbox.signing import key_of
+from pedidos_sandbox.webhooks import Post, Webhooks
 
 # authorise, capture or void, refund
 KEYS_OF_A_PAYMENT = 3

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from pedidos_sandbox.webhooks import key_of
+from pedidos_sandbox.signing import key_of
 
 EXIT_CANT_START = 2
 Port = Annotated[int, Field(ge=0, le=65_535)]

@@ -1,17 +1,12 @@
 """Tells the shop what happened to payments: signed, and tried again until it answers 2xx.
 
-Signatures are those of Standard Webhooks (https://www.standardwebhooks.com): HMAC-SHA256 over
-`id.timestamp.body`, base64. The id of a webhook stays the same over all deliveries.
+The id of a webhook stays the same over all its deliveries.
 """
 
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
-import hashlib
 import heapq
-import hmac
 import json
 import logging
 import secrets
@@ -25,9 +20,9 @@ from pedidos_sandbox.clock import iso, now
 from pedidos_sandbox.faults import Fault, Faults, Mode, Operation
 from pedidos_sandbox.pages import Pages
 from pedidos_sandbox.payments import Payment
+from pedidos_sandbox.signing import signed_headers
 
 log = logging.getLogger(__name__)
-SECRET_MARK = "whsec_"  # noqa: S105 - how a secret begins
 AT_ONCE = 32
 FIRST_RETRY_SECONDS = 0.5
 LONGEST_RETRY_SECONDS = 30.0
@@ -79,32 +74,6 @@ class Webhook:
             "state": self.state,
             "deliveries": told,
         }
-
-
-def key_of(secret: str) -> bytes:
-    """The key that a secret stands for: base64 behind `whsec_`, else the text itself.
-
-    Raises:
-        ValueError: where it is not base64.
-    """
-    if not secret.startswith(SECRET_MARK):
-        return secret.encode()
-    try:
-        return base64.b64decode(secret.removeprefix(SECRET_MARK), validate=True)
-    except binascii.Error:
-        raise ValueError(f"not base64 behind {SECRET_MARK}") from None
-
-
-def signed_headers(key: bytes, webhook_id: str, timestamp: int, body: bytes) -> dict[str, str]:
-    """The headers of one delivery; `timestamp` in Unix seconds."""
-    signed = f"{webhook_id}.{timestamp}.".encode() + body
-    digest = hmac.new(key, signed, hashlib.sha256).digest()
-    return {
-        "content-type": "application/json",
-        "webhook-id": webhook_id,
-        "webhook-timestamp": str(timestamp),
-        "webhook-signature": f"v1,{base64.b64encode(digest).decode()}",
-    }
 
 
 @dataclass(slots=True, order=True)
