@@ -90,8 +90,8 @@ async def test_work_that_nobody_takes_is_told(world: World, client: Client) -> N
 
 async def test_a_queue_that_is_over_its_limit_is_told(world: World) -> None:
     serve(world)
-    table = QueueTable({**DEFAULTS, INVENTORY: SMALL})
-    async with world.client_of(world.app(queues=table)) as client:
+    world.deps = replace(world.deps, table=QueueTable({**DEFAULTS, INVENTORY: SMALL}))
+    async with world.client_of(world.app()) as client:
         for name in ("a", "b"):
             await add(world, name)
         assert not (await health(client, 200))[INVENTORY]["overLimit"]
@@ -139,9 +139,9 @@ async def test_a_queue_tells_its_policy(client: Client) -> None:
 
 
 async def test_the_newest_jobs_are_listed_and_all_can_be_reached(world: World) -> None:
-    table = QueueTable({**DEFAULTS, INVENTORY: SMALL})
+    world.deps = replace(world.deps, table=QueueTable({**DEFAULTS, INVENTORY: SMALL}))
     ids = [await add(world, name, Failed("x")) for name in ("z", "a", "m", "b")]
-    async with world.client_of(world.app(queues=table)) as client:
+    async with world.client_of(world.app()) as client:
         path = f"/api/queues/{INVENTORY}/jobs"
         page = (await client.get(path, params={"status": "failed"})).json()
         assert [job["id"] for job in page["items"]] == ids[:0:-1]
@@ -240,3 +240,39 @@ async def test_more_failures_than_are_looked_at_are_told(
         await add(world, f"a{n}", Failed("x"))
     found = (await client.get(DEAD)).json()
     assert (found["lookedAt"], found["complete"], found["groups"][0]["count"]) == (4, False, 4)
+
+
+# --- what is done to runs leaves checkout alone
+
+
+async def test_a_reset_leaves_the_jobs_of_checkout(world: World, client: Client) -> None:
+    mine, other = await add(world, "a"), await add(world, "b", queue=ORDERS)
+    assert (await client.post("/pedidos/reset")).json()["deletedJobs"] == 1
+    assert await world.ledger.get(mine) is not None
+    assert await world.ledger.get(other) is None
+
+
+@pytest.mark.parametrize(("state", "outcome"), [("wait", None), ("delayed", Retry("x", 60.0))])
+async def test_a_clean_leaves_the_jobs_of_checkout(
+    world: World, client: Client, state: str, outcome: Outcome | None
+) -> None:
+    job_id = "co_a:stock"
+    new = NewJob(job_id, "reserve-stock", INVENTORY, Band.HIGH, {}, scope="co_a")
+    await world.ledger.create([new])
+    if outcome is not None:
+        await world.ledger.settle(await world.claimed(job_id), outcome)
+    before = (await world.job(job_id)).status
+    answer = await client.post("/pedidos/queue/clean", params={"state": state})
+    assert answer.json()["removed"] == 0
+    assert (await world.job(job_id)).status is before
+
+
+async def test_a_job_of_checkout_is_not_sent_again_as_one_of_a_run(
+    world: World, client: Client
+) -> None:
+    new = NewJob("co_a:stock", "reserve-stock", INVENTORY, Band.HIGH, {}, scope="co_a")
+    await world.ledger.create([new])
+    await world.ledger.settle(await world.claimed(new.id), Failed("x"))
+    answer = await client.post("/pedidos/dead/redrive", json={"jobIds": [new.id]})
+    assert answer.status_code == 409
+    assert DEAD in answer.json()["detail"]

@@ -104,5 +104,4 @@ class ApiSettings:
     read_seconds: float = 3.0
     scan_seconds: float = 11.0
     counts_seconds: float = 1.0
-    queues: QueueTable = field(default_factory=QueueTable)
     has_checkout: bool = False
