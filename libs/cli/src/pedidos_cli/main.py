@@ -21,6 +21,7 @@ from pedidos_cli.commands import (
     logs,
     look,
     queue,
+    queues,
     start,
     up,
 )
@@ -40,6 +41,7 @@ for command in (
 ):
     APP.command(command.__name__.rstrip("_"))(command)
 APP.add_typer(keys.KEYS, name="keys")
+APP.add_typer(queues.QUEUES, name="queues")
 
 
 def _print_version(wanted: bool) -> None:
