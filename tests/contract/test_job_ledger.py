@@ -627,12 +627,6 @@ async def in_turn(ledger: JobLedger, *names: str) -> None:
         await ledger.create([listed(name)])
 
 
-async def test_jobs_of_some_queues_are_removed_and_others_stay(ledger: JobLedger) -> None:
-    await ledger.create([listed("co_a"), listed("b", "orders"), listed("c", "generation")])
-    assert await ledger.remove(queues=["orders", "generation"]) == 2
-    assert await ledger.get("co_a") is not None
-
-
 async def test_each_queue_stands_with_its_jobs_by_status(ledger: JobLedger) -> None:
     await in_turn(ledger, "waits", "done", "later", "dead", "held")
     await ledger.create([listed("elsewhere", "orders")])

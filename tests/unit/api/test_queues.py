@@ -242,31 +242,6 @@ async def test_more_failures_than_are_looked_at_are_told(
     assert (found["lookedAt"], found["complete"], found["groups"][0]["count"]) == (4, False, 4)
 
 
-# --- what is done to runs leaves checkout alone
-
-
-async def test_a_reset_leaves_the_jobs_of_checkout(world: World, client: Client) -> None:
-    mine, other = await add(world, "a"), await add(world, "b", queue=ORDERS)
-    assert (await client.post("/pedidos/reset")).json()["deletedJobs"] == 1
-    assert await world.ledger.get(mine) is not None
-    assert await world.ledger.get(other) is None
-
-
-@pytest.mark.parametrize(("state", "outcome"), [("wait", None), ("delayed", Retry("x", 60.0))])
-async def test_a_clean_leaves_the_jobs_of_checkout(
-    world: World, client: Client, state: str, outcome: Outcome | None
-) -> None:
-    job_id = "co_a:stock"
-    new = NewJob(job_id, "reserve-stock", INVENTORY, Band.HIGH, {}, scope="co_a")
-    await world.ledger.create([new])
-    if outcome is not None:
-        await world.ledger.settle(await world.claimed(job_id), outcome)
-    before = (await world.job(job_id)).status
-    answer = await client.post("/pedidos/queue/clean", params={"state": state})
-    assert answer.json()["removed"] == 0
-    assert (await world.job(job_id)).status is before
-
-
 async def test_a_job_of_checkout_is_not_sent_again_as_one_of_a_run(
     world: World, client: Client
 ) -> None:

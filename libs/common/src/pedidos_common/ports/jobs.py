@@ -224,16 +224,8 @@ class JobLedger(Protocol):
         """Delete the final jobs with this status, of a scope or of none; how many."""
         ...
 
-    async def remove(
-        self,
-        scope: str | None = None,
-        settled_before: datetime | None = None,
-        queues: Sequence[str] = (),
-    ) -> int:
-        """Delete jobs of a scope, of these queues, or final ones settled before a time; how many.
-
-        What is not named does not narrow it.
-        """
+    async def remove(self, scope: str | None = None, settled_before: datetime | None = None) -> int:
+        """Delete jobs of a scope, or final ones settled before a time; how many."""
         ...
 
 

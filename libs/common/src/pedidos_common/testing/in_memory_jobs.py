@@ -339,16 +339,10 @@ class InMemoryJobLedger:
                 self._jobs[job.id] = replace(job, ring=max(job.ring, bell.ring))
                 self._rung[job.id] = self._clock()
 
-    async def remove(
-        self,
-        scope: str | None = None,
-        settled_before: datetime | None = None,
-        queues: Sequence[str] = (),
-    ) -> int:
+    async def remove(self, scope: str | None = None, settled_before: datetime | None = None) -> int:
         """See `ports.JobLedger.remove`."""
         kept = set() if settled_before is None else set(self._left)
-        found = [job for job in self._by_id(scope) if not queues or job.queue in queues]
-        gone = [job.id for job in found if removable(job, settled_before)]
+        gone = [job.id for job in self._by_id(scope) if removable(job, settled_before)]
         return self._delete(job_id for job_id in gone if job_id not in kept)
 
     def _delete(self, ids: Iterable[str]) -> int:

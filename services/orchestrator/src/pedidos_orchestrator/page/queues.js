@@ -31,13 +31,19 @@ function isSeen(one) {
   return !OF_RUNS.has(one.queue) && (had || !one.healthy || one.state !== "running");
 }
 
+function verdict({ state, unserved, stuck, overLimit }) {
+  if (unserved) return "no worker";
+  if (stuck) return "stuck";
+  return overLimit ? "over its limit" : state;
+}
+
 function row({ queue }) {
   const pill = el("span", { class: "pill" });
   const cells = new Map(Object.entries(LABELS).map(([name, label]) => [name, el("td", { class: "num", "data-label": label })]));
   return {
     node: el("tr", {}, el("th", { scope: "row", class: "lead" }, shown(queue, 80)), el("td", { class: "side" }, pill), ...cells.values()),
     update(one) {
-      write(pill, shown(one.state, 20));
+      write(pill, shown(verdict(one), 20));
       pill.dataset.status = one.healthy ? STATUS[one.state] ?? "" : "error";
       for (const name of COUNTS) write(cells.get(name), count(one[name]) + (one[name] === one.countedUpTo ? "+" : ""));
       cells.get("failed").classList.toggle("bad", one.failed > 0);

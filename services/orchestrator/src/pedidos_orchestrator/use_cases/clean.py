@@ -70,8 +70,7 @@ async def _scopes(status: JobStatus, deps: Deps) -> set[str]:
     cursor: str | None = None
     while True:
         page = await deps.ledger.page(JobFilter(statuses=[status]), PAGE_SIZE, cursor)
-        own = [job for job in page.items if job.queue in RUN_QUEUES]
-        scopes |= {job.scope for job in own if job.scope is not None}
+        scopes |= {job.scope for job in page.items if job.scope is not None}
         cursor = page.cursor
         if cursor is None:
             return scopes

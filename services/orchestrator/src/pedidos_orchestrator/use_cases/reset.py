@@ -58,7 +58,7 @@ async def _wipe(history: bool, hold: ResetHold, deps: Deps) -> Wiped:
     await deps.runs.forget(history)
     rings = await purge_rings(deps.transport, RUN_QUEUES)
     await hold.still()
-    jobs = await deps.ledger.remove(queues=RUN_QUEUES)
+    jobs = await deps.ledger.remove()
     orders = await _wipe_orders(hold, deps)
     await hold.still()
     await deps.imports.clear()

@@ -327,17 +327,10 @@ class MongoJobLedger:
         return (await self._jobs.delete_many(final)).deleted_count
 
     @guarded
-    async def remove(
-        self,
-        scope: str | None = None,
-        settled_before: datetime | None = None,
-        queues: Sequence[str] = (),
-    ) -> int:
+    async def remove(self, scope: str | None = None, settled_before: datetime | None = None) -> int:
         """See `ports.JobLedger.remove`."""
         query: Document = scope_filter(scope)
         if settled_before is not None:
             final = {"status": {"$in": sorted(FINAL)}, "settledAt": {"$lt": settled_before}}
             query |= {**final, **follow_ups.FOLLOWED}
-        if queues:
-            query["queue"] = {"$in": list(queues)}
         return (await self._jobs.delete_many(query)).deleted_count
