@@ -13,7 +13,7 @@ PYTHON_IMAGE ?=
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-PACKAGES := libs/common libs/checkout libs/cli services/generator services/orchestrator services/worker
+PACKAGES := libs/common libs/checkout libs/cli libs/sandbox services/generator services/orchestrator services/worker
 PROJECTS := $(PACKAGES:%=%/pyproject.toml)
 VERSION := $(shell awk -F '"' '/^version = / {print $$2; exit}' libs/common/pyproject.toml)
 CODE := $(wildcard libs services tests bench deploy)

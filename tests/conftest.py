@@ -14,6 +14,7 @@ import redis
 
 from tests import servers as real
 from tests.counted import COUNTED
+from tests.sandbox import Sandbox, running_sandbox
 from tests.servers import Servers
 
 
@@ -78,3 +79,18 @@ def redis_prefix(redis_url: str) -> Iterator[str]:
         keys = list(client.scan_iter(match=f"{prefix}*", count=1000))
         if keys:
             client.delete(*keys)
+
+
+@pytest.fixture(scope="session")
+def sandbox_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    """One sandbox of providers for this test process; use `sandbox`."""
+    with running_sandbox(tmp_path_factory.mktemp("sandbox")) as started:
+        yield started
+
+
+@pytest.fixture
+def sandbox(sandbox_process: Sandbox) -> Iterator[Sandbox]:
+    """The sandbox of payment provider, SMS provider and mailbox: empty, and without faults."""
+    sandbox_process.reset()
+    yield sandbox_process
+    sandbox_process.reset()  # nobody is to be told of what is over

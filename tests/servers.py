@@ -188,7 +188,7 @@ def _binary(names: Sequence[str], package: str, inside: str) -> str:
     )
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
     """A killed test process must not leave servers behind."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
@@ -201,9 +201,9 @@ def _start(stack: contextlib.ExitStack, log: Path, command: Sequence[str]) -> No
             stderr=subprocess.STDOUT,
             cwd=log.parent,
             start_new_session=True,
-            preexec_fn=_die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509
+            preexec_fn=die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509
         )
-    stack.callback(_stop, process)
+    stack.callback(stop_process, process)
     time.sleep(0.2)
     if process.poll() is not None:
         raise RuntimeError(
@@ -211,7 +211,8 @@ def _start(stack: contextlib.ExitStack, log: Path, command: Sequence[str]) -> No
         )
 
 
-def _stop(process: subprocess.Popen[bytes]) -> None:
+def stop_process(process: subprocess.Popen[bytes]) -> None:
+    """SIGTERM, and SIGKILL where that is not enough; returns when it is gone."""
     process.terminate()
     try:
         process.wait(timeout=15)

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -15,6 +16,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import httpx
+import psutil
 import pymongo
 import pytest
 import redis
@@ -268,6 +271,51 @@ def test_given_servers_are_used_and_left_alone(
         assert json.loads(out) == document
     assert not list(notes.iterdir())
     assert not list(tmp_path.glob("pedidos-*")), "the thrown-away folder is gone"
+
+
+def test_a_stack_plays_providers_if_asked_to(
+    tmp_path: Path, environ: dict[str, str], mongo_uri: str, redis_url: str
+) -> None:
+    options = ("--mongo-uri", mongo_uri, "--redis-url", redis_url, "--workers", "1", "--sandbox")
+    data_dir = tmp_path / "data"
+    with up(data_dir, environ | {"SANDBOX_SEED": "7"}, *options) as stack:
+        api = stack.ready()["api"]
+        place = json.loads((data_dir / "sandbox.json").read_text())
+        assert stat.S_IMODE((data_dir / "sandbox.json").stat().st_mode) == 0o600
+        expected = {
+            "PAYMENT_URL": place["url"],
+            "PAYMENT_API_KEY": place["api_key"],
+            "PAYMENT_WEBHOOK_SECRET": place["webhook_secret"],
+            "SMS_URL": place["url"],
+            "SMS_API_KEY": place["api_key"],
+            "SMTP_URL": place["smtp_url"],
+        }
+        for role in ("worker", "orchestrator"):
+            seen = psutil.Process(stack.entry(role)["pid"]).environ()
+            assert {name: seen.get(name) for name in expected} == expected
+            assert seen["MAIL_FROM"]
+        before = stack.entry("sandbox")
+        own = psutil.Process(before["pid"]).environ()
+        assert own["SANDBOX_WEBHOOK_URL"] == f"{api}/api/webhooks/payments"
+        assert own["SANDBOX_SEED"] == "7"
+        assert authorised(place) == 200
+        os.kill(before["pid"], signal.SIGKILL)
+        stack.restarted("sandbox", before)
+        assert authorised(place) == 200
+        code, out, err = stack.stop()
+        assert code == 0
+        assert f"sandbox of providers at {place['url']}" in out
+        logs = "".join(log.read_text() for log in (data_dir / "logs").iterdir())
+        for secret in (place["api_key"], place["webhook_secret"]):
+            assert secret not in out + err + logs
+
+
+def authorised(place: dict[str, str]) -> int:
+    """The status of a payment that the sandbox is asked to authorise."""
+    headers = {"authorization": f"Bearer {place['api_key']}", "idempotency-key": "co_1:payment"}
+    body = {"reference": "pay_1", "amount": 1, "currency": "EUR", "method": "tok_ok"}
+    url = f"{place['url']}/v1/payments"
+    return httpx.post(url, json=body, headers=headers, trust_env=False).status_code
 
 
 def test_a_thrown_away_folder_is_thrown_away(

@@ -7,6 +7,7 @@ from deploy.grafana.queries import per_second, quantile
 
 JOBS = "pedidos_jobs_total"
 WAIT = "pedidos_job_queue_wait_seconds"
+FIRST = "pedidos_job_first_claim_seconds"
 LAST = "pedidos_job_duration_seconds"
 
 
@@ -63,6 +64,11 @@ def _jobs() -> list[Graph]:
     return [
         Graph("Jobs that ended", "cps", [Query(ended, "{{function}} {{outcome}}")], stacked=True),
         Graph("Wait for a worker", "s", waits),
+        Graph(
+            "From creation to the first claim (p99)",
+            "s",
+            [Query(quantile(0.99, FIRST, "queue", "tier"), "{{queue}} {{tier}}")],
+        ),
         Graph(
             "How long jobs take",
             "s",

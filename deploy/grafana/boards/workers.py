@@ -34,6 +34,17 @@ def _slots() -> list[Number | Graph]:
             [Query('pedidos_worker_slots{state="busy"}', ONE)],
         ),
         Graph(
+            "Busy slots of queues that have their own",
+            "percentunit",
+            [
+                Query(
+                    'sum by (queue) (pedidos_worker_queue_slots{state="busy"}) '
+                    "/ (sum by (queue) (pedidos_worker_queue_slots) > 0)",
+                    "{{queue}}",
+                )
+            ],
+        ),
+        Graph(
             "Work by process",
             "short",
             [Query(work, ONE)],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -12,6 +13,16 @@ import httpx
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
+from pedidos_checkout.testing.in_memory_shop import (
+    InMemoryCatalogue,
+    InMemoryPlacedOrders,
+    InMemoryStock,
+)
+from pedidos_checkout.testing.in_memory_stores import (
+    InMemoryCheckoutStore,
+    InMemoryPaymentBook,
+    InMemoryWebhookLog,
+)
 from pedidos_common.domain.ids import OrderRange, order_id
 from pedidos_common.domain.jobs import Job
 from pedidos_common.domain.orders import Order, OrderFailure, Tier, priority_of
@@ -26,7 +37,7 @@ from pedidos_common.testing.in_memory_orders import InMemoryOrderStore, PlainChu
 from pedidos_common.testing.in_memory_runs import InMemoryRunStore
 from pedidos_common.testing.in_memory_transport import InMemoryTransport
 from pedidos_orchestrator.app import create_app
-from pedidos_orchestrator.deps import ApiSettings, Deps
+from pedidos_orchestrator.deps import ApiSettings, CheckoutDeps, Deps
 
 Client = httpx.AsyncClient
 EPOCH = 1
@@ -34,6 +45,19 @@ EPOCH = 1
 
 async def _true() -> bool:
     return True
+
+
+def shop_of(clock: Callable[[], datetime]) -> CheckoutDeps:
+    """An empty shop."""
+    stock = InMemoryStock(clock)
+    return CheckoutDeps(
+        checkouts=InMemoryCheckoutStore(clock),
+        catalogue=InMemoryCatalogue(stock),
+        stock=stock,
+        payments=InMemoryPaymentBook(clock),
+        orders=InMemoryPlacedOrders(clock),
+        webhooks=InMemoryWebhookLog(),
+    )
 
 
 @dataclass
@@ -60,6 +84,7 @@ class World:
         self.ledger = InMemoryJobLedger(self.clock)
         self.orders = InMemoryOrderStore(self.clock)
         self.processes = InMemoryProcesses(self.clock)
+        self.shop = shop_of(self.clock)
         self.deps = Deps(
             runs=self.runs,
             ledger=self.ledger,
@@ -72,6 +97,7 @@ class World:
             processes=self.processes,
             registry=CollectorRegistry(),
             checks=self.checks,
+            checkout=self.shop,
         )
 
     def app(self, **settings: Any) -> FastAPI:

@@ -31,12 +31,12 @@ async def until(condition: Callable[[], object]) -> None:
             await asyncio.sleep(0.01)
 
 
-def worker(folder: Path, index: int) -> ProcessSpec:
+def worker(folder: Path, index: int, role: str = "worker") -> ProcessSpec:
     own = folder / str(index)
     own.mkdir()
     code = f"import os; os.chdir({str(own)!r})\n{STUBBORN}"
     launch = Launch((sys.executable, "-c", code), dict(os.environ), always)
-    return ProcessSpec("worker", index, own / "log", lambda: launch, 20.0)
+    return ProcessSpec(role, index, own / "log", lambda: launch, 20.0)
 
 
 async def test_the_index_of_one_that_leaves_is_taken_until_it_is_gone(tmp_path: Path) -> None:
@@ -69,3 +69,16 @@ async def test_who_joins_does_not_make_the_others_incomplete(tmp_path: Path) -> 
     for name in "01":
         (tmp_path / name / "go").touch()
     await there.stop()
+
+
+async def test_the_sandbox_is_there_until_services_have_ended_what_they_do(tmp_path: Path) -> None:
+    there = Supervised(lambda: None, lambda _death: None)
+    there.start([worker(tmp_path, 0, "sandbox"), worker(tmp_path, 1)])
+    await until(lambda: all((tmp_path / name / "up").exists() for name in "01"))
+    stopping = asyncio.create_task(there.stop())
+    await until((tmp_path / "1" / "told").exists)
+    assert not (tmp_path / "0" / "told").exists()
+    (tmp_path / "1" / "go").touch()
+    await until((tmp_path / "0" / "told").exists)
+    (tmp_path / "0" / "go").touch()
+    await stopping

@@ -20,6 +20,7 @@ from pedidos_orchestrator import wiring
 from pedidos_orchestrator.deps import Deps
 from pedidos_orchestrator.engine.housekeeping import Housekeeping
 from pedidos_orchestrator.settings import OrchestratorSettings
+from tests.unit.api.world import shop_of
 from tests.unit.orchestrator.world import World
 
 DAY_SECONDS = 86_400.0
@@ -38,6 +39,7 @@ def deps_of(world: World, registry: CollectorRegistry | None = None) -> Deps:
         processes=InMemoryProcesses(world.clock),
         registry=registry or CollectorRegistry(),
         checks={},
+        checkout=shop_of(world.clock),
     )
 
 
@@ -52,6 +54,8 @@ async def test_the_leaders_chores_and_how_often_each_is_due() -> None:
     keeping = await housekeeping_of(World())
     assert {chore.name: chore.every_seconds for chore in keeping._chores} == {
         "receipts": 0.5,
+        "checkouts": 1.0,
+        "holds": 5.0,
         "zombies": 60.0,
         "retention": 600.0,
         "abandoned uploads": 3_600.0,

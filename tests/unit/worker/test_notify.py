@@ -14,8 +14,9 @@ import pytest
 
 from pedidos_common.domain.jobs import Band, Job, JobStatus, Succeeded
 from pedidos_common.domain.run_jobs import NOTIFY_RUN_ENDED
+from pedidos_common.domain.webhook_signatures import key_of, signed_headers
 from pedidos_common.execution.registry import JobContext
-from pedidos_worker.notify import WebhookRefused, key_of, webhook_function
+from pedidos_worker.notify import WebhookRefused, webhook_function
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 KEY = b"0123456789abcdef01234567"
@@ -77,8 +78,6 @@ async def test_a_delivery_carries_the_event_and_is_verified_by_its_signature() -
 
 
 def test_the_signature_is_that_of_the_standards_own_example() -> None:
-    from pedidos_worker.notify import signed_headers
-
     headers = signed_headers(
         key_of("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),
         "msg_p5jXN8AQM9LWM0D4loKWxJek",
@@ -100,8 +99,8 @@ async def test_without_a_secret_nothing_pretends_to_be_signed() -> None:
     assert "webhook-signature" not in receiver.requests[0].headers
 
 
-def test_a_malformed_secret_is_named_but_not_shown() -> None:
-    with pytest.raises(ValueError, match="WEBHOOK_SECRET") as caught:
+def test_a_malformed_secret_is_not_shown() -> None:
+    with pytest.raises(ValueError, match="base64 behind whsec_") as caught:
         key_of("whsec_not base64!")
     assert "not base64!" not in str(caught.value)
 

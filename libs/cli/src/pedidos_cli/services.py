@@ -6,7 +6,7 @@ import os
 import re
 import socket
 import sys
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from importlib.util import find_spec
@@ -17,6 +17,7 @@ from pedidos_cli.free_ports import LOOPBACK, free_port, is_free
 from pedidos_cli.http_probe import http_status
 from pedidos_cli.processes import Launch, ProcessSpec
 
+ALL = ("orchestrator", "generator", "worker")
 STOP_SECONDS = 25.0
 PROBE_SECONDS = 2.0
 # Each process gets its own, or they are given as addresses.
@@ -65,7 +66,7 @@ def _host() -> str:
     return re.sub(r"[^\w.-]", "_", socket.gethostname())[:60]
 
 
-def check_installed(names: tuple[str, ...] = ("orchestrator", "generator", "worker")) -> None:
+def check_installed(names: Iterable[str]) -> None:
     """That the services' packages are there to be started.
 
     Raises:
@@ -86,7 +87,7 @@ def orchestrator(settings: ServiceSettings, port: int, log: Path) -> ProcessSpec
 
     def launch() -> Launch:
         environ = settings.variables("orchestrator") | {"PORT": str(port)}
-        return Launch(_command("orchestrator"), environ, _probe(port), f"{base}/metrics")
+        return Launch(command_of("orchestrator"), environ, probe(port), f"{base}/metrics")
 
     return ProcessSpec("orchestrator", 0, log, launch, STOP_SECONDS)
 
@@ -100,17 +101,20 @@ def pod(role: str, index: int, settings: ServiceSettings, log: Path) -> ProcessS
             chosen.append(free_port(chosen))
         base = f"http://{LOOPBACK}:{chosen[-1]}"
         environ = settings.variables(role, index) | {"METRICS_PORT": str(chosen[-1])}
-        return Launch(_command(role), environ, _probe(chosen[-1]), f"{base}/metrics")
+        return Launch(command_of(role), environ, probe(chosen[-1]), f"{base}/metrics")
 
     return ProcessSpec(role, index, log, launch, STOP_SECONDS)
 
 
-def _command(role: str) -> tuple[str, ...]:
+def command_of(role: str) -> tuple[str, ...]:
+    """How the package of that role is started."""
     return (sys.executable, "-m", f"pedidos_{role}")
 
 
-def _probe(port: int) -> Callable[[], Awaitable[bool]]:
+def probe(port: int, path: str = "/readyz") -> Callable[[], Awaitable[bool]]:
+    """What asks the process on that port whether it is ready."""
+
     async def answers() -> bool:
-        return await http_status(port, "/readyz", PROBE_SECONDS) == HTTPStatus.OK
+        return await http_status(port, path, PROBE_SECONDS) == HTTPStatus.OK
 
     return answers

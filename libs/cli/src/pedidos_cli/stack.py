@@ -12,9 +12,10 @@ from typing import Any, Self
 from pedidos_cli import process_log, services, stack_file, stack_notes
 from pedidos_cli.data_folder import DataFolder
 from pedidos_cli.errors import CliError
-from pedidos_cli.former_stack import former_gone
+from pedidos_cli.former_stack import former_gone, former_ports
 from pedidos_cli.free_ports import LOOPBACK
 from pedidos_cli.processes import Death, ProcessSpec
+from pedidos_cli.sandbox import ROLE, SandboxPlace, plan_sandbox, sandbox_spec
 from pedidos_cli.stack_file import ProcessEntry, StackDocument
 from pedidos_cli.stack_messages import describe_death, hopeless, patience, stamped
 from pedidos_cli.stack_notes import StackNote
@@ -59,6 +60,7 @@ class Stack:
         self.options = options
         self.folder = folder
         self.stores = Stores(options.mongo_uri or "", options.redis_url or "", (), ("", ""))
+        self.sandbox: SandboxPlace | None = None
         self._environ = environ
         self._notify = notify
         self._port = options.port
@@ -147,12 +149,14 @@ class Stack:
     # --- starting -----------------------------------------------------------------------------
 
     async def _start(self) -> None:
-        services.check_installed()
+        services.check_installed(self.options.packages())
         await former_gone(self.folder.before)
         self._port = claim_port(self.options.port)
         self.stores = plan_stores(self.options, self.folder, self._port)
         self._planned = True
         self._write()
+        if self.options.sandbox:
+            self._plan_sandbox()
         stack_notes.remember(self._notes, self._note())
         self._processes.start(self.stores.embedded)
         self._watchers = [
@@ -161,11 +165,18 @@ class Stack:
         ]
         await self._wait_for(self._servers_up, SERVER_START_SECONDS)
         await self._mention_absent()
+        if self.sandbox:
+            log = self.folder.log(ROLE, 0)
+            self._processes.start([sandbox_spec(self.sandbox, self._environ, self.api, log)])
         self._processes.start(
             plan_services(self.options, self.folder, self._environ, self.stores, self._port)
         )
         self._complete = True
         self._changed.set()
+
+    def _plan_sandbox(self) -> None:
+        self.sandbox = plan_sandbox(self.folder, [self._port, *former_ports(self.document())])
+        self._environ = {**self._environ, **self.sandbox.for_services(self._environ)}
 
     async def _wait_for(self, event: asyncio.Event, timeout_seconds: float | None) -> None:
         waiter: asyncio.Future[Any] = asyncio.ensure_future(event.wait())

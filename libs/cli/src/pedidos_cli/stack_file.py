@@ -18,7 +18,7 @@ FILE_NAME = "stack.json"
 
 @dataclass(frozen=True, slots=True)
 class ProcessEntry:
-    """One process of a stack. `role` is mongod, redis, orchestrator, generator or worker."""
+    """One process of a stack: a server (mongod, redis, sandbox) or a service, by its `role`."""
 
     role: str
     index: int

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pedidos_cli import services
+from pedidos_cli import sandbox, services
 from pedidos_cli.data_folder import DataFolder
 from pedidos_cli.embedded import binaries, servers
 from pedidos_cli.errors import CliError, ExitStatus
@@ -17,6 +17,8 @@ from pedidos_cli.services import ServiceSettings
 from pedidos_cli.stores import mongo, redis
 
 SERVER_ROLES = frozenset({"mongod", "redis"})
+# services end what they do first, and ask these meanwhile
+ASKED_ROLES = SERVER_ROLES | {sandbox.ROLE}
 SERVER_STOP_SECONDS = 20.0
 
 
@@ -24,7 +26,8 @@ SERVER_STOP_SECONDS = 20.0
 class StackOptions:
     """What was asked for; addresses left out are embedded servers, port 0 is any free one.
 
-    A stack in `passing` ends by itself: commands prefer any other one to it.
+    A stack in `passing` ends by itself: commands prefer any other one to it. With `sandbox` the
+    payment provider, the SMS provider and a mailbox are played by one more process.
     """
 
     port: int = 3000
@@ -35,6 +38,11 @@ class StackOptions:
     replica_set: bool = False
     database: str = "pedidos"
     passing: bool = False
+    sandbox: bool = False
+
+    def packages(self) -> tuple[str, ...]:
+        """What has to be installed for it."""
+        return (*services.ALL, sandbox.ROLE) if self.sandbox else services.ALL
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from pedidos_cli import process_log
 from pedidos_cli.processes import Death, ProcessSpec, SupervisedProcess
 from pedidos_cli.stack_file import ProcessEntry
-from pedidos_cli.stack_plan import SERVER_ROLES
+from pedidos_cli.stack_plan import ASKED_ROLES
 
 
 class Supervised:
@@ -74,11 +74,11 @@ class Supervised:
 
     def services(self) -> list[SupervisedProcess]:
         """The processes that are ours."""
-        return [one for one in self._all if one.spec.role not in SERVER_ROLES]
+        return [one for one in self._all if one.spec.role not in ASKED_ROLES]
 
     def servers(self) -> list[SupervisedProcess]:
-        """MongoDB and Redis, where they are embedded."""
-        return [one for one in self._all if one.spec.role in SERVER_ROLES]
+        """MongoDB and Redis, where they are embedded, and the sandbox, where there is one."""
+        return [one for one in self._all if one.spec.role in ASKED_ROLES]
 
     def of_role(self, role: str) -> list[SupervisedProcess]:
         """The processes of that role, in the order in which they came."""

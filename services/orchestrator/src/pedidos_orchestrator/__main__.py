@@ -5,13 +5,17 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+from collections.abc import Awaitable, Callable
+from functools import partial
 
 import structlog
 from fastapi import FastAPI
 
+from pedidos_checkout.wiring import providers_of
 from pedidos_common.domain.queues import QueueTable
+from pedidos_common.execution.leases import HeldLeases
 from pedidos_common.execution.life_signs import LifeSigns
-from pedidos_common.runtime.connections import Connections, connected, wait_for_servers
+from pedidos_common.runtime.connections import connected, wait_for_servers
 from pedidos_common.runtime.event_loop import run
 from pedidos_common.runtime.listening import listening_socket, port_of, write_port_file
 from pedidos_common.runtime.load_settings import load
@@ -23,12 +27,13 @@ from pedidos_common.runtime.queue_file import queues_of
 from pedidos_common.runtime.server_metrics import ServerMetrics
 from pedidos_common.runtime.supervise import end_other_tasks, running, stop_on_signals
 from pedidos_common.runtime.tracing import traced
-from pedidos_orchestrator.app import create_app, end_streams
+from pedidos_orchestrator.app import create_app, drain_checkouts, end_streams
 from pedidos_orchestrator.deps import Deps
 from pedidos_orchestrator.server import LiveServer, config_of
 from pedidos_orchestrator.settings import OrchestratorSettings, check_guarded
 from pedidos_orchestrator.wiring import (
     SERVICE,
+    Around,
     api_settings_of,
     background_of,
     deps_of,
@@ -37,6 +42,7 @@ from pedidos_orchestrator.wiring import (
 
 log = structlog.get_logger(__name__)
 LEAVE_SECONDS = 15.0
+DRAIN_SECONDS = 8.0
 STRAGGLERS_SECONDS = 3.0
 
 
@@ -47,20 +53,21 @@ def _server(app: FastAPI) -> LiveServer:
 async def _act(
     settings: OrchestratorSettings,
     deps: Deps,
-    connections: Connections,
-    name: str,
-    signs: LifeSigns,
+    around: Around,
     stop: asyncio.Event,
+    drain: Callable[[], Awaitable[None]],
 ) -> None:
     """Lead, step, repair and tidy until told to stop, once the servers are there."""
+    connections, name, signs = around.connections, around.name, around.signs
     if not await wait_for_servers(settings, connections, stop):
         return
     leadership, loops = background_of(settings, deps, connections, name, signs)
-    with heartbeat_of(settings, SERVICE, name, signs) as heartbeat:
+    with heartbeat_of(settings, SERVICE, name, around.held, signs) as heartbeat:
         heartbeat.start(asyncio.get_running_loop())
         async with running(loops):
             await stop.wait()
         await leadership.resign()
+        await drain()
         await asyncio.to_thread(heartbeat.stop)
         await deps.events.close()
 
@@ -81,9 +88,14 @@ async def _serve(
         connected(settings, name, ServerMetrics(registry), tracing) as connections,
     ):
         write_port_file(settings.port_file, port_of(listening))
-        deps = deps_of(settings, table, connections, registry, signs, tracing)
-        server = _server(create_app(deps, api_settings_of(settings)))
-        act = asyncio.ensure_future(_act(settings, deps, connections, name, signs, stop))
+        providers = providers_of(settings, connections, registry)
+        held = HeldLeases(settings.lease_seconds)
+        around = Around(name, connections, providers, held, registry, signs, tracing, table)
+        deps = deps_of(settings, around)
+        app = create_app(deps, api_settings_of(settings, table))
+        server = _server(app)
+        drain = partial(drain_checkouts, app, DRAIN_SECONDS)
+        act = asyncio.ensure_future(_act(settings, deps, around, stop, drain))
         acting = {
             "act": act,
             "ship logs": logs.ship(deps.logs),
@@ -101,6 +113,7 @@ async def _serve(
             await serving
             # it has still to give the lead up, and to take leave
             await asyncio.wait([act], timeout=LEAVE_SECONDS)
+            await providers.close()
         await logs.ship_rest(deps.logs)
 
 

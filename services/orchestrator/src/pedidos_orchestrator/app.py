@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from prometheus_client import Gauge
 
 from pedidos_orchestrator.api import (
+    checkout,
     customers,
     dead,
     docs,
@@ -18,13 +19,17 @@ from pedidos_orchestrator.api import (
     logs,
     orders,
     page,
+    placed_orders,
     probes,
     queue,
     queues,
     runs,
     status,
     stream,
+    webhooks,
 )
+from pedidos_orchestrator.api.checkout_desk import desk_of
+from pedidos_orchestrator.api.checkout_watchers import CheckoutWatchers
 from pedidos_orchestrator.api.context import MAX_PAGE, ApiContext
 from pedidos_orchestrator.api.live import StatusBroadcast
 from pedidos_orchestrator.api.openapi import describe
@@ -42,7 +47,7 @@ from pedidos_orchestrator.http.observing import Observing
 from pedidos_orchestrator.http.problem_handlers import install
 from pedidos_orchestrator.http.rate_limit import RateLimit
 from pedidos_orchestrator.http.read_limit import ReadLimit
-from pedidos_orchestrator.http.security import ApiKeyGuard, keys_of, watched
+from pedidos_orchestrator.http.security import SIGNED_PATH, ApiKeyGuard, keys_of, watched
 from pedidos_orchestrator.http.security_headers import SecurityHeaders
 from pedidos_orchestrator.http.traced import Traced
 from pedidos_orchestrator.page import load
@@ -51,6 +56,8 @@ from pedidos_orchestrator.use_cases.redrive import Redrive
 from pedidos_orchestrator.use_cases.start_run import MAX_SEED
 
 VERSION = "0.1.0"
+# carts of 100 lines, and what a payment provider tells of one payment
+SMALL_BODIES = {checkout.CHECKOUT_PATH: 65_536, checkout.PAYMENTS_PATH: 65_536, SIGNED_PATH: 65_536}
 COUNTING_PATHS = ("/pedidos/health/queue", "/pedidos/queue/status")
 ROUTES = (
     docs,
@@ -66,6 +73,9 @@ ROUTES = (
     health,
     logs,
     customers,
+    checkout,
+    placed_orders,
+    webhooks,
     probes,
     page,
 )
@@ -91,9 +101,16 @@ def create_app(deps: Deps, settings: ApiSettings) -> FastAPI:
         longer=dict.fromkeys((orders.LIST_PATH, *COUNTING_PATHS), settings.scan_seconds),
     )
     app.add_middleware(
-        BodyLimit, max_bytes=settings.max_body_bytes, unbounded={imports.IMPORT_PATH}
+        BodyLimit,
+        max_bytes=settings.max_body_bytes,
+        unbounded={imports.IMPORT_PATH},
+        smaller=SMALL_BODIES,
     )
-    app.add_middleware(WritesAreSeen, readings=(context.status, context.counts))
+    app.add_middleware(
+        WritesAreSeen,
+        readings=(context.status, context.counts),
+        apart=SMALL_BODIES.keys(),
+    )
     app.add_middleware(Traced, tracing=deps.tracing)
     if keys is not None:
         limit = RateLimit(settings.rate_limit) if settings.rate_limit else None
@@ -109,6 +126,14 @@ def end_streams(app: FastAPI) -> None:
     """End the live streams: an open response would hold up the server's shutdown."""
     context: ApiContext = app.state.context
     context.broadcast.end()
+    context.checkout_watchers.end()
+
+
+async def drain_checkouts(app: FastAPI, seconds: float) -> None:
+    """Let checkouts that are done here end, and hand back what does not."""
+    context: ApiContext = app.state.context
+    if context.desk.here is not None:
+        await context.desk.here.drain(seconds)
 
 
 def _context(deps: Deps, settings: ApiSettings) -> ApiContext:
@@ -117,6 +142,8 @@ def _context(deps: Deps, settings: ApiSettings) -> ApiContext:
     broadcast = StatusBroadcast(read, deps.events, settings.max_watchers)
     watchers = Gauge("pedidos_live_watchers", "Clients that watch", registry=deps.registry)
     watchers.set_function(lambda: broadcast.watchers)
+    desk = desk_of(deps, settings)
+    checkout_watchers = CheckoutWatchers(desk.reading, desk.metrics, settings.max_checkout_watchers)
     return ApiContext(
         deps,
         settings,
@@ -129,6 +156,8 @@ def _context(deps: Deps, settings: ApiSettings) -> ApiContext:
         ExportSlots(settings.max_exports),
         load(),
         docs.load(),
+        desk,
+        checkout_watchers,
     )
 
 

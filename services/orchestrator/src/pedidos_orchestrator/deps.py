@@ -9,8 +9,19 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry
 
+from pedidos_checkout.ports import (
+    Catalogue,
+    CheckoutStore,
+    PaymentBook,
+    PlacedOrders,
+    Stock,
+    WebhookLog,
+)
+from pedidos_checkout.steps.webhooks import PaymentEvent
 from pedidos_common.domain.queues import QueueTable
 from pedidos_common.domain.room import Room
+from pedidos_common.execution.executor import Executor, Observe
+from pedidos_common.execution.follow_ups import Follow
 from pedidos_common.ports import (
     Events,
     ImportStore,
@@ -28,6 +39,10 @@ from pedidos_common.ports import (
 MIB = 1024 * 1024
 
 Check = Callable[[], Awaitable[object]]
+# what a webhook tells, by its headers and its body; None for what is no payment's news
+ReadWebhook = Callable[[Mapping[str, str], bytes], PaymentEvent | None]
+# what executes jobs in this process, told whom to tell of settled jobs and of what follows
+ExecutorOf = Callable[[Observe, Follow], Executor]
 
 
 async def unknown_room() -> Sequence[Room]:
@@ -38,6 +53,37 @@ async def unknown_room() -> Sequence[Room]:
 async def unknown_policy() -> str | None:
     """An eviction policy that nobody looked up."""
     return None
+
+
+async def nothing_to_prepare() -> None:
+    """What needs no indexes."""
+
+
+class WebhookRefused(Exception):
+    """A webhook that is not believed (401), or can't be read (400)."""
+
+    def __init__(self, status: int, detail: str) -> None:
+        super().__init__(detail)
+        self.status = status
+
+
+@dataclass(frozen=True, slots=True)
+class CheckoutDeps:
+    """What checkout stands on. Without `executor_of` none is done by this process itself.
+
+    `read_webhook` raises `WebhookRefused`; None where webhooks are not set up. `prepare` is awaited
+    before the first checkout is taken in: only then is one key one checkout.
+    """
+
+    checkouts: CheckoutStore
+    catalogue: Catalogue
+    stock: Stock
+    payments: PaymentBook
+    orders: PlacedOrders
+    webhooks: WebhookLog
+    prepare: Callable[[], Awaitable[None]] = nothing_to_prepare
+    executor_of: ExecutorOf | None = None
+    read_webhook: ReadWebhook | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +106,7 @@ class Deps:
     queue_state: QueueState
     processes: Processes
     registry: CollectorRegistry
+    checkout: CheckoutDeps
     checks: Mapping[str, Check] = field(default_factory=dict)
     eviction_policy: Callable[[], Awaitable[str | None]] = unknown_policy
     room: Callable[[], Awaitable[Sequence[Room]]] = unknown_room
@@ -73,7 +120,10 @@ class ApiSettings:
     """What the API was told; sizes are in orders, `run_settings` is frozen into each run.
 
     A read has `read_seconds` to begin its answer, and one that may have to scan the orders has
-    `scan_seconds`. Counts of jobs are `counts_seconds` old at most. A key may send `rate_limit`
+    `scan_seconds`. Counts of jobs are `counts_seconds` old at most. `payment_url` is None where
+    there is no checkout; `public_url` begins tracking URLs, which otherwise begin as the request
+    did. Past the queues' first limit `sync_slots` checkouts at once are done here, and answered
+    within `sync_seconds`. A key may send `rate_limit`
     requests a second, 0 for any number. `loopback_only` says that it listens on loopback, where it
     has only names of loopback. `has_checkout` says that orders can be placed live, so that
     somebody must always be there for them.
@@ -104,4 +154,11 @@ class ApiSettings:
     read_seconds: float = 3.0
     scan_seconds: float = 11.0
     counts_seconds: float = 1.0
+    payment_url: str | None = None
+    public_url: str | None = None
+    currency: str = "EUR"
+    sync_slots: int = 4
+    sync_seconds: float = 10.0
+    max_checkout_watchers: int = 500
+    queues: QueueTable = field(default_factory=QueueTable)
     has_checkout: bool = False

@@ -5,6 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NoReturn
 
+from pydantic import Field
+
+from pedidos_checkout.settings import CheckoutSettings
 from pedidos_common.domain.api_keys import WrongKeys
 from pedidos_common.runtime.connections import ServerSettings
 from pedidos_common.runtime.giving_up import give_up
@@ -20,9 +23,18 @@ from pedidos_common.runtime.settings import (
     QueueSettings,
     RetentionSettings,
     RunSettings,
+    Settings,
     TracingSettings,
     WebhookSettings,
 )
+
+
+class PlacingSettings(Settings):
+    """How many checkouts at once this process does itself where queues are long, and for how long
+    it lets their clients wait."""
+
+    checkout_sync_slots: int = Field(4, ge=0, le=1_000)
+    checkout_sync_seconds: float = Field(10.0, ge=0.1, le=120.0)
 
 
 class OrchestratorSettings(
@@ -37,6 +49,8 @@ class OrchestratorSettings(
     ImportSettings,
     TracingSettings,
     ProcessSettings,
+    CheckoutSettings,
+    PlacingSettings,
     QueueSettings,
 ):
     """Every setting of an orchestrator; see README.md for the table."""

@@ -5,13 +5,27 @@ from __future__ import annotations
 import os
 import socket
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import uuid4
 
 from prometheus_client import CollectorRegistry
 
+from pedidos_checkout.adapters.http.webhooks import read_webhook
+from pedidos_checkout.adapters.mongo.catalogue import MongoCatalogue
+from pedidos_checkout.adapters.mongo.checkouts import MongoCheckoutStore
+from pedidos_checkout.adapters.mongo.indexes import ensure_checkout_indexes
+from pedidos_checkout.adapters.mongo.payments import MongoPaymentBook
+from pedidos_checkout.adapters.mongo.placed_orders import MongoPlacedOrders
+from pedidos_checkout.adapters.mongo.stock import MongoStock
+from pedidos_checkout.adapters.mongo.webhooks import MongoWebhookLog
+from pedidos_checkout.catalogue_cache import CachedCatalogue
+from pedidos_checkout.domain.checkouts import is_checkout
+from pedidos_checkout.steps.begin import BeginSweep
+from pedidos_checkout.steps.webhooks import PaymentEvent
+from pedidos_checkout.wiring import Providers, steps_of
 from pedidos_common.adapters.mongo.client import connect_blocking
 from pedidos_common.adapters.mongo.controls import MongoQueueState
 from pedidos_common.adapters.mongo.imports import MongoImportStore
@@ -22,17 +36,32 @@ from pedidos_common.adapters.mongo.runs import MongoRunStore
 from pedidos_common.adapters.redis.events import RedisEvents
 from pedidos_common.adapters.redis.logs import RedisLogGathering
 from pedidos_common.adapters.redis.transport import ArqTransport
+from pedidos_common.adapters.redis.turnstile import RedisTurnstile
 from pedidos_common.domain.pipeline import Limits
 from pedidos_common.domain.queues import QueueTable
+from pedidos_common.domain.webhook_signatures import NotSigned, key_of
+from pedidos_common.execution.executor import Executor, Observe
+from pedidos_common.execution.follow_ups import Follow
 from pedidos_common.execution.heartbeat import Heartbeat, Rhythm
 from pedidos_common.execution.leases import HeldLeases
 from pedidos_common.execution.life_signs import LifeSigns, Turned
-from pedidos_common.ports import ProcessReport, Tracing
+from pedidos_common.execution.registry import JobFunction
+from pedidos_common.execution.registry import table as known_functions
+from pedidos_common.execution.scope_gate import ScopeGate
+from pedidos_common.execution.turns import Turns
+from pedidos_common.ports import JobLedger, ProcessReport, Tracing
 from pedidos_common.runtime.connections import Connections
 from pedidos_common.runtime.listening import is_loopback
 from pedidos_common.runtime.readiness import checks_of
 from pedidos_common.runtime.supervise import supervised
-from pedidos_orchestrator.deps import ApiSettings, Deps
+from pedidos_orchestrator.deps import (
+    ApiSettings,
+    CheckoutDeps,
+    Deps,
+    ExecutorOf,
+    ReadWebhook,
+    WebhookRefused,
+)
 from pedidos_orchestrator.engine.aftermath import Aftermath
 from pedidos_orchestrator.engine.engine_metrics import expose_engine
 from pedidos_orchestrator.engine.giving_way import Doorbell, YieldingLease
@@ -55,24 +84,36 @@ from pedidos_orchestrator.settings import OrchestratorSettings
 SERVICE = "orchestrator"
 ABANDONED_UPLOAD_SECONDS = 86_400.0
 # three seconds of the built-in handler's work
+# checkouts that are done here have a few jobs side by side; how many there are is bounded elsewhere
+JOBS_HERE = 1_000
+HOLDS_AT_ONCE = 1_000
 CALLS_A_TURN = 4  # of MongoDB, in a turn of a loop that meets a server which hangs
 CHUNKS_AHEAD, BATCHES_AHEAD = 96, 200
 LEAST_GROUPS_AHEAD, MOST_GROUPS_AHEAD = 4, 20
 
 
-def deps_of(
-    settings: OrchestratorSettings,
-    table: QueueTable,
-    connections: Connections,
-    registry: CollectorRegistry,
-    signs: LifeSigns,
-    tracing: Tracing,
-) -> Deps:
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What a process has one of: its name, connections, leases, and ways to tell of itself."""
+
+    name: str
+    connections: Connections
+    providers: Providers
+    held: HeldLeases
+    registry: CollectorRegistry
+    signs: LifeSigns
+    tracing: Tracing
+    table: QueueTable
+
+
+def deps_of(settings: OrchestratorSettings, around: Around) -> Deps:
     """The ports of the API and of the engine, on real servers."""
+    connections, registry, signs = around.connections, around.registry, around.signs
     database, redis, prefix = connections.database, connections.redis, connections.key_prefix
+    ledger = MongoJobLedger(database, settings.lease_seconds)
     return Deps(
         runs=MongoRunStore(database),
-        ledger=MongoJobLedger(database, settings.lease_seconds),
+        ledger=ledger,
         orders=MongoOrderStore(database),
         imports=MongoImportStore(database),
         transport=ArqTransport(redis, prefix),
@@ -81,16 +122,77 @@ def deps_of(
         queue_state=MongoQueueState(database),
         processes=MongoProcesses(database),
         registry=registry,
+        checkout=checkout_deps_of(settings, around, ledger),
         checks=checks_of(connections, signs, settings.lease_seconds),
         eviction_policy=connections.eviction_policy,
         room=connections.room,
         stuck=signs.stuck,
-        tracing=tracing,
-        table=table,
+        tracing=around.tracing,
+        table=around.table,
     )
 
 
-def api_settings_of(settings: OrchestratorSettings) -> ApiSettings:
+def checkout_deps_of(
+    settings: OrchestratorSettings, around: Around, ledger: JobLedger
+) -> CheckoutDeps:
+    """The ports of checkout, and what does some of them in this process."""
+    database = around.connections.database
+    secret = settings.payment_webhook_secret
+    shop = CheckoutDeps(
+        checkouts=MongoCheckoutStore(database),
+        catalogue=CachedCatalogue(MongoCatalogue(database)),
+        stock=MongoStock(database),
+        payments=MongoPaymentBook(database),
+        orders=MongoPlacedOrders(database),
+        webhooks=MongoWebhookLog(database),
+        prepare=lambda: ensure_checkout_indexes(database),
+        read_webhook=_webhook_reader(secret.get_secret_value()) if secret else None,
+    )
+    functions = steps_of(settings, database, ledger, around.providers, around.table)
+    if not functions:
+        return shop
+    return replace(shop, executor_of=_executor_of(around, functions, ledger))
+
+
+def _executor_of(around: Around, functions: Sequence[JobFunction], ledger: JobLedger) -> ExecutorOf:
+    table = around.table
+
+    async def is_open(_scope: str) -> bool:
+        return True  # nobody cancels a checkout
+
+    def executor(observe: Observe, follow: Follow) -> Executor:
+        redis, prefix = around.connections.redis, around.connections.key_prefix
+        return Executor(
+            ledger,
+            known_functions(functions, table),
+            around.held,
+            ScopeGate(is_open),
+            worker=around.name,
+            slots=JOBS_HERE,
+            observe=observe,
+            tracing=around.tracing,
+            follow=follow,
+            turns=Turns(RedisTurnstile(redis, prefix), table.rates_of(table.names)),
+        )
+
+    return executor
+
+
+def _webhook_reader(secret: str) -> ReadWebhook:
+    key = key_of(secret)
+
+    def read(headers: Mapping[str, str], body: bytes) -> PaymentEvent | None:
+        try:
+            return read_webhook(key, headers, body, time.time())
+        except NotSigned as error:
+            raise WebhookRefused(401, str(error)) from None
+        except ValueError as error:
+            raise WebhookRefused(400, str(error)[:300]) from None
+
+    return read
+
+
+def api_settings_of(settings: OrchestratorSettings, table: QueueTable) -> ApiSettings:
     """What the API is told."""
     return ApiSettings(
         api_key=settings.api_key.get_secret_value() if settings.api_key else None,
@@ -105,6 +207,13 @@ def api_settings_of(settings: OrchestratorSettings) -> ApiSettings:
         backend_logs=settings.backend_logs,
         stuck_after_ms=settings.stuck_after_ms,
         max_upload_bytes=settings.import_max_bytes,
+        payment_url=settings.payment_url,
+        public_url=settings.public_url,
+        currency=settings.checkout_currency,
+        sync_slots=settings.checkout_sync_slots,
+        sync_seconds=settings.checkout_sync_seconds,
+        queues=table,
+        has_checkout=settings.payment_url is not None,
     )
 
 
@@ -126,9 +235,9 @@ def frozen_settings(settings: OrchestratorSettings) -> Mapping[str, Any]:
 
 @contextmanager
 def heartbeat_of(
-    settings: OrchestratorSettings, service: str, name: str, signs: LifeSigns
+    settings: OrchestratorSettings, service: str, name: str, held: HeldLeases, signs: LifeSigns
 ) -> Iterator[Heartbeat]:
-    """The sign of life of a process that holds no job's lease."""
+    """The sign of life of a process, and of the jobs that it does itself."""
 
     def report() -> ProcessReport:
         return ProcessReport(name, service, socket.gethostname(), os.getpid())
@@ -136,7 +245,6 @@ def heartbeat_of(
     with connect_blocking(settings.mongo_uri.get_secret_value(), "heartbeat") as client:
         keeper = MongoLeaseKeeper(client, settings.mongo_db, settings.lease_seconds)
         rhythm = Rhythm(every_seconds=settings.heartbeat_seconds)
-        held = HeldLeases(settings.lease_seconds)
         yield Heartbeat(keeper, held, report, rhythm, signs=signs)
 
 
@@ -157,7 +265,7 @@ def background_of(
     steps = RunEngine(_engine_ports(deps, doorbell), _engine_settings(settings))
     engine = EngineLoop(steps, leadership, deps.events)
     patience = Patience.for_lease(settings.lease_seconds)
-    reconciler = Reconciler(deps.ledger, doorbell, deps.runs.is_open, leadership, patience)
+    reconciler = Reconciler(deps.ledger, doorbell, _scope_is_open(deps), leadership, patience)
     housekeeping = _housekeeping(settings, deps, leadership)
     looks = {"room": 0, "metrics": 0}
     expose_engine(deps.registry, leadership, engine, reconciler, housekeeping, looks)
@@ -177,6 +285,15 @@ def background_of(
     return leadership, {
         name: run(signs.part(name, mongodb_calls=CALLS_A_TURN)) for name, run in loops.items()
     } | {"room": watching, "metrics": looking}
+
+
+def _scope_is_open(deps: Deps) -> Callable[[str], Awaitable[bool]]:
+    """Whether jobs of a scope are wanted: of a checkout always, of a run while it is active."""
+
+    async def is_open(scope: str) -> bool:
+        return is_checkout(scope) or await deps.runs.is_open(scope)
+
+    return is_open
 
 
 def _leader_metrics(deps: Deps, leadership: Leadership) -> LeaderMetrics:
@@ -235,8 +352,16 @@ def _housekeeping(
     async def forget_uploads() -> None:
         await deps.imports.sweep(ABANDONED_UPLOAD_SECONDS, is_used)
 
+    shop = deps.checkout
+    left = BeginSweep(shop.checkouts, deps.ledger, deps.transport, deps.table.policies)
+
+    async def release_holds() -> None:
+        await shop.stock.release_expired(HOLDS_AT_ONCE)
+
     chores = [
         Chore("receipts", 0.5, aftermath.settle),
+        Chore("checkouts", 1.0, left.sweep),
+        Chore("holds", 5.0, release_holds),
         Chore("zombies", 60.0, ZombieSweep(deps.runs, deps.orders, deps.ledger).sweep),
         Chore("retention", 600.0, expire),
         Chore("abandoned uploads", 3600.0, forget_uploads),

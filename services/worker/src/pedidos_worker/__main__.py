@@ -17,7 +17,7 @@ from pedidos_worker.handlers import HandlerNotUsable
 from pedidos_worker.metrics import WorkerMetrics
 from pedidos_worker.served_queues import UnknownQueue, served_queues, told_queues
 from pedidos_worker.settings import WorkerSettings
-from pedidos_worker.wiring import functions_of, handler_of, service_of
+from pedidos_worker.wiring import checkout_functions_of, functions_of, handler_of, service_of
 
 
 def main() -> None:
@@ -35,7 +35,8 @@ def main() -> None:
     metrics = WorkerMetrics(registry)
 
     def functions(connections: Connections) -> Sequence[JobFunction]:
-        return functions_of(settings, handler, connections, metrics)
+        steps = checkout_functions_of(settings, connections, registry, service.table)
+        return [*functions_of(settings, handler, connections, metrics), *steps]
 
     run(run_job_service(service, settings, functions, registry))
 

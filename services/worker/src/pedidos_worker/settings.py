@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from pedidos_checkout.settings import CheckoutSettings
 from pedidos_common.runtime.job_service import JobServiceSettings
 from pedidos_common.runtime.settings import (
     OrderSettings,
@@ -13,7 +14,9 @@ from pedidos_common.runtime.settings import (
 )
 
 
-class WorkerSettings(JobServiceSettings, OrderSettings, WorkerSlotSettings, WebhookSettings):
+class WorkerSettings(
+    JobServiceSettings, OrderSettings, WorkerSlotSettings, WebhookSettings, CheckoutSettings
+):
     """Every setting of a worker; see README.md for the table.
 
     `worker_queues` are the queues that it serves, with commas between them; all without it.

@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import httpx
+from prometheus_client import CollectorRegistry
 
+from pedidos_checkout.domain.checkouts import is_checkout
+from pedidos_checkout.wiring import providers_of, steps_of
+from pedidos_common.adapters.mongo.jobs import MongoJobLedger
 from pedidos_common.adapters.mongo.orders import MongoOrderStore
 from pedidos_common.domain.order_policy import OrderPolicy
 from pedidos_common.domain.queues import QueueTable
@@ -26,7 +30,8 @@ WRITES_AT_FIRST = 1
 
 def service_of(settings: WorkerSettings, queues: Sequence[str], table: QueueTable) -> Service:
     """A worker that serves these queues, by that table."""
-    return Service("worker", queues, settings.orders_queue_concurrency, table)
+    slots = settings.orders_queue_concurrency
+    return Service("worker", queues, slots, table, never_closes=is_checkout)
 
 
 def handler_of(settings: WorkerSettings) -> OrderHandler:
@@ -66,3 +71,15 @@ def functions_of(
         url = settings.webhook_url.get_secret_value()
         functions.append(webhook_function(httpx.AsyncClient(), url, secret))
     return functions
+
+
+def checkout_functions_of(
+    settings: WorkerSettings,
+    connections: Connections,
+    registry: CollectorRegistry,
+    table: QueueTable,
+) -> Sequence[JobFunction]:
+    """The job functions of checkouts; none without a payment provider."""
+    providers = providers_of(settings, connections, registry)
+    ledger = MongoJobLedger(connections.database, settings.lease_seconds)
+    return steps_of(settings, connections.database, ledger, providers, table)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from base64 import b32encode
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -13,6 +15,7 @@ from pedidos_common.domain.orders import Priority, Tier, priority_of
 
 ID_PREFIX = "co_"
 PAYMENT_PREFIX = "pay_"
+ID_BYTES = 16
 
 
 class Kind(StrEnum):
@@ -105,6 +108,25 @@ class Checkout:
     def is_paid(self) -> bool:
         """Whether a payment belongs to it."""
         return self.method is not None
+
+
+def checkout_id(random: bytes) -> str:
+    """The id that is made of `ID_BYTES` random bytes: 26 characters of base32 behind its prefix.
+
+    Raises:
+        ValueError: when there are more or fewer bytes.
+    """
+    if len(random) != ID_BYTES:
+        raise ValueError(f"an id is made of {ID_BYTES} random bytes, not of {len(random)}")
+    return ID_PREFIX + b32encode(random).decode().rstrip("=").lower()
+
+
+def quantities(lines: Sequence[Line]) -> Mapping[str, int]:
+    """How much of each product the lines hold, by sku: whoever changes stock goes in this order."""
+    total: Counter[str] = Counter()
+    for line in lines:
+        total[line.sku] += line.quantity
+    return dict(sorted(total.items()))
 
 
 def is_checkout(scope: str) -> bool:

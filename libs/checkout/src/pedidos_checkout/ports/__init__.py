@@ -1,11 +1,17 @@
 """What checkout needs from the outside; see `pedidos_common.ports` for how ports promise."""
 
+from pedidos_checkout.domain.shop import Discount, Product
 from pedidos_checkout.ports.providers import (
+    EMAIL,
+    PAYMENT,
+    SMS,
     Mail,
     MailSender,
     PaymentProvider,
+    ProviderLimited,
     ProviderPaused,
     ProviderRefused,
+    ProviderUnavailable,
     SmsSender,
     TextMessage,
 )
@@ -13,16 +19,17 @@ from pedidos_checkout.ports.stores import (
     Accepted,
     Catalogue,
     CheckoutStore,
-    Discount,
     PaymentBook,
     PlacedOrders,
-    Product,
     Stock,
     StockLevel,
     WebhookLog,
 )
 
 __all__ = [
+    "EMAIL",
+    "PAYMENT",
+    "SMS",
     "Accepted",
     "Catalogue",
     "CheckoutStore",
@@ -33,8 +40,10 @@ __all__ = [
     "PaymentProvider",
     "PlacedOrders",
     "Product",
+    "ProviderLimited",
     "ProviderPaused",
     "ProviderRefused",
+    "ProviderUnavailable",
     "SmsSender",
     "Stock",
     "StockLevel",

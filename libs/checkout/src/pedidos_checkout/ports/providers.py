@@ -1,8 +1,13 @@
 """Outside providers: payments, mail, text messages.
 
 Every call that changes something carries an idempotency key: the same key is the same call,
-however often it is made. A call without an answer raises `Unavailable` (from `pedidos_common`):
-it may have been carried out or not, and is to be made again under the same key.
+however often it is made. What a call may raise beside its answer:
+
+- `ProviderPaused`: nothing was sent. The job is deferred, without an attempt (`steps.deferral`).
+- `ProviderUnavailable`: no answer, or one of a server in trouble. It may have been carried out or
+  not, and is to be made again under the same key; an attempt of its job, unlike an `Unavailable`
+  of our own servers.
+- `ProviderRefused`: the provider said no, for good.
 """
 
 from __future__ import annotations
@@ -17,15 +22,51 @@ from pedidos_common.domain.errors import PedidosError
 
 
 class ProviderPaused(PedidosError):
-    """The provider's circuit breaker is open: nothing was sent; ask again after a while."""
+    """Nothing was sent, or nothing was taken on: ask again after `retry_after_seconds`.
 
-    def __init__(self, provider: str, retry_after_seconds: float) -> None:
+    Its circuit breaker is open, it asked to be left alone (429), or this process has as many
+    calls to it under way and waiting as it may; `because` says which.
+    """
+
+    def __init__(
+        self,
+        provider: str,
+        retry_after_seconds: float,
+        because: str = "it failed too often and is left alone",
+    ) -> None:
         super().__init__(
-            f"provider {provider} failed too often and is left alone for "
-            f"{retry_after_seconds:.0f} s more"
+            f"provider {provider} is not asked now: {because}; next try in "
+            f"{retry_after_seconds:.1f} s"
         )
         self.provider = provider
         self.retry_after_seconds = retry_after_seconds
+
+
+class ProviderLimited(ProviderPaused):
+    """It asked to be left alone for a while (429), which speaks against it."""
+
+    def __init__(self, provider: str, retry_after_seconds: float) -> None:
+        super().__init__(provider, retry_after_seconds, "it asks for fewer calls")
+
+
+class ProviderUnavailable(PedidosError):
+    """A call got no usable answer: whether it was carried out is not known.
+
+    It is to be made again under the same key. `operation` is what was asked of it;
+    `blames_provider` is false where the trouble is of this one call (a mailbox that is full), so
+    that others are made all the same.
+    """
+
+    def __init__(
+        self, provider: str, operation: str, reason: str, *, blames_provider: bool = True
+    ) -> None:
+        super().__init__(
+            f"provider {provider} did not answer {operation} ({reason}): it is asked again under "
+            "the same key; if this goes on, look at the provider's own status and its address here"
+        )
+        self.provider = provider
+        self.operation = operation
+        self.blames_provider = blames_provider
 
 
 class ProviderRefused(PedidosError):
@@ -35,6 +76,9 @@ class ProviderRefused(PedidosError):
         super().__init__(f"provider {provider} refused: {message} ({code})")
         self.provider = provider
         self.code = code
+
+
+PAYMENT, EMAIL, SMS = "payment", "email", "sms"  # what providers are called in breakers and metrics
 
 
 class PaymentProvider(Protocol):

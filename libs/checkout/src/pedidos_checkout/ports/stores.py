@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 from typing import Any, Protocol
 
 from pedidos_checkout.domain.checkouts import Checkout, Kind, Line
 from pedidos_checkout.domain.payments import Payment, PaymentStatus
 from pedidos_checkout.domain.placed_orders import PlacedOrder
+from pedidos_checkout.domain.shop import Discount, Product
 from pedidos_common.ports import Page
 
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """A checkout that is in the store now; `is_new` where this call brought it there."""
+    """A checkout that is in the store now; `is_new` where this call brought it there.
+
+    A new one is the caller's own, without the time of its creation: nothing was read.
+    """
 
     checkout: Checkout
     is_new: bool
@@ -26,7 +29,10 @@ class CheckoutStore(Protocol):
     """Checkouts as they were accepted."""
 
     async def accept(self, checkout: Checkout) -> Accepted:
-        """Store it durably, or find the one that has its key; whose fingerprint may differ."""
+        """Store it durably, or find the one that has its key; whose fingerprint may differ.
+
+        The one that is found is durable too, when this returns.
+        """
         ...
 
     async def by_key(self, kind: Kind, key: str) -> Checkout | None:
@@ -35,6 +41,10 @@ class CheckoutStore(Protocol):
 
     async def get(self, checkout_id: str) -> Checkout | None:
         """The checkout."""
+        ...
+
+    async def among(self, checkout_ids: Sequence[str]) -> Mapping[str, Checkout]:
+        """Those of the named checkouts that there are."""
         ...
 
     async def begun(self, checkout_ids: Sequence[str]) -> None:
@@ -49,26 +59,12 @@ class CheckoutStore(Protocol):
         """Keep what a synchronous checkout answered; the first one counts."""
         ...
 
+    async def erase_customer(self, name: str) -> int:
+        """Replace who they are in every checkout of the customers of this name; in how many.
 
-@dataclass(frozen=True, slots=True)
-class Product:
-    """What can be bought; a price has two decimals."""
-
-    sku: str
-    name: str
-    price: Decimal
-    category: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Discount:
-    """What a code takes off: a share in percent, or an amount, of carts from `least` on."""
-
-    code: str
-    percent: Decimal | None = None
-    amount: Decimal | None = None
-    least: Decimal = Decimal(0)
-    valid_until: datetime | None = None
+        Name, mail address, phone number and session go; the shop's own id of them stays.
+        """
+        ...
 
 
 class Catalogue(Protocol):
@@ -97,24 +93,38 @@ class Catalogue(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class StockLevel:
-    """A product's stock: what can be bought, what is held for checkouts, what was sold."""
+    """A product's stock: what can be bought, what is held for checkouts, what was sold.
+
+    `stocked` is all that ever came in.
+    """
 
     sku: str
     available: int
     held: int
     sold: int
+    stocked: int
+
+    @property
+    def adds_up(self) -> bool:
+        """Whether nothing was lost, made up, or sold that was not there."""
+        return self.available >= 0 and self.available + self.held + self.sold == self.stocked
 
 
 class Stock(Protocol):
     """Stock by product. Each change is made once however often it is asked for.
 
-    `fence` is server time after which a change must be refused (the lease's end).
+    `fence` is server time after which a change is refused (the lease's end): `LeaseLost` where
+    something was still to be changed by then.
     """
 
     async def reserve(
         self, checkout_id: str, lines: Sequence[Line], hold_seconds: float, fence: datetime
     ) -> Sequence[str]:
-        """Hold all of it or nothing; the skus of which there is too little (none: it is held)."""
+        """Hold all of it or nothing; the skus of which there is too little (none: it is held).
+
+        Of a call that did not come to its end something may be held: until it is asked again,
+        released, or `hold_seconds` have passed.
+        """
         ...
 
     async def pin(self, checkout_id: str, lines: Sequence[Line], fence: datetime) -> bool:
@@ -122,7 +132,7 @@ class Stock(Protocol):
         ...
 
     async def commit(self, checkout_id: str, lines: Sequence[Line], fence: datetime) -> None:
-        """What was held is sold."""
+        """What is held is sold; what is not held (any more) is left alone."""
         ...
 
     async def release(self, checkout_id: str, lines: Sequence[Line]) -> None:
@@ -130,15 +140,23 @@ class Stock(Protocol):
         ...
 
     async def release_expired(self, limit: int) -> int:
-        """Release holds whose time is over; how many."""
+        """Release at most so many holds whose time is over; how many."""
         ...
 
     async def holds(self, after: str | None, limit: int) -> Sequence[tuple[str, str, int]]:
-        """What is held, as (checkout id, sku, quantity), of the next `limit` skus by name."""
+        """What is held, as (checkout id, sku, quantity), by sku.
+
+        Of the first `limit` products behind the sku `after` of which anything is held: none is
+        left behind those where nothing is found.
+        """
         ...
 
     async def levels(self, skus: Sequence[str]) -> Mapping[str, StockLevel]:
         """How the named products stand."""
+        ...
+
+    async def page(self, limit: int, cursor: str | None) -> Page[StockLevel]:
+        """How all products stand, by sku."""
         ...
 
 
@@ -176,7 +194,9 @@ class PlacedOrders(Protocol):
     """Orders placed live."""
 
     async def create(self, order: PlacedOrder, fence: datetime) -> PlacedOrder:
-        """Store it if absent; as it stands.
+        """Store it if absent; as it stands, cancelled where its checkout was before.
+
+        Where another order has its number already, it gets another one.
 
         Raises:
             LeaseLost: when the fence has passed.
@@ -184,21 +204,40 @@ class PlacedOrders(Protocol):
         ...
 
     async def confirm(self, checkout_id: str, fence: datetime) -> PlacedOrder | None:
-        """Its payment was taken; the order as it stands, None where there is none."""
+        """Its payment was taken; the order as it stands, None where there is none.
+
+        Raises:
+            LeaseLost: when it waits for its payment and the fence has passed.
+        """
         ...
 
     async def cancel(self, checkout_id: str) -> None:
-        """It is not to be delivered; one that was confirmed is cancelled too."""
+        """It is not to be delivered; one that was confirmed is cancelled too.
+
+        An order that was not there yet is cancelled when it comes.
+        """
         ...
 
     async def of_checkout(self, checkout_id: str) -> PlacedOrder | None:
         """The order of a checkout."""
         ...
 
+    async def among(self, checkout_ids: Sequence[str]) -> Mapping[str, PlacedOrder]:
+        """The orders of those of the named checkouts that have one, by checkout."""
+        ...
+
     async def of_customer(
         self, customer_id: str, limit: int, cursor: str | None
     ) -> Page[PlacedOrder]:
-        """A customer's orders, newest first."""
+        """A customer's orders, newest first.
+
+        Raises:
+            ValueError: for a cursor that no page gave.
+        """
+        ...
+
+    async def erase_customer(self, name: str) -> int:
+        """As `CheckoutStore.erase_customer`, in orders."""
         ...
 
 

@@ -9,7 +9,7 @@ from typing import Annotated
 from urllib.parse import quote
 
 import typer
-from rich.console import RenderableType
+from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
@@ -98,10 +98,7 @@ def queues_table(answer: Json) -> RenderableType:
         style = None if one.get("healthy") else "red"
         table.add_row(*(Text(text.cell(cell)) for cell in cells), style=style)
     reasons = [Text(f"! {why}", "red") for one in items for why in one.get("reasons") or ()]
-    grid = Table.grid()
-    for part in (table, *reasons):
-        grid.add_row(part)
-    return grid
+    return Group(table, *reasons)
 
 
 def _count(number: object, most: object) -> str:

@@ -63,6 +63,12 @@ def up(
     replica_set: Annotated[
         bool, typer.Option("--replica-set", help="Run the embedded MongoDB as a replica set.")
     ] = False,
+    sandbox: Annotated[
+        bool,
+        typer.Option(
+            "--sandbox", help="Play the payment provider, the SMS provider and a mailbox, too."
+        ),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Start MongoDB, Redis and the services here, and keep them running until Ctrl-C."""
@@ -74,6 +80,7 @@ def up(
         redis_url=redis_url or redis_address(os.environ),
         replica_set=replica_set,
         database=os.environ.get("MONGO_DB") or "pedidos",
+        sandbox=sandbox,
     )
     with data_folder(data_dir) as folder:
         asyncio.run(
@@ -111,6 +118,7 @@ def describe_ready(stack: Stack) -> str:
         *stack.stores.described,
         counted(options.generators, "generator"),
         counted(options.workers, "worker"),
+        *([f"sandbox of providers at {stack.sandbox.url}"] if stack.sandbox else []),
         f"data in {folder.root}" + ("" if folder.kept else " (thrown away at the end)"),
     ]
     return f"Ready: {stack.api} ({', '.join(parts)}). Ctrl-C stops it."

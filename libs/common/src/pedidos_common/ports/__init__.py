@@ -5,6 +5,7 @@ against both. Every method may raise `errors.Unavailable` when its server does n
 time; it never hangs.
 """
 
+from pedidos_common.ports.breakers import Breakers
 from pedidos_common.ports.broker import ENGINE_TOPIC, STATUS_TOPIC, Bell, Events, Transport
 from pedidos_common.ports.imports import ImportReport, ImportRow, ImportStore, Rejection
 from pedidos_common.ports.jobs import (
@@ -36,6 +37,7 @@ __all__ = [
     "STATUS_TOPIC",
     "BeatReply",
     "Bell",
+    "Breakers",
     "EncodedOrders",
     "Events",
     "Expired",

@@ -224,8 +224,17 @@ class JobLedger(Protocol):
         """Delete the final jobs with this status, of a scope or of none; how many."""
         ...
 
-    async def remove(self, scope: str | None = None, settled_before: datetime | None = None) -> int:
-        """Delete jobs of a scope, or final ones settled before a time; how many."""
+    async def remove(
+        self,
+        scope: str | None = None,
+        settled_before: datetime | None = None,
+        *,
+        keep: str | None = None,
+    ) -> int:
+        """Delete jobs of a scope, or final ones settled before a time; how many.
+
+        Those stay whose scope begins with `keep`.
+        """
         ...
 
 

@@ -65,17 +65,24 @@ class JobServiceSettings(
     """What every service that executes jobs is told."""
 
 
+def is_nothing_else(_scope: str) -> bool:
+    """Every scope is a run."""
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class Service:
     """One kind of service: its name, the queues it serves, and its jobs at once.
 
-    `slots` are for queues for which `table` does not say how many.
+    `slots` are for queues for which `table` does not say how many. Jobs of scopes that
+    `never_closes` names are always wanted; other scopes are runs.
     """
 
     name: str
     queues: Sequence[str]
     slots: int
     table: QueueTable = field(default_factory=QueueTable)
+    never_closes: Callable[[str], bool] = is_nothing_else
 
 
 Functions = Callable[[Connections], Sequence[JobFunction]]
@@ -145,7 +152,7 @@ async def _serve(
         with heart:
             keeper = MongoLeaseKeeper(heart, settings.mongo_db, settings.lease_seconds)
             events = RedisEvents(connections.redis, connections.key_prefix)
-            around = _surroundings(connections, keeper, events, settings.lease_seconds, tells)
+            around = _surroundings(service, connections, keeper, events, settings, tells)
             duties = _duties(service, settings, name)
             known = table(functions(connections), service.table)
             tells.metrics.knows(known)
@@ -155,20 +162,26 @@ async def _serve(
 
 
 def _surroundings(
+    service: Service,
     connections: Connections,
     keeper: MongoLeaseKeeper,
     events: RedisEvents,
-    lease_seconds: float,
+    settings: JobServiceSettings,
     tells: _Tells,
 ) -> Surroundings:
     database, redis, prefix = connections.database, connections.redis, connections.key_prefix
+    runs = MongoRunStore(database)
+
+    async def scope_is_open(scope: str) -> bool:
+        return service.never_closes(scope) or await runs.is_open(scope)
+
     return Surroundings(
-        ledger=MongoJobLedger(database, lease_seconds, together=True),
+        ledger=MongoJobLedger(database, settings.lease_seconds, together=True),
         keeper=keeper,
         transport=ArqTransport(redis, prefix, tells.metrics.waited),
         events=events,
         queue_state=MongoQueueState(database),
-        scope_is_open=MongoRunStore(database).is_open,
+        scope_is_open=scope_is_open,
         tracing=tells.tracing,
         turnstile=RedisTurnstile(redis, prefix),
     )

@@ -5,8 +5,6 @@ A field's environment variable is its name in capital letters. An empty variable
 
 from __future__ import annotations
 
-import base64
-import binascii
 import os
 import socket
 from pathlib import Path
@@ -18,6 +16,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from pedidos_common.adapters.mongo import client as mongo
 from pedidos_common.adapters.redis import client as redis
+from pedidos_common.domain.webhook_signatures import key_of
 from pedidos_common.runtime.redaction import shown_address
 
 Port = Annotated[int, Field(ge=0, le=65_535)]
@@ -195,14 +194,14 @@ class WebhookSettings(Settings):
     @classmethod
     def _is_http(cls, url: SecretStr | None) -> SecretStr | None:
         if url is not None:
-            _check_web_address(_with_scheme(url, ("http://", "https://")).get_secret_value())
+            check_web_address(_with_scheme(url, ("http://", "https://")).get_secret_value())
         return url
 
     @field_validator("webhook_secret")
     @classmethod
     def _is_key(cls, secret: SecretStr | None) -> SecretStr | None:
         if secret is not None:
-            _check_base64(secret.get_secret_value())
+            key_of(secret.get_secret_value())
         return secret
 
 
@@ -227,7 +226,7 @@ class TracingSettings(Settings):
         if url is not None:
             if not url.startswith(("http://", "https://")):
                 raise ValueError("an address like http://host:4318 of OTLP over HTTP")
-            _check_web_address(url)
+            check_web_address(url)
         return url
 
     def otlp_headers(self) -> dict[str, str]:
@@ -247,7 +246,12 @@ class ImportSettings(Settings):
     import_max_bytes: int = Field(2 * 1024**3, ge=1, le=1024**4)
 
 
-def _check_web_address(url: str) -> None:
+def check_web_address(url: str) -> None:
+    """Whether an address of HTTP names a host.
+
+    Raises:
+        ValueError: how an address is written.
+    """
     try:
         parts = urlsplit(url)
         fits = bool(parts.hostname) and parts.port != 0
@@ -255,16 +259,6 @@ def _check_web_address(url: str) -> None:
         fits = False
     if not fits:
         raise ValueError("an address like https://host:443/path")
-
-
-def _check_base64(secret: str) -> None:
-    """What begins with `whsec_` is a key in base64, by Standard Webhooks."""
-    if not secret.startswith("whsec_"):
-        return
-    try:
-        base64.b64decode(secret.removeprefix("whsec_"), validate=True)
-    except binascii.Error:
-        raise ValueError("base64 behind whsec_, or any text that begins otherwise") from None
 
 
 def _with_scheme(url: SecretStr, schemes: tuple[str, ...]) -> SecretStr:

@@ -339,10 +339,21 @@ class InMemoryJobLedger:
                 self._jobs[job.id] = replace(job, ring=max(job.ring, bell.ring))
                 self._rung[job.id] = self._clock()
 
-    async def remove(self, scope: str | None = None, settled_before: datetime | None = None) -> int:
+    async def remove(
+        self,
+        scope: str | None = None,
+        settled_before: datetime | None = None,
+        *,
+        keep: str | None = None,
+    ) -> int:
         """See `ports.JobLedger.remove`."""
         kept = set() if settled_before is None else set(self._left)
-        gone = [job.id for job in self._by_id(scope) if removable(job, settled_before)]
+        gone = [
+            job.id
+            for job in self._by_id(scope)
+            if removable(job, settled_before)
+            and not (keep is not None and (job.scope or "").startswith(keep))
+        ]
         return self._delete(job_id for job_id in gone if job_id not in kept)
 
     def _delete(self, ids: Iterable[str]) -> int:

@@ -12,12 +12,14 @@ from starlette.requests import HTTPConnection
 
 from pedidos_common.domain.jobs import Job, JobStatus
 from pedidos_common.ports import Page
+from pedidos_orchestrator.api.checkout_watchers import CheckoutWatchers
 from pedidos_orchestrator.api.live import StatusBroadcast
 from pedidos_orchestrator.api.status_reading import CachedQueueState
 from pedidos_orchestrator.deps import ApiSettings, Deps
 from pedidos_orchestrator.http.fresh_status import Fresh
 from pedidos_orchestrator.page import PageFile
 from pedidos_orchestrator.problems import ProblemError, invalid, not_found
+from pedidos_orchestrator.use_cases.checkout.accepting import Desk
 from pedidos_orchestrator.use_cases.export import ExportSlots
 from pedidos_orchestrator.use_cases.queue_health import QueueFacts
 from pedidos_orchestrator.use_cases.redrive import Redrive
@@ -42,6 +44,8 @@ class ApiContext:
     exports: ExportSlots
     page: Mapping[str, PageFile]
     description: Mapping[str, bytes]
+    desk: Desk
+    checkout_watchers: CheckoutWatchers
 
 
 async def _context(connection: HTTPConnection) -> ApiContext:

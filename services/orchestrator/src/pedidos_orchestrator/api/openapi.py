@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from pedidos_orchestrator.api.models_status import Problem
-from pedidos_orchestrator.http.security import HEADER, OPEN_PATHS
+from pedidos_orchestrator.http.security import HEADER, OPEN_PATHS, is_open
 from pedidos_orchestrator.problems import problems
 
 DESCRIPTION = """\
@@ -21,6 +21,7 @@ milliseconds, durations milliseconds, amounts texts with two decimals. The statu
 over the WebSocket `/pedidos/ws`.
 """
 TAGS = [
+    {"name": "checkout", "description": "Orders placed live, and what became of them."},
     {"name": "runs", "description": "Start, cancel, reset, resume; history and exports."},
     {"name": "status", "description": "Where the current run stands, pulled or pushed."},
     {"name": "imports", "description": "Real orders from CSV or NDJSON."},
@@ -53,7 +54,10 @@ def describe(app: FastAPI, max_orders: int, *, has_keys: bool) -> dict[str, Any]
         SECURITY_SCHEME: {"type": "apiKey", "in": "header", "name": HEADER}
     }
     for method, path, operation in _operations(document):
-        _complete(path, operation, max_orders, has_keys)
+        is_for_all = is_open({"type": "http", "path": path, "method": method.upper()})
+        _complete(path, operation, max_orders, has_keys and not is_for_all)
+        if is_for_all:
+            operation["security"] = []
         if method == "post":  # the bound on bodies is before every route
             operation["responses"].update({"413": problems(413)[413]})
     return document
@@ -70,7 +74,6 @@ def _complete(path: str, operation: dict[str, Any], max_orders: int, has_keys: b
     if "HTTPValidationError" in str(responses.get("422")):
         del responses["422"]  # a path parameter that is malformed is 404 here
     if path in OPEN_PATHS:
-        operation["security"] = []
         return
     extra = problems(401, 403, 429, 500) if has_keys else problems(403, 500)
     responses.update({str(status): shape for status, shape in extra.items()})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 
 from starlette.datastructures import Headers
@@ -17,40 +18,50 @@ class _TooLarge(Exception):
 
 
 class BodyLimit:
-    """Answers 413 to a body above `max_bytes`, but for the streamed routes in `unbounded`."""
+    """Answers 413 to a body above `max_bytes`, but for the streamed routes in `unbounded`.
 
-    def __init__(self, app: ASGIApp, max_bytes: int, unbounded: AbstractSet[str]) -> None:
+    Routes in `smaller` have a bound of their own.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        max_bytes: int,
+        unbounded: AbstractSet[str],
+        smaller: Mapping[str, int],
+    ) -> None:
         self._app = app
         self._max_bytes = max_bytes
-        self._unbounded = unbounded
+        self._unbounded, self._smaller = unbounded, smaller
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuse at once by the stated length, or read the body within its bound."""
         if scope["type"] != "http" or scope["path"] in self._unbounded:
             await self._app(scope, receive, send)
             return
+        most = self._smaller.get(scope["path"], self._max_bytes)
         try:
-            body = await self._read(scope, receive)
+            body = await self._read(scope, receive, most)
         except _TooLarge:
-            await self._refuse(scope, receive, send)
+            await self._refuse(scope, receive, send, most)
             return
         await self._app(scope, body, send)
 
-    async def _read(self, scope: Scope, receive: Receive) -> Receive:
+    async def _read(self, scope: Scope, receive: Receive, most: int) -> Receive:
         headers = Headers(scope=scope)
-        if _states_more(headers.get("content-length", ""), self._max_bytes):
+        if _states_more(headers.get("content-length", ""), most):
             raise _TooLarge
         if "transfer-encoding" not in headers:
             return receive
-        return await self._buffered(receive)
+        return await self._buffered(receive, most)
 
-    async def _buffered(self, receive: Receive) -> Receive:
+    async def _buffered(self, receive: Receive, most: int) -> Receive:
         messages: list[Message] = []
         size, more = 0, True
         while more:
             message = await receive()
             size += len(message.get("body", b""))
-            if size > self._max_bytes:
+            if size > most:
                 raise _TooLarge
             messages.append(message)
             more = bool(message.get("more_body", False))
@@ -61,8 +72,8 @@ class BodyLimit:
 
         return replay
 
-    async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
-        detail = f"the body is larger than {self._max_bytes} bytes"
+    async def _refuse(self, scope: Scope, receive: Receive, send: Send, most: int) -> None:
+        detail = f"the body is larger than {most} bytes"
         answer = problem_response(scope, ProblemError(413, detail, headers={"connection": "close"}))
         await answer(scope, receive, send)
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -96,15 +97,21 @@ class Fresh(Generic[T]):
 
 
 class WritesAreSeen:
-    """Before a request that may have changed something is answered, what was read is forgotten."""
+    """Before a request that may have changed something is answered, what was read is forgotten.
 
-    def __init__(self, app: ASGIApp, readings: Sequence[Fresh[Any]]) -> None:
+    What comes in on the paths `apart` changes nothing of it, and comes often.
+    """
+
+    def __init__(
+        self, app: ASGIApp, readings: Sequence[Fresh[Any]], apart: AbstractSet[str] = frozenset()
+    ) -> None:
         self._app = app
-        self._readings = readings
+        self._readings, self._apart = readings, apart
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on."""
-        if scope["type"] != "http" or scope["method"] in SAFE_METHODS:
+        is_safe = scope["type"] != "http" or scope["method"] in SAFE_METHODS
+        if is_safe or scope["path"] in self._apart:
             await self._app(scope, receive, send)
             return
 

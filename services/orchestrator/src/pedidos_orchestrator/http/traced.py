@@ -7,7 +7,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from pedidos_common.ports import Span, SpanKind, Tracing
 from pedidos_orchestrator.http.observing import INTERNAL_ERROR, method_of, route_of
 from pedidos_orchestrator.http.problem_handlers import problem_of
-from pedidos_orchestrator.http.security import OPEN_PATHS
+from pedidos_orchestrator.http.security import is_open
 from pedidos_orchestrator.tracing import place_of
 
 
@@ -22,7 +22,7 @@ class Traced:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, in its span."""
-        if scope["type"] != "http" or scope["path"] in OPEN_PATHS:
+        if scope["type"] != "http" or is_open(scope):
             await self._app(scope, receive, send)
             return
         with self._tracing.span(method_of(scope), place_of(scope), SpanKind.SERVER) as span:

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 import structlog
 
+from pedidos_checkout.domain.checkouts import is_checkout
 from pedidos_common.domain.jobs import JobStatus
 from pedidos_common.domain.queues import RUN_QUEUES
 from pedidos_common.domain.runs import Phase
@@ -70,7 +71,8 @@ async def _scopes(status: JobStatus, deps: Deps) -> set[str]:
     cursor: str | None = None
     while True:
         page = await deps.ledger.page(JobFilter(statuses=[status]), PAGE_SIZE, cursor)
-        scopes |= {job.scope for job in page.items if job.scope is not None}
+        # what a customer has placed is never over
+        scopes |= {job.scope for job in page.items if job.scope and not is_checkout(job.scope)}
         cursor = page.cursor
         if cursor is None:
             return scopes

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from pedidos_checkout.domain.checkouts import ID_PREFIX
 from pedidos_common.domain.errors import RunAlreadyActive
 from pedidos_common.domain.ids import run_of, whole_run
 from pedidos_common.domain.queues import RUN_QUEUES
@@ -30,6 +31,8 @@ class Wiped:
 
 async def reset_all(force: bool, history: bool, deps: Deps, settings: ApiSettings) -> Wiped:
     """Wipe everything but the history of runs, which goes too where `history`.
+
+    Checkouts are no runs: orders that customers placed stay, and their jobs go on.
 
     Nothing starts meanwhile, in any process. A reset that dies in the middle may be repeated.
 
@@ -58,7 +61,7 @@ async def _wipe(history: bool, hold: ResetHold, deps: Deps) -> Wiped:
     await deps.runs.forget(history)
     rings = await purge_rings(deps.transport, RUN_QUEUES)
     await hold.still()
-    jobs = await deps.ledger.remove()
+    jobs = await deps.ledger.remove(keep=ID_PREFIX)
     orders = await _wipe_orders(hold, deps)
     await hold.still()
     await deps.imports.clear()

@@ -7,6 +7,7 @@ the server (`$$NOW`), never with a process's clock.
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
@@ -327,10 +328,18 @@ class MongoJobLedger:
         return (await self._jobs.delete_many(final)).deleted_count
 
     @guarded
-    async def remove(self, scope: str | None = None, settled_before: datetime | None = None) -> int:
+    async def remove(
+        self,
+        scope: str | None = None,
+        settled_before: datetime | None = None,
+        *,
+        keep: str | None = None,
+    ) -> int:
         """See `ports.JobLedger.remove`."""
         query: Document = scope_filter(scope)
         if settled_before is not None:
             final = {"status": {"$in": sorted(FINAL)}, "settledAt": {"$lt": settled_before}}
             query |= {**final, **follow_ups.FOLLOWED}
+        if keep is not None:
+            query = {"$and": [query, {"scope": {"$not": re.compile(f"^{re.escape(keep)}")}}]}
         return (await self._jobs.delete_many(query)).deleted_count

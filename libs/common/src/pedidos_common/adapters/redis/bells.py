@@ -88,6 +88,10 @@ class Names:
         """The pub/sub channel of a topic."""
         return f"{self.prefix}events:{topic}"
 
+    def breaker(self, name: str) -> str:
+        """The record of a circuit breaker."""
+        return f"{self.prefix}breaker:{name}"
+
     @property
     def marker(self) -> str:
         """A key that is gone once Redis was emptied."""

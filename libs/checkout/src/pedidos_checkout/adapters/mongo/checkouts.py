@@ -1,0 +1,135 @@
+"""Checkouts on MongoDB: taken in by one write, which those of the same moment share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pymongo import ReturnDocument, UpdateOne
+from pymongo.errors import BulkWriteError, PyMongoError
+
+from pedidos_checkout.adapters.mongo.documents import checkout_document, checkout_of, erasure
+from pedidos_checkout.domain.checkouts import Checkout, Kind
+from pedidos_checkout.ports import Accepted
+from pedidos_common.adapters.grouping import Grouped
+from pedidos_common.adapters.mongo.client import Collection, Database, Document, confirmed
+from pedidos_common.adapters.mongo.errors import DUPLICATE_KEY, guarded, is_transient
+
+
+class MongoCheckoutStore:
+    """`ports.CheckoutStore` on the collection `checkouts`; used in one event loop."""
+
+    def __init__(self, database: Database) -> None:
+        self._checkouts: Collection = database["checkouts"]
+        self._insertions: Grouped[Checkout, bool] = Grouped(self._insert)
+
+    @guarded
+    async def accept(self, checkout: Checkout) -> Accepted:
+        """See `ports.CheckoutStore.accept`."""
+        if await self._insertions.ask(checkout):
+            return Accepted(checkout, is_new=True)
+        return Accepted(checkout_of(await self._there(checkout)), is_new=False)
+
+    async def _insert(self, checkouts: Sequence[Checkout]) -> Sequence[bool | Exception]:
+        try:
+            inserts = [_insertion(checkout) for checkout in checkouts]
+            done = await self._checkouts.bulk_write(inserts, ordered=False)
+            fresh = done.upserted_ids or {}
+            return [n in fresh for n in range(len(checkouts))]
+        except BulkWriteError as error:
+            if error.details["writeConcernErrors"]:
+                raise  # none of them may be durable
+            return _apart(error, len(checkouts))
+        except Exception as error:
+            if (isinstance(error, PyMongoError) and is_transient(error)) or len(checkouts) == 1:
+                raise
+            # one of them can't be stored: what it meets is its own
+            return [await self._insert_alone(checkout) for checkout in checkouts]
+
+    async def _insert_alone(self, checkout: Checkout) -> bool | Exception:
+        try:
+            return (await self._insert([checkout]))[0]
+        except Exception as error:  # noqa: BLE001 - it is raised to whoever asked
+            return error
+
+    async def _there(self, checkout: Checkout) -> Document:
+        """The one that is there, by a write: what a majority does not have yet is waited for."""
+        same: list[Document] = [{"_id": checkout.id}]
+        if checkout.key is not None:
+            same.append({"kind": str(checkout.kind), "key": checkout.key})
+        found = await self._checkouts.find_one_and_update(
+            {"$or": same},
+            {"$currentDate": {"askedAgainAt": True}},
+            return_document=ReturnDocument.AFTER,
+        )
+        if found is None:
+            raise LookupError(f"checkout {checkout.id} was there, and is not any more")
+        return found
+
+    @guarded
+    async def by_key(self, kind: Kind, key: str) -> Checkout | None:
+        """See `ports.CheckoutStore.by_key`."""
+        return await self._find({"kind": str(kind), "key": key})
+
+    @guarded
+    async def get(self, checkout_id: str) -> Checkout | None:
+        """See `ports.CheckoutStore.get`."""
+        return await self._find({"_id": checkout_id})
+
+    async def _find(self, query: Document) -> Checkout | None:
+        found = await confirmed(self._checkouts).find_one(query)
+        return checkout_of(found) if found else None
+
+    @guarded
+    async def among(self, checkout_ids: Sequence[str]) -> Mapping[str, Checkout]:
+        """See `ports.CheckoutStore.among`."""
+        found = confirmed(self._checkouts).find({"_id": {"$in": list(checkout_ids)}})
+        return {document["_id"]: checkout_of(document) async for document in found}
+
+    @guarded
+    async def begun(self, checkout_ids: Sequence[str]) -> None:
+        """See `ports.CheckoutStore.begun`."""
+        if checkout_ids:
+            which = {"_id": {"$in": list(checkout_ids)}}
+            await self._checkouts.update_many(which, {"$unset": {"begun": ""}})
+
+    @guarded
+    async def not_begun(self, older_than_seconds: float, limit: int) -> Sequence[Checkout]:
+        """See `ports.CheckoutStore.not_begun`."""
+        deadline = {"$subtract": ["$$NOW", int(older_than_seconds * 1000)]}
+        query = {"begun": False, "$expr": {"$lte": ["$createdAt", deadline]}}
+        # what a fail-over takes back would get jobs and no checkout
+        found = confirmed(self._checkouts).find(query).sort("createdAt", 1).limit(limit)
+        return [checkout_of(document) async for document in found]
+
+    @guarded
+    async def keep_reply(self, checkout_id: str, reply: Mapping[str, Any]) -> None:
+        """See `ports.CheckoutStore.keep_reply`."""
+        first = {"_id": checkout_id, "reply": None}
+        await self._checkouts.update_one(first, {"$set": {"reply": dict(reply)}})
+
+    @guarded
+    async def erase_customer(self, name: str) -> int:
+        """See `ports.CheckoutStore.erase_customer`."""
+        change = {"$set": erasure(), "$unset": {"session": ""}}
+        return (await self._checkouts.update_many({"customer.name": name}, change)).modified_count
+
+
+def _insertion(checkout: Checkout) -> UpdateOne:
+    # an upsert, as an insert can't ask for the server's time
+    return UpdateOne(
+        {"_id": checkout.id},
+        {"$setOnInsert": checkout_document(checkout), "$currentDate": {"createdAt": True}},
+        upsert=True,
+    )
+
+
+def _apart(error: BulkWriteError, count: int) -> Sequence[bool | Exception]:
+    """What each of them met: whether it was stored, or an error of its own."""
+    fresh = {one["index"] for one in error.details["upserted"]}
+    answers: list[bool | Exception] = [n in fresh for n in range(count)]
+    for each in error.details["writeErrors"]:
+        if each["code"] != DUPLICATE_KEY:
+            details = {**error.details, "writeErrors": [each]}
+            answers[each["index"]] = BulkWriteError(details)
+    return answers

@@ -1,0 +1,39 @@
+"""Indexes of checkout's collections."""
+
+from __future__ import annotations
+
+from pymongo import ASCENDING, DESCENDING
+
+from pedidos_common.adapters.mongo.client import Database
+from pedidos_common.adapters.mongo.errors import guarded
+
+# a provider tries a webhook again for days
+WEBHOOKS_SECONDS = 7 * 86_400
+
+
+@guarded
+async def ensure_checkout_indexes(database: Database) -> None:
+    """Create what is absent; safe to call from every process at start."""
+    await database["checkouts"].create_index(
+        [("kind", ASCENDING), ("key", ASCENDING)],
+        name="one_a_key",
+        unique=True,
+        partialFilterExpression={"key": {"$type": "string"}},
+    )
+    await database["checkouts"].create_index(
+        "createdAt", name="not_begun", partialFilterExpression={"begun": False}
+    )
+    orders = database["placed_orders"]
+    await orders.create_index(
+        "number",
+        name="one_a_number",
+        unique=True,
+        partialFilterExpression={"number": {"$type": "string"}},
+    )
+    await orders.create_index(
+        [("customer.id", ASCENDING), ("createdAt", DESCENDING), ("_id", DESCENDING)],
+        name="history",
+    )
+    await database["webhooks_seen"].create_index(
+        "seenAt", name="forget", expireAfterSeconds=WEBHOOKS_SECONDS
+    )

@@ -1,0 +1,75 @@
+"""Our own record of payments, on MongoDB."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import cast
+
+from pymongo import ReturnDocument
+
+from pedidos_checkout.adapters.mongo.documents import if_absent, payment_document, payment_of
+from pedidos_checkout.domain.payments import Payment, PaymentStatus, follows
+from pedidos_common.adapters.mongo.client import Collection, Database, Document, confirmed
+from pedidos_common.adapters.mongo.errors import guarded
+from pedidos_common.ports import Page
+
+
+class MongoPaymentBook:
+    """`ports.PaymentBook` on the collection `payments`."""
+
+    def __init__(self, database: Database) -> None:
+        self._payments: Collection = database["payments"]
+
+    @guarded
+    async def begin(self, payment: Payment) -> Payment:
+        """See `ports.PaymentBook.begin`."""
+        now = {name: {"$ifNull": [f"${name}", "$$NOW"]} for name in ("createdAt", "updatedAt")}
+        # a write also where it is there already, so that a majority has what is answered
+        stands = await self._payments.find_one_and_update(
+            {"_id": payment.id},
+            [{"$set": {**if_absent(payment_document(payment)), **now}}],
+            upsert=True,
+            return_document=ReturnDocument.AFTER,
+        )
+        return payment_of(cast("Document", stands))
+
+    @guarded
+    async def note(
+        self,
+        payment_id: str,
+        status: PaymentStatus,
+        provider_id: str | None = None,
+        decline_code: str | None = None,
+    ) -> bool:
+        """See `ports.PaymentBook.note`."""
+        earlier = [str(known) for known in PaymentStatus if follows(known, status)]
+        told = {"status": str(status), "providerId": provider_id, "declineCode": decline_code}
+        done = await self._payments.update_one(
+            {"_id": payment_id, "status": {"$in": earlier}},
+            {
+                "$set": {name: value for name, value in told.items() if value is not None},
+                "$currentDate": {"updatedAt": True},
+            },
+        )
+        return done.matched_count == 1
+
+    @guarded
+    async def get(self, payment_id: str) -> Payment | None:
+        """See `ports.PaymentBook.get`."""
+        found = await confirmed(self._payments).find_one({"_id": payment_id})
+        return payment_of(found) if found else None
+
+    @guarded
+    async def among(self, payment_ids: Sequence[str]) -> Mapping[str, Payment]:
+        """See `ports.PaymentBook.among`."""
+        found = confirmed(self._payments).find({"_id": {"$in": list(payment_ids)}})
+        return {document["_id"]: payment_of(document) async for document in found}
+
+    @guarded
+    async def page(self, limit: int, cursor: str | None) -> Page[Payment]:
+        """See `ports.PaymentBook.page`."""
+        query: Document = {"_id": {"$gt": cursor}} if cursor else {}
+        found = self._payments.find(query).sort("_id", 1).limit(limit + 1)
+        payments = [payment_of(document) async for document in found]
+        more = len(payments) > limit
+        return Page(payments[:limit], payments[limit - 1].id if more else None)

@@ -1,0 +1,97 @@
+"""Products and discount codes, known for a moment: taking a checkout in reads none of them."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+from pedidos_checkout.domain.shop import Discount, Product
+from pedidos_checkout.ports import Catalogue
+from pedidos_common.ports import Page
+
+
+class CachedCatalogue:
+    """`ports.Catalogue` in front of another one; what it tells is `ttl_seconds` old at most.
+
+    After that one read brings all products again that were asked for meanwhile, and whoever asks
+    in that moment waits for it. It knows `most` products and as many codes; also that there is
+    none of a name. Used in one event loop.
+    """
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        ttl_seconds: float = 1.0,
+        most: int = 1_000,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._catalogue, self._ttl, self._most = catalogue, ttl_seconds, most
+        self._monotonic = monotonic
+        self._products: dict[str, Product | None] = {}
+        self._asked: set[str] = set()
+        self._products_until = monotonic() + ttl_seconds
+        self._refreshing: asyncio.Task[None] | None = None
+        self._discounts: dict[str, tuple[float, Discount | None]] = {}
+
+    async def products(self, skus: Sequence[str]) -> Mapping[str, Product]:
+        """See `ports.Catalogue.products`."""
+        if self._monotonic() >= self._products_until:
+            await self._refreshed()
+        known = {sku: self._products[sku] for sku in skus if sku in self._products}
+        missing = [sku for sku in skus if sku not in known]
+        if missing:
+            known |= await self._learn(missing)
+        self._asked.update(skus)
+        return {sku: product for sku, product in known.items() if product is not None}
+
+    async def _refreshed(self) -> None:
+        if self._refreshing is None:
+            self._refreshing = asyncio.create_task(self._refresh())
+        # it is everybody's: it goes on when one of those who wait is cancelled
+        await asyncio.shield(self._refreshing)
+
+    async def _refresh(self) -> None:
+        try:
+            asked, self._asked = self._asked & self._products.keys(), set()
+            now = self._monotonic()
+            found = await self._catalogue.products(sorted(asked)) if asked else {}
+            self._products = {sku: found.get(sku) for sku in asked}
+            self._products_until = now + self._ttl
+        finally:
+            self._refreshing = None
+
+    async def _learn(self, skus: Sequence[str]) -> Mapping[str, Product | None]:
+        before = self._products_until
+        found = await self._catalogue.products(skus)
+        learned = {sku: found.get(sku) for sku in skus}
+        if len(self._products) + len(learned) > self._most:
+            self._products, self._asked = {}, set()
+        # what was read before the last refresh is older than the rest
+        if before == self._products_until and len(learned) <= self._most:
+            self._products |= learned
+        return learned
+
+    async def discount(self, code: str) -> Discount | None:
+        """See `ports.Catalogue.discount`."""
+        now = self._monotonic()
+        until, known = self._discounts.get(code, (now, None))
+        if now < until:
+            return known
+        if len(self._discounts) >= self._most:
+            self._discounts = {}
+        found = await self._catalogue.discount(code)
+        self._discounts[code] = (now + self._ttl, found)
+        return found
+
+    async def page(self, limit: int, cursor: str | None) -> Page[Product]:
+        """See `ports.Catalogue.page`; always read."""
+        return await self._catalogue.page(limit, cursor)
+
+    async def add(
+        self, products: Sequence[tuple[Product, int]], discounts: Sequence[Discount]
+    ) -> int:
+        """See `ports.Catalogue.add`; seen at once here, and after a moment by other processes."""
+        added = await self._catalogue.add(products, discounts)
+        self._products, self._asked, self._discounts = {}, set(), {}
+        return added

@@ -1,0 +1,41 @@
+"""Money as payment providers count it: whole numbers of a currency's smallest unit.
+
+ISO 4217 says how many decimals a currency has; two, but for these.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+NO_DECIMALS = frozenset(
+    {"BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI", "VND"}
+    | {"VUV", "XAF", "XOF", "XPF"}
+)
+THREE_DECIMALS = frozenset({"BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"})
+
+
+def decimals(currency: str) -> int:
+    """How many decimals amounts of the currency have."""
+    if currency in NO_DECIMALS:
+        return 0
+    return 3 if currency in THREE_DECIMALS else 2
+
+
+def to_minor(amount: Decimal, currency: str) -> int:
+    """The amount as a number of smallest units.
+
+    Raises:
+        ValueError: when it is not a whole number of them, or negative.
+    """
+    units = amount.scaleb(decimals(currency))
+    if not units.is_finite() or units < 0 or units != units.to_integral_value():
+        raise ValueError(
+            f"{amount} {currency} can't be paid: {decimals(currency)} decimals at most"
+        )
+    return int(units)
+
+
+def from_minor(units: int, currency: str) -> Decimal:
+    """The amount of so many smallest units, with two decimals or as many as there must be."""
+    places = decimals(currency)
+    return Decimal(units).scaleb(-places).quantize(Decimal(1).scaleb(-max(places, 2)))

@@ -1,0 +1,141 @@
+"""Checkouts, payments and webhooks in memory, with the guarantees of the ports."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from pedidos_checkout.domain.checkouts import Checkout, Customer, Kind, Session
+from pedidos_checkout.domain.payments import Payment, PaymentStatus, follows
+from pedidos_checkout.ports import Accepted
+from pedidos_common.domain.orders import ERASED
+from pedidos_common.ports import Page
+
+
+def erased(customer: Customer) -> Customer:
+    """The customer without who they are."""
+    return replace(customer, name=ERASED, email=ERASED, phone=None)
+
+
+class InMemoryCheckoutStore:
+    """Checkouts in a dictionary; `clock` is the server's time."""
+
+    def __init__(self, clock: Callable[[], datetime]) -> None:
+        self._clock = clock
+        self._checkouts: dict[str, Checkout] = {}
+        self._not_begun: set[str] = set()
+
+    async def accept(self, checkout: Checkout) -> Accepted:
+        """See `ports.CheckoutStore.accept`."""
+        there = self._checkouts.get(checkout.id)
+        if there is None and checkout.key is not None:
+            there = await self.by_key(checkout.kind, checkout.key)
+        if there is not None:
+            return Accepted(there, is_new=False)
+        self._checkouts[checkout.id] = replace(checkout, created_at=self._clock())
+        self._not_begun.add(checkout.id)
+        return Accepted(checkout, is_new=True)
+
+    async def by_key(self, kind: Kind, key: str) -> Checkout | None:
+        """See `ports.CheckoutStore.by_key`."""
+        same = (one for one in self._checkouts.values() if (one.kind, one.key) == (kind, key))
+        return next(same, None)
+
+    async def get(self, checkout_id: str) -> Checkout | None:
+        """See `ports.CheckoutStore.get`."""
+        return self._checkouts.get(checkout_id)
+
+    async def among(self, checkout_ids: Sequence[str]) -> Mapping[str, Checkout]:
+        """See `ports.CheckoutStore.among`."""
+        return {one: self._checkouts[one] for one in checkout_ids if one in self._checkouts}
+
+    async def begun(self, checkout_ids: Sequence[str]) -> None:
+        """See `ports.CheckoutStore.begun`."""
+        self._not_begun.difference_update(checkout_ids)
+
+    async def not_begun(self, older_than_seconds: float, limit: int) -> Sequence[Checkout]:
+        """See `ports.CheckoutStore.not_begun`."""
+        deadline = self._clock() - timedelta(seconds=older_than_seconds)
+        left = [self._checkouts[one] for one in self._not_begun]
+        old = [one for one in left if one.created_at is not None and one.created_at <= deadline]
+        return sorted(old, key=lambda one: (one.created_at, one.id))[:limit]
+
+    async def keep_reply(self, checkout_id: str, reply: Mapping[str, Any]) -> None:
+        """See `ports.CheckoutStore.keep_reply`."""
+        there = self._checkouts.get(checkout_id)
+        if there is not None and there.reply is None:
+            self._checkouts[checkout_id] = replace(there, reply=dict(reply))
+
+    async def erase_customer(self, name: str) -> int:
+        """See `ports.CheckoutStore.erase_customer`."""
+        theirs = [one for one in self._checkouts.values() if one.customer.name == name]
+        for one in theirs:
+            nobody = replace(one, customer=erased(one.customer), session=Session())
+            self._checkouts[one.id] = nobody
+        return len(theirs)
+
+
+class InMemoryPaymentBook:
+    """Payments in a dictionary; `clock` is the server's time."""
+
+    def __init__(self, clock: Callable[[], datetime]) -> None:
+        self._clock = clock
+        self._payments: dict[str, Payment] = {}
+
+    async def begin(self, payment: Payment) -> Payment:
+        """See `ports.PaymentBook.begin`."""
+        now = self._clock()
+        new = replace(payment, created_at=now, updated_at=now)
+        return self._payments.setdefault(payment.id, new)
+
+    async def note(
+        self,
+        payment_id: str,
+        status: PaymentStatus,
+        provider_id: str | None = None,
+        decline_code: str | None = None,
+    ) -> bool:
+        """See `ports.PaymentBook.note`."""
+        known = self._payments.get(payment_id)
+        if known is None or not follows(known.status, status):
+            return False
+        self._payments[payment_id] = replace(
+            known,
+            status=status,
+            provider_id=provider_id or known.provider_id,
+            decline_code=decline_code or known.decline_code,
+            updated_at=self._clock(),
+        )
+        return True
+
+    async def get(self, payment_id: str) -> Payment | None:
+        """See `ports.PaymentBook.get`."""
+        return self._payments.get(payment_id)
+
+    async def among(self, payment_ids: Sequence[str]) -> Mapping[str, Payment]:
+        """See `ports.PaymentBook.among`."""
+        return {one: self._payments[one] for one in payment_ids if one in self._payments}
+
+    async def page(self, limit: int, cursor: str | None) -> Page[Payment]:
+        """See `ports.PaymentBook.page`."""
+        rest = [one for key, one in sorted(self._payments.items()) if not cursor or key > cursor]
+        return Page(rest[:limit], rest[limit - 1].id if len(rest) > limit else None)
+
+
+class InMemoryWebhookLog:
+    """Webhooks' ids in a set."""
+
+    def __init__(self) -> None:
+        self._seen: set[str] = set()
+
+    async def first_time(self, webhook_id: str) -> bool:
+        """See `ports.WebhookLog.first_time`."""
+        is_new = webhook_id not in self._seen
+        self._seen.add(webhook_id)
+        return is_new
+
+    async def forget(self, webhook_id: str) -> None:
+        """See `ports.WebhookLog.forget`."""
+        self._seen.discard(webhook_id)

@@ -1,0 +1,1 @@
+"""What the sandbox answers over HTTP, one file a resource."""

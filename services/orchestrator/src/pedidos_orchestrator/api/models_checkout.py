@@ -1,0 +1,259 @@
+"""Shapes of checkout: what is sent, and what is answered (C-1, C-4, C-7)."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from pedidos_checkout.domain.pricing import MOST_LINES, MOST_OF_ONE
+from pedidos_common.domain.orders import parse_tier
+from pedidos_orchestrator.api.models_status import Wire
+
+CHECKOUT_ID = "co_ry3xhi4d2kqaz5vmw7tn6plgbe"
+CUSTOMER_ID = r"^[A-Za-z0-9._:@+-]{1,100}$"
+# what HTML takes for an address of mail; nothing in it ends a header
+EMAIL = (
+    r"^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+    r"(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?){0,10}$"
+)
+PHONE = r"^\+?[0-9]([ -]?[0-9]){5,18}$"
+ONE_LINE = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]+$"
+SKU = r"^[A-Za-z0-9][A-Za-z0-9._:/-]{0,63}$"
+DISCOUNT_CODE = r"^[A-Za-z0-9_-]{1,40}$"
+# begins with a letter, so that a card's number is never taken for one, nor kept
+METHOD = r"^[A-Za-z][A-Za-z0-9_.:-]{0,199}$"
+REFERENCE = r"^[!-~]{1,200}$"
+AMOUNT = r"^(0|[1-9][0-9]{0,8})\.[0-9]{2}$"
+TIERS = ("BRONZE", "PRATA", "OURO", "DIAMANTE", "SILVER", "GOLD", "DIAMOND")
+
+STRICT = ConfigDict(extra="forbid", strict=True)
+
+
+def _known_tier(text: str) -> str:
+    return parse_tier(text).value
+
+
+class CustomerSent(BaseModel):
+    """Who orders, as the shop says it."""
+
+    model_config = STRICT
+
+    id: str = Field(pattern=CUSTOMER_ID, examples=["c-1001"])
+    name: str = Field(min_length=1, max_length=200, pattern=ONE_LINE, examples=["Ana Souza"])
+    email: str = Field(max_length=254, pattern=EMAIL, examples=["ana@example.com"])
+    phone: str | None = Field(None, max_length=40, pattern=PHONE, examples=["+55 11 91234-5678"])
+    tier: Annotated[
+        str,
+        Field(
+            pattern=f"^({'|'.join(TIERS)})$",
+            description="DIAMANTE (or DIAMOND) is VIP: goes before the others in every queue",
+            examples=["DIAMANTE"],
+        ),
+        AfterValidator(_known_tier),
+    ] = "BRONZE"
+
+
+class ItemSent(BaseModel):
+    """So many of one product."""
+
+    model_config = STRICT
+
+    productId: str = Field(pattern=SKU, examples=["SKU-0001"])
+    quantity: int = Field(ge=1, le=MOST_OF_ONE, examples=[2])
+
+
+class PaymentSent(BaseModel):
+    """How the customer pays: the payment provider's token, never a card's number."""
+
+    model_config = STRICT
+
+    method: str = Field(pattern=METHOD, examples=["tok_ok"])
+
+
+class CheckoutRequest(BaseModel):
+    """A cart, who orders it, and how it is paid."""
+
+    model_config = STRICT | {
+        "json_schema_extra": {
+            "examples": [
+                {
+                    "customer": {
+                        "id": "c-1001",
+                        "name": "Ana Souza",
+                        "email": "ana@example.com",
+                        "tier": "DIAMANTE",
+                    },
+                    "items": [{"productId": "SKU-0001", "quantity": 2}],
+                    "payment": {"method": "tok_ok"},
+                }
+            ]
+        }
+    }
+
+    customer: CustomerSent
+    items: list[ItemSent] = Field(min_length=1, max_length=MOST_LINES)
+    discountCode: str | None = Field(None, pattern=DISCOUNT_CODE, examples=["WELCOME10"])
+    payment: PaymentSent | None = None
+
+
+class PaymentRequest(BaseModel):
+    """A payment alone: an amount of the shop's currency, without an order."""
+
+    model_config = STRICT | {
+        "json_schema_extra": {
+            "examples": [
+                {
+                    "amount": "12.30",
+                    "method": "tok_ok",
+                    "customer": {
+                        "id": "c-1001",
+                        "name": "Ana Souza",
+                        "email": "ana@example.com",
+                    },
+                    "reference": "invoice 2026-0815",
+                }
+            ]
+        }
+    }
+
+    amount: str = Field(pattern=AMOUNT, description="two decimals", examples=["12.30"])
+    currency: str | None = Field(None, pattern=r"^[A-Z]{3}$", examples=["EUR"])
+    method: str = Field(pattern=METHOD, examples=["tok_ok"])
+    customer: CustomerSent
+    reference: str | None = Field(
+        None, min_length=1, max_length=200, pattern=ONE_LINE, description="what it is for"
+    )
+
+    @property
+    def value(self) -> Decimal:
+        """The amount as a number."""
+        return Decimal(self.amount)
+
+
+class AcceptedData(Wire):
+    """Where to look for what becomes of it."""
+
+    jobId: str = Field(examples=[CHECKOUT_ID])
+    status: Literal["queued"] = Field(examples=["queued"])
+    estimatedProcessingTime: int = Field(description="milliseconds", examples=[1200])
+    trackingUrl: str = Field(examples=[f"http://127.0.0.1:3000/api/orders/status/{CHECKOUT_ID}"])
+
+
+class CheckoutAccepted(Wire):
+    """It is stored, and worked at in the background."""
+
+    success: Literal[True] = Field(examples=[True])
+    message: str = Field(examples=["the order was accepted and is processed in the background"])
+    data: AcceptedData
+
+
+class Item(Wire):
+    """One line of an order; money is text with two decimals."""
+
+    productId: str = Field(examples=["SKU-0001"])
+    name: str = Field(examples=["Espresso cup"])
+    quantity: int = Field(examples=[2])
+    unitPrice: str = Field(examples=["12.30"])
+    total: str = Field(examples=["24.60"])
+
+
+class OrderShape(Wire):
+    """An order that was placed; nothing of it says who the customer is."""
+
+    orderId: str
+    orderNumber: str
+    status: Literal["awaiting_payment", "confirmed", "cancelled"] = Field(examples=["confirmed"])
+    items: list[Item]
+    total: str = Field(examples=["24.60"])
+    currency: str = Field(examples=["EUR"])
+    createdAt: str | None = Field(None, examples=["2026-01-02T03:04:05.678Z"])
+    confirmedAt: str | None = Field(None, examples=["2026-01-02T03:04:06.012Z"])
+
+
+class StepShape(Wire):
+    """One step of a checkout."""
+
+    step: str = Field(examples=["payment"])
+    status: str = Field(examples=["succeeded"])
+    outcome: str | None = Field(None, examples=["done"])
+    queuedAt: str | None = None
+    startedAt: str | None = None
+    endedAt: str | None = None
+    retryCount: int = Field(0, examples=[0])
+
+
+class CheckoutStatusShape(Wire):
+    """How a checkout stands; `order` once it is completed, `error` and `code` where it failed."""
+
+    jobId: str = Field(examples=[CHECKOUT_ID])
+    status: Literal["queued", "processing", "completed", "failed"] = Field(examples=["completed"])
+    progress: int = Field(description="percent", examples=[100])
+    message: str = Field(examples=["the order is confirmed"])
+    processingTime: int = Field(description="milliseconds", examples=[840])
+    retryCount: int = Field(examples=[0])
+    createdAt: str | None = Field(None, examples=["2026-01-02T03:04:05.678Z"])
+    steps: list[StepShape]
+
+
+class CheckoutDone(Wire):
+    """It was worked at while you waited, because the queues are long."""
+
+    success: bool = Field(examples=[True])
+    message: str = Field(examples=["the order is confirmed"])
+    data: CheckoutStatusShape
+
+
+class OrderPageShape(Wire):
+    """A customer's orders, newest first."""
+
+    items: list[OrderShape]
+    cursor: str | None = None
+
+
+class ProductShape(Wire):
+    """What can be bought; `available` is how many of it."""
+
+    productId: str = Field(examples=["SKU-0001"])
+    name: str = Field(examples=["Espresso cup"])
+    price: str = Field(examples=["12.30"])
+    category: str = Field(examples=["kitchen"])
+    available: int = Field(examples=[100])
+
+
+class ProductPageShape(Wire):
+    """Products by id."""
+
+    items: list[ProductShape]
+    cursor: str | None = None
+
+
+class SampleAdded(Wire):
+    """How many products were absent."""
+
+    added: int = Field(examples=[120])
+
+
+class PaymentShape(Wire):
+    """A payment as we know it."""
+
+    paymentId: str
+    jobId: str = Field(examples=[CHECKOUT_ID])
+    amount: str = Field(examples=["12.30"])
+    currency: str = Field(examples=["EUR"])
+    status: str = Field(examples=["captured"])
+    declineCode: str | None = None
+    createdAt: str | None = None
+    updatedAt: str | None = None
+
+
+class WebhookTaken(Wire):
+    """It is worked in."""
+
+    received: Literal[True] = Field(examples=[True])
+
+
+def plain(body: BaseModel) -> dict[str, Any]:
+    """What was sent, with what was left out: equal bodies are equal."""
+    return body.model_dump(mode="json")

@@ -1,0 +1,1 @@
+"""Checkout: taken in by one write, begun right behind it, done here when queues are long."""

@@ -1,0 +1,96 @@
+"""How a checkout stands, read from its record and its jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pedidos_checkout.domain.checkouts import Checkout, Line
+from pedidos_checkout.domain.placed_orders import PlacedOrder
+from pedidos_checkout.domain.status import CheckoutState, CheckoutStatus, StepSeen, status_of
+from pedidos_checkout.ports import CheckoutStore, PlacedOrders
+from pedidos_common.ports import JobLedger, RunStore
+from pedidos_orchestrator.times import iso
+
+
+@dataclass(frozen=True, slots=True)
+class StatusReading:
+    """Reads the status of single checkouts."""
+
+    checkouts: CheckoutStore
+    ledger: JobLedger
+    orders: PlacedOrders
+    runs: RunStore
+
+    async def __call__(self, checkout_id: str) -> tuple[Checkout, CheckoutStatus] | None:
+        """The checkout and how it stands; None where there is none."""
+        checkout = await self.checkouts.get(checkout_id)
+        return None if checkout is None else (checkout, await self.of(checkout))
+
+    async def of(self, checkout: Checkout) -> CheckoutStatus:
+        """How this checkout stands."""
+        jobs = [job async for job in self.ledger.of_scope(checkout.id)]
+        status = status_of(checkout, jobs, now=await self.runs.now())
+        if status.state is not CheckoutState.COMPLETED:
+            return status
+        return status_of(checkout, jobs, await self.orders.of_checkout(checkout.id))
+
+    async def took(self, checkout_id: str) -> float | None:
+        """Milliseconds that it took; None while it is open."""
+        found = await self(checkout_id)
+        over = {CheckoutState.COMPLETED, CheckoutState.FAILED}
+        return None if found is None or found[1].state not in over else found[1].processing_ms
+
+
+def status_view(checkout: Checkout, status: CheckoutStatus) -> dict[str, Any]:
+    """The status as clients see it; nothing of it says who the customer is."""
+    failure = {"error": status.error, "code": status.code, "money": status.money}
+    return {
+        "jobId": checkout.id,
+        "status": status.state.value,
+        "progress": status.progress,
+        "message": status.message,
+        "processingTime": status.processing_ms,
+        "retryCount": status.retries,
+        "createdAt": iso(checkout.created_at),
+        "steps": [_step_view(step) for step in status.steps],
+        **({"order": order_view(status.order)} if status.order else {}),
+        **{name: str(value) for name, value in failure.items() if value is not None},
+    }
+
+
+def _step_view(seen: StepSeen) -> dict[str, Any]:
+    return {
+        "step": seen.step.value,
+        "status": seen.state,
+        "outcome": seen.outcome.value if seen.outcome else None,
+        "queuedAt": iso(seen.queued_at),
+        "startedAt": iso(seen.started_at),
+        "endedAt": iso(seen.ended_at),
+        "retryCount": seen.retries,
+    }
+
+
+def order_view(order: PlacedOrder) -> dict[str, Any]:
+    """An order; amounts as texts, so that no reader makes floats of them."""
+    return {
+        "orderId": order.id,
+        "orderNumber": order.number,
+        "status": order.status.value,
+        "items": [_line_view(line) for line in order.lines],
+        "total": f"{order.total:.2f}",
+        "currency": order.currency,
+        "createdAt": iso(order.created_at),
+        "confirmedAt": iso(order.confirmed_at),
+    }
+
+
+def _line_view(line: Line) -> Mapping[str, Any]:
+    return {
+        "productId": line.sku,
+        "name": line.name,
+        "quantity": line.quantity,
+        "unitPrice": f"{line.unit_price:.2f}",
+        "total": f"{line.total:.2f}",
+    }

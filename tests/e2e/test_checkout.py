@@ -1,0 +1,164 @@
+"""Checkout on a real stack with the sandbox of providers: from the cart to the charge."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import count
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.e2e.stack import Stack, running_stack, until
+
+OVER = frozenset({"completed", "failed"})
+QUEUES = """\
+[queues.payment-processing]
+concurrency = 10
+[queues.inventory]
+concurrency = 10
+[queues.order-processing]
+concurrency = 10
+"""
+_numbers = count(1)
+
+
+@pytest.fixture(scope="module")
+def shop_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A stack with sandbox and sample shop, for this module."""
+    folder = tmp_path_factory.mktemp("checkout")
+    queues = folder / "queues.toml"
+    queues.write_text(QUEUES, encoding="utf-8")
+    environ = {"QUEUES_FILE": str(queues), "BREAKER_PAUSE_SECONDS": "1", "LEASE_SECONDS": "3"}
+    with running_stack(folder, environ, workers=1, options=["--sandbox"]) as started:
+        started.await_ready()
+        started.post("/api/products/sample")
+        yield started
+
+
+@pytest.fixture
+def shop(shop_stack: Stack) -> Iterator[Stack]:
+    """The shop, whose providers do as they should."""
+    yield shop_stack
+    with sandbox(shop_stack) as client:
+        client.delete("/control/faults")
+
+
+def sandbox(stack: Stack) -> httpx.Client:
+    told = json.loads((stack.folder / "sandbox.json").read_text("utf-8"))
+    return httpx.Client(base_url=told["url"], trust_env=False, timeout=30.0)
+
+
+def charges(stack: Stack, checkout_ids: Sequence[str]) -> list[dict[str, Any]]:
+    """What the payment provider has of these, by its own book."""
+    references = {f"pay_{one.removeprefix('co_')}" for one in checkout_ids}
+    found: list[dict[str, Any]] = []
+    with sandbox(stack) as client:
+        after: str | None = None
+        while True:
+            params = {"limit": "1000"} | ({"after": after} if after else {})
+            page = client.get("/control/ledger/payments", params=params).json()
+            found += [one for one in page["data"] if one.get("reference") in references]
+            after = page.get("next")
+            if after is None:
+                return found
+
+
+def fault(stack: Stack, **wanted: Any) -> None:
+    with sandbox(stack) as client:
+        assert client.post("/control/faults", json=wanted).is_success
+
+
+def cart(**changes: Any) -> dict[str, Any]:
+    customer = {"id": "c-1", "name": "Ana Souza", "email": "ana@example.com"}
+    items = [{"productId": "STA-001", "quantity": 1}]
+    return {"customer": customer, "items": items, "payment": {"method": "tok_ok"}} | changes
+
+
+def place(stack: Stack, key: str | None = None, **changes: Any) -> httpx.Response:
+    headers = {"Idempotency-Key": key} if key else {}
+    return stack.http.post("/api/checkout", json=cart(**changes), headers=headers)
+
+
+def placed(stack: Stack, **changes: Any) -> str:
+    answer = place(stack, **changes)
+    assert answer.status_code == 202, answer.text
+    return str(answer.json()["data"]["jobId"])
+
+
+def ended(stack: Stack, checkout_id: str, seconds: float = 30.0) -> dict[str, Any]:
+    def status() -> dict[str, Any] | None:
+        found = stack.get(f"/api/orders/status/{checkout_id}")
+        return found if found["status"] in OVER and found.get("money") != "pending" else None
+
+    return until(status, seconds)
+
+
+def test_an_order_is_placed_paid_and_confirmed(shop: Stack) -> None:
+    checkout_id = placed(shop)
+    found = ended(shop, checkout_id)
+    assert (found["status"], found["progress"], found["order"]["status"]) == (
+        "completed",
+        100,
+        "confirmed",
+    )
+    stream = shop.http.get(f"/api/orders/status/{checkout_id}/stream").text
+    assert '"status":"completed"' in stream
+    orders = shop.get("/api/customers/c-1/orders")["items"]
+    assert found["order"]["orderId"] in {one["orderId"] for one in orders}
+    assert [one["status"] for one in charges(shop, [checkout_id])] == ["captured"]
+
+
+def test_a_declined_card_is_told(shop: Stack) -> None:
+    found = ended(shop, placed(shop, payment={"method": "tok_declined"}))
+    assert (found["status"], found["code"], found["money"]) == (
+        "failed",
+        "card_declined",
+        "not_taken",
+    )
+
+
+def test_the_same_key_from_100_clients_is_one_charge(shop: Stack) -> None:
+    key = f"same-{next(_numbers)}"
+    with ThreadPoolExecutor(100) as pool:
+        answers = list(pool.map(lambda _n: place(shop, key), range(100)))
+    assert {answer.text for answer in answers} == {answers[0].text}
+    checkout_id = answers[0].json()["data"]["jobId"]
+    assert ended(shop, checkout_id)["status"] == "completed"
+    assert len(charges(shop, [checkout_id])) == 1
+    assert place(shop, key, discountCode="WELCOME10").status_code == 422
+
+
+def test_one_item_and_100_buyers_is_one_order(shop: Stack) -> None:
+    shop.database["stock"].update_one(
+        {"_id": "STA-005"}, {"$set": {"available": 1, "stocked": 1, "sold": 0, "holds": {}}}
+    )
+    items = [{"productId": "STA-005", "quantity": 1}]
+    with ThreadPoolExecutor(20) as pool:
+        ids = list(pool.map(lambda _n: placed(shop, items=items), range(100)))
+    found = [ended(shop, one, 90.0) for one in ids]
+    completed = [one for one in found if one["status"] == "completed"]
+    refused = [one for one in found if one["status"] == "failed"]
+    assert (len(completed), {one["code"] for one in refused}) == (1, {"out_of_stock"})
+    stock = shop.database["stock"].find_one({"_id": "STA-005"})
+    assert stock is not None
+    assert (stock["available"], stock["sold"]) == (0, 1)
+    statuses = [one["status"] for one in charges(shop, ids)]
+    assert (statuses.count("captured"), statuses.count("voided")) == (1, 99)
+
+
+def test_while_the_breaker_is_open_checkouts_wait(shop: Stack) -> None:
+    fault(shop, operation="authorise", mode="fail", status=503, times=5)
+    ids = [placed(shop) for _ in range(6)]
+    assert {ended(shop, one, 60.0)["status"] for one in ids} == {"completed"}
+
+
+def test_without_redis_checkouts_are_taken_in_and_go_on_later(shop: Stack) -> None:
+    redis = shop.processes("redis")[0]
+    os.kill(redis["pid"], signal.SIGKILL)
+    ids = [placed(shop) for _ in range(3)]
+    assert {ended(shop, one, 60.0)["status"] for one in ids} == {"completed"}

@@ -1,0 +1,128 @@
+"""How a checkout stands, from it and its jobs."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from pedidos_checkout.domain.checkouts import Checkout
+from pedidos_checkout.domain.flow import Ending, new_job, stages_of
+from pedidos_checkout.domain.status import CheckoutState, Money, status_of
+from pedidos_checkout.domain.steps import Step
+from pedidos_common.domain.jobs import Job, JobStatus
+from tests.unit.checkout.carts import ACCEPTED, a_checkout, a_free_checkout, a_payment
+
+LATER = ACCEPTED + timedelta(seconds=2)
+DONE = {"status": JobStatus.SUCCEEDED, "first_claimed_at": ACCEPTED, "settled_at": LATER}
+RUNNING = {"status": JobStatus.RUNNING, "first_claimed_at": ACCEPTED, "claimed_at": LATER}
+DEAD = {"status": JobStatus.FAILED, "first_claimed_at": ACCEPTED, "settled_at": LATER}
+
+
+def a_job(checkout: Checkout, step: Step, **other: Any) -> Job:
+    new = new_job(checkout, step)
+    values = {"status": JobStatus.QUEUED, "created_at": ACCEPTED, "scope": new.scope}
+    return Job(new.id, new.function, new.queue, new.band, new.payload, **values | other)
+
+
+def refused(code: Ending, error: str) -> dict[str, Any]:
+    return {**DONE, "result": {"refused": code.value, "error": error}}
+
+
+def the_way(checkout: Checkout) -> list[Step]:
+    return [step for stage in stages_of(checkout) for step in stage]
+
+
+def test_accepted_and_not_begun_is_queued() -> None:
+    seen = status_of(a_checkout(), [], now=LATER)
+    assert (seen.state, seen.progress, seen.processing_ms) == (CheckoutState.QUEUED, 0, 2_000)
+    assert status_of(a_checkout(), [a_job(a_checkout(), Step.PAYMENT)]).state == "queued"
+
+
+@pytest.mark.parametrize("checkout", [a_checkout(), a_free_checkout(), a_payment()])
+def test_progress_rises_with_each_step_to_100(checkout: Checkout) -> None:
+    jobs, seen = list[Job](), [0]
+    for step in the_way(checkout):
+        seen.append(status_of(checkout, [*jobs, a_job(checkout, step, **RUNNING)]).progress)
+        jobs.append(a_job(checkout, step, **DONE))
+        seen.append(status_of(checkout, jobs).progress)
+    assert seen == sorted(seen)
+    assert seen[-1] == 100
+
+
+def test_it_is_completed_from_the_capture_on() -> None:
+    checkout = a_checkout()
+    jobs = [a_job(checkout, s, **DONE) for s in the_way(checkout)[:4]]
+    behind = [a_job(checkout, Step.INVENTORY), a_job(checkout, Step.CONFIRMATION, **DEAD)]
+    seen = status_of(checkout, [*jobs, *behind], now=LATER + timedelta(hours=1))
+    assert (seen.state, seen.processing_ms, seen.is_final) == ("completed", 2_000, True)
+    assert status_of(checkout, jobs[:3]).state == "processing"
+
+
+def test_a_waiting_customer_is_told_what_is_waited_for() -> None:
+    waits = {**RUNNING, "status": JobStatus.RETRYING, "result": {"waits": "customer"}}
+    seen = status_of(a_checkout(), [a_job(a_checkout(), Step.PAYMENT, **waits)])
+    assert (seen.state, "confirm the payment" in seen.message) == ("processing", True)
+
+
+def test_a_declined_card_took_no_money() -> None:
+    payment = a_job(a_checkout(), Step.PAYMENT, **refused(Ending.CARD_DECLINED, "declined"))
+    seen = status_of(a_checkout(), [payment])
+    assert (seen.state, seen.code, seen.error) == ("failed", "card_declined", "declined")
+    assert (seen.money, seen.is_final, seen.order) == (Money.NOT_TAKEN, True, None)
+
+
+@pytest.mark.parametrize(
+    ("undo", "money"),
+    [
+        ([], Money.PENDING),  # the follow-up is not in the ledger yet
+        ([RUNNING], Money.PENDING),
+        ([{**DONE, "result": {"payment": "refunded"}}], Money.RETURNED),
+        ([{**DONE, "result": {"payment": "voided"}}], Money.RETURNED),
+        ([{**DONE, "result": {"payment": "declined"}}], Money.NOT_TAKEN),
+    ],
+)
+def test_money_is_pending_until_it_is_certainly_back(undo: list[Any], money: Money) -> None:
+    checkout = a_checkout()
+    stock = a_job(checkout, Step.STOCK, **refused(Ending.OUT_OF_STOCK, "tea is out of stock"))
+    jobs = [a_job(checkout, Step.PAYMENT, **DONE), stock]
+    jobs += [a_job(checkout, Step.UNDO_PAYMENT, **state) for state in undo]
+    seen = status_of(checkout, jobs)
+    assert (seen.state, seen.money, seen.error) == ("failed", money, "tea is out of stock")
+    assert seen.is_final is (money is not Money.PENDING)
+
+
+def test_what_was_given_up_says_nothing_of_our_insides() -> None:
+    dead = a_job(a_checkout(), Step.PAYMENT, **DEAD, error="ConnectionError: 10.0.0.3 refused")
+    seen = status_of(a_checkout(), [dead])
+    assert (seen.state, seen.code) == ("failed", "given_up")
+    assert "10.0.0.3" not in str(seen)
+
+
+def test_it_stays_failed_where_a_step_is_sent_again_after_its_way_back_began() -> None:
+    checkout = a_checkout()
+    again = a_job(checkout, Step.CAPTURE, status=JobStatus.QUEUED)
+    undo = a_job(checkout, Step.UNDO_PAYMENT, **DONE, result={"payment": "voided"})
+    seen = status_of(checkout, [again, undo])
+    assert (seen.state, seen.money) == ("failed", Money.RETURNED)
+
+
+def test_retries_of_all_steps_are_counted() -> None:
+    checkout = a_checkout()
+    jobs = [
+        a_job(checkout, Step.PAYMENT, **DONE, attempts=2),
+        a_job(checkout, Step.STOCK, **RUNNING, lost=1),
+    ]
+    seen = status_of(checkout, jobs)
+    assert seen.retries == 3
+    assert [step.retries for step in seen.steps][:2] == [2, 1]
+
+
+def test_each_step_is_shown_with_its_times() -> None:
+    checkout = a_checkout()
+    seen = status_of(checkout, [a_job(checkout, Step.PAYMENT, **DONE)])
+    assert [s.step for s in seen.steps] == the_way(checkout)
+    first, second = seen.steps[:2]
+    assert (first.state, first.outcome, first.ended_at) == ("succeeded", Ending.DONE, LATER)
+    assert (second.state, second.outcome, second.ended_at) == ("waiting", None, None)
