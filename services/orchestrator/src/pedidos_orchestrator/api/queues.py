@@ -12,7 +12,7 @@ from fastapi.responses import JSONResponse
 
 from pedidos_common.domain.queues import QueuePolicy
 from pedidos_common.ports import ENGINE_TOPIC, STATUS_TOPIC
-from pedidos_orchestrator.api.context import ApiContext, Context, PageLimit
+from pedidos_orchestrator.api.context import MAX_PAGE, ApiContext, Context, PageLimit
 from pedidos_orchestrator.api.models_orders import JobPage
 from pedidos_orchestrator.api.models_queues import (
     DeadLetterGroups,
@@ -113,7 +113,7 @@ async def list_queue_jobs(
     """The newest ones that the queue's policy keeps listed, or `limit`; `cursor` goes on."""
     policy = _policy(api, queue)
     kept = {"completed": policy.keep_completed, "failed": policy.keep_failed}
-    wanted = limit or kept.get(status, LISTED)
+    wanted = limit or min(max(1, kept.get(status, LISTED)), MAX_PAGE)
     page = await api.deps.ledger.newest(queue, STATUS_OF[status], wanted, cursor)
     return {"items": [job_view(job) for job in page.items], "cursor": page.cursor}
 
