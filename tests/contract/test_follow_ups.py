@@ -20,7 +20,7 @@ from pedidos_common.domain.jobs import (
     Retry,
     Succeeded,
 )
-from pedidos_common.ports import FollowUps, JobLedger
+from pedidos_common.ports import Bell, FollowUps, JobLedger
 from pedidos_common.testing.in_memory_jobs import InMemoryJobLedger
 from tests.contract.lab import KINDS, LEASE_SECONDS, Lab, lab_of
 
@@ -213,7 +213,7 @@ async def test_a_head_start_goes_with_the_job_and_its_bells(ledger: JobLedger, l
     assert job is not None
     assert job.ahead_seconds == 2.5
     await ledger.settle(job, Retry("later", 0.0))
-    bells = []
+    bells: list[Bell] = []
 
     async def due() -> bool:
         bells.extend(await ledger.release_due(10))

@@ -13,9 +13,11 @@ from typing import Any
 import pytest
 
 from pedidos_cli.autoscale.policy import ADDED_AT_ONCE, TAKEN_AT_ONCE, Pace
+from pedidos_cli.autoscale.queue_policy import QueuePace
 from pedidos_cli.autoscale.scrape import WORKER_QUEUES
 from pedidos_cli.autoscale.work import WINDOW_SECONDS, JobTimes, Load, work_seconds
-from tests.deploy.manifests import ROOT, environment, named, of_kind
+from pedidos_common.domain.queues import CHECKOUT_QUEUES, DEFAULTS
+from tests.deploy.manifests import ROOT, container, environment, named, of_kind, selects
 
 METRICS = {
     "pedidos_queue_jobs",
@@ -150,11 +152,16 @@ def seconds_of(waiting: float, job_seconds: float, slots: float | None) -> float
 def test_prometheus_answers_with_the_seconds(
     tmp_path: Path, series: Mapping[str, str], seconds: float | None
 ) -> None:
+    ask(tmp_path, query("worker"), series, seconds)
+
+
+def ask(tmp_path: Path, expression: str, series: Mapping[str, str], answer: float | None) -> None:
+    """Has Prometheus answer it over those series; None is no answer."""
     promtool = shutil.which("promtool")
     if promtool is None:
         pytest.skip("no promtool on the PATH, so the query was read and not run")
-    expected = [] if seconds is None else [{"labels": "{}", "value": seconds}]
-    asked = {"expr": query("worker"), "eval_time": "8m", "exp_samples": expected}
+    expected = [] if answer is None else [{"labels": "{}", "value": answer}]
+    asked = {"expr": expression, "eval_time": "8m", "exp_samples": expected}
     case = {
         "interval": "15s",
         "input_series": [{"series": name, "values": values} for name, values in series.items()],
@@ -170,3 +177,80 @@ def test_prometheus_answers_with_the_seconds(
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+# --- workers of the queues of checkouts
+
+
+GROUPS = ("payments", "placing", "messages")
+each_group = pytest.mark.parametrize("group", GROUPS)
+
+
+def served(group: str) -> set[str]:
+    held = container(named("prod", "Deployment", f"pedidos-worker-{group}"))
+    (told,) = (one["value"] for one in held["env"] if one["name"] == "WORKER_QUEUES")
+    return set(told.split(","))
+
+
+def test_each_queue_of_checkouts_is_served_by_one_deployment() -> None:
+    groups = [served(group) for group in GROUPS]
+    assert set().union(*groups) == set(CHECKOUT_QUEUES)
+    assert sum(map(len, groups)) == len(CHECKOUT_QUEUES)
+    assert set(environment("prod", "worker")["WORKER_QUEUES"].split(",")) == WORKER_QUEUES
+
+
+@pytest.mark.parametrize("kind", ["Deployment", "PodDisruptionBudget"])
+def test_no_two_select_the_same_pods(kind: str) -> None:
+    pods = [w["spec"]["template"]["metadata"]["labels"] for w in of_kind("prod", "Deployment")]
+    for resource in of_kind("prod", kind):
+        mine = [one for one in pods if selects(resource["spec"]["selector"], one)]
+        assert len(mine) == 1, resource["metadata"]["name"]
+
+
+@each_group
+def test_a_group_scales_by_the_table_of_queues(group: str) -> None:
+    (scale,) = {DEFAULTS[queue].scale for queue in served(group)}
+    spec, pace = named("prod", "ScaledObject", f"pedidos-worker-{group}")["spec"], QueuePace()
+    assert spec["scaleTargetRef"]["name"] == f"pedidos-worker-{group}"
+    assert (spec["minReplicaCount"], spec["maxReplicaCount"]) == (scale.least, scale.most)
+    behavior = spec["advanced"]["horizontalPodAutoscalerConfig"]["behavior"]
+    (up,), (down,) = (behavior[way]["policies"] for way in ("scaleUp", "scaleDown"))
+    assert (up["value"], up["periodSeconds"]) == (scale.grow_by, pace.grow)
+    assert (down["value"], down["periodSeconds"]) == (1, pace.shrink)
+    asked = group_query(group)
+    assert re.findall(r"bool (\d+)", asked) == [str(scale.grow_above), str(scale.shrink_below)]
+    assert re.findall(r'queue=~"([^"]+)"', asked) == ["|".join(sorted_as_served(group))] * 2
+    assert asked.count('namespace="pedidos"') == 2
+
+
+def sorted_as_served(group: str) -> list[str]:
+    return [queue for queue in CHECKOUT_QUEUES if queue in served(group)]
+
+
+def group_query(group: str) -> str:
+    (only,) = named("prod", "ScaledObject", f"pedidos-worker-{group}")["spec"]["triggers"]
+    assert (only["metricType"], only["metadata"]["threshold"]) == ("Value", "1")
+    assert only["metadata"]["ignoreNullValues"] == "false", "nothing found is no reason to scale"
+    text: str = only["metadata"]["query"]
+    return text
+
+
+INVENTORY = 'pedidos_queue_jobs{namespace="pedidos", queue="inventory", state="waiting"}'
+PLACING = 'pedidos_queue_jobs{namespace="pedidos", queue="order-processing", state="waiting"}'
+
+
+@pytest.mark.parametrize(
+    ("series", "times"),
+    [
+        ({INVENTORY: "101x40", PLACING: "0x40"}, 3),
+        ({INVENTORY: "100x40", PLACING: "0x40"}, 1),
+        ({INVENTORY: "10x40", PLACING: "3x40"}, 1),
+        ({INVENTORY: "9x40", PLACING: "9x40"}, 0.5),
+        ({}, None),
+    ],
+    ids=["above", "at the limit", "between", "below", "no leader"],
+)
+def test_prometheus_answers_by_how_much_a_group_changes(
+    tmp_path: Path, series: Mapping[str, str], times: float | None
+) -> None:
+    ask(tmp_path, group_query("placing"), series, times)

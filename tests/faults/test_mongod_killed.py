@@ -99,10 +99,12 @@ async def test_a_claim_is_there_and_is_not_won_twice(here: Killed) -> None:
 async def test_a_settle_is_there_and_is_not_done_twice(here: Killed) -> None:
     await here.ledger.create([new("a")])
     job = await claimed(here.ledger)
-    assert await here.ledger.settle(job, Succeeded({"processed": 2}))
+    assert await here.ledger.settle(job, Succeeded({"processed": 2}, (new("follows"),)))
     await here.kill_and_restart()
     after = await stored(here.ledger)
     assert (after.status, after.result) == (JobStatus.SUCCEEDED, {"processed": 2})
+    (left,) = await here.ledger.left_follow_ups(0.0, 10)
+    assert list(left.jobs) == [new("follows")]
     assert not await here.ledger.settle(job, Succeeded({"processed": 9}))
 
 

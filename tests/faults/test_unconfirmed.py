@@ -62,9 +62,11 @@ async def test_a_settle_that_may_be_taken_back_is_told_to_nobody(
     await ledger.create([new("a"), new("b")])
     job = await claimed(ledger)
     with replica_set.majority_lost():
-        settling = asyncio.ensure_future(ledger.settle(job, Succeeded({})))
+        outcome = Succeeded({}, (new("follows"),))
+        settling = asyncio.ensure_future(ledger.settle(job, outcome))
         on_primary = {"_id": job.id, "status": JobStatus.SUCCEEDED}
         await eventually(lambda: database.jobs.find_one(on_primary))
+        assert list(await ledger.left_follow_ups(0.0, 10)) == []
         assert list(await ledger.settled_among([job.id, f"{RUN}:b"])) == []
         told = {one.id: one.status async for one in ledger.of_scope(RUN)}
         assert told[job.id] is JobStatus.RUNNING

@@ -49,6 +49,13 @@ FOLLOW_UP_GUARDS = (
         FOLLOW_UPS,
     ),
     Mutant(
+        "what-follows-is-of-confirmed-settles",
+        f"{COMMON}/adapters/mongo/jobs.py",
+        "confirmed(self._jobs).find(follow_ups.left(",
+        "self._jobs.find(follow_ups.left(",
+        ("tests/faults/test_unconfirmed.py",),
+    ),
+    Mutant(
         "a-note-is-of-one-settle",
         f"{COMMON}/adapters/mongo/job_follow_ups.py",
         '        "settledLease": {"$in": [one.lease_id for one in done]},\n',

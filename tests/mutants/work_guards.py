@@ -18,6 +18,7 @@ from tests.mutants.mutant import (
 )
 
 CANCEL = ("tests/unit/orchestrator/test_cancel_and_resume.py",)
+SLOTS = ("tests/unit/execution/test_slots.py",)
 PROCESS = ("tests/unit/execution/test_process.py",)
 
 WORK_GUARDS = (
@@ -84,17 +85,38 @@ WORK_GUARDS = (
     ),
     Mutant(
         "a-paused-queue-is-left-alone",
-        f"{COMMON}/execution/process.py",
-        'return self._known == "running"',
+        f"{COMMON}/ports/processes.py",
+        "return self.everything == RUNNING and self.of(queue) != PAUSED",
         "return True",
         PROCESS,
     ),
     Mutant(
         "a-closed-queue-is-left-alone",
-        f"{COMMON}/execution/process.py",
-        'return self._known == "running"',
-        'return self._known in {"running", "closed"}',
+        f"{COMMON}/ports/processes.py",
+        "return self.everything == RUNNING and self.of(queue) != PAUSED",
+        "return self.everything != PAUSED and self.of(queue) != PAUSED",
         PROCESS,
+    ),
+    Mutant(
+        "one-paused-queue-is-left-alone",
+        f"{COMMON}/ports/processes.py",
+        "return self.everything == RUNNING and self.of(queue) != PAUSED",
+        "return self.everything == RUNNING",
+        PROCESS,
+    ),
+    Mutant(
+        "a-queue-has-slots-of-its-own",
+        f"{COMMON}/execution/slots.py",
+        "if queue is not None and queue in self.own:",
+        "if False:",
+        SLOTS,
+    ),
+    Mutant(
+        "a-queue-keeps-to-its-rate",
+        f"{COMMON}/execution/turns.py",
+        "if rate is None or self._turnstile is None:",
+        "if True:",
+        SLOTS,
     ),
     Mutant(
         "a-cancelled-batch-is-not-final",

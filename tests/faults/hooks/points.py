@@ -50,7 +50,7 @@ WRITING: Mapping[type, tuple[str, ...]] = {
     MongoJobLedger: (
         *("create", "claim", "note_probe", "settle", "cancel_scope", "resume_scope"),
         *("expire_leases", "take_back", "release_due", "rang", "remove_settled", "remove"),
-        "revive",
+        *("note_followed", "hasten", "revive"),
     ),
     MongoLeaseKeeper: ("beat", "farewell"),
     MongoOrderStore: (
@@ -77,6 +77,7 @@ READING: Mapping[type, tuple[str, ...]] = {
     MongoJobLedger: (
         *("get", "page", "counts", "settled_among", "started_among", "of_scope", "running"),
         *("quiet_seconds", "silent", "depths", "standing", "newest", "failures"),
+        "left_follow_ups",
     ),
     MongoOrderStore: (
         "read_pending",
@@ -95,6 +96,10 @@ READING: Mapping[type, tuple[str, ...]] = {
     RedisEvents: ("listen", "close"),
     RedisLogGathering: ("newest",),
 }
+
+
+# what jobs of runs never come to: nothing follows from them, and no outside call hastens them
+BEYOND_RUNS: Mapping[type, tuple[str, ...]] = {MongoJobLedger: ("note_followed", "hasten")}
 
 
 @dataclass(frozen=True, slots=True)

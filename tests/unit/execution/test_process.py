@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -12,6 +13,7 @@ from structlog.testing import capture_logs
 
 from pedidos_common.domain.errors import Unavailable
 from pedidos_common.domain.jobs import Band, Job, JobStatus, NewJob, Outcome, Succeeded
+from pedidos_common.domain.queues import DEFAULTS, QueuePolicy, QueueTable, Rate
 from pedidos_common.execution import life_signs, process
 from pedidos_common.execution.job_watch import UnwatchedJobs
 from pedidos_common.execution.life_signs import LifeSigns
@@ -34,6 +36,7 @@ from pedidos_common.testing.in_memory_controls import (
 from pedidos_common.testing.in_memory_events import InMemoryEvents
 from pedidos_common.testing.in_memory_jobs import InMemoryJobLedger
 from pedidos_common.testing.in_memory_transport import InMemoryTransport
+from pedidos_common.testing.in_memory_turnstile import InMemoryTurnstile
 
 
 class Counting(UnwatchedJobs):
@@ -70,6 +73,7 @@ class Bench:
         self.counted = self.counting.ended_jobs
         self.now = 0.0
         self.signs = LifeSigns(lambda: self.now)
+        self.table = QueueTable()
 
     async def _work(self, _job: Job, _context: JobContext) -> Outcome:
         await self.go.wait()
@@ -79,11 +83,21 @@ class Bench:
         return True
 
     @asynccontextmanager
-    async def running(self, drain_seconds: float = 5.0) -> AsyncIterator[asyncio.Task[None]]:
+    async def running(
+        self, drain_seconds: float = 5.0, queues: Sequence[str] = ("orders",)
+    ) -> AsyncIterator[asyncio.Task[None]]:
         keeper = InMemoryLeaseKeeper(self.ledger, self.processes, self.clock)
-        duties = Duties("w", "worker", "host", 1, ["orders"], 2, drain_seconds=drain_seconds)
+        duties = Duties(
+            *("w", "worker", "host", 1, queues, 2), drain_seconds=drain_seconds, table=self.table
+        )
         around = Surroundings(
-            self.ledger, keeper, self.transport, self.events, self.queue_state, self._is_open
+            self.ledger,
+            keeper,
+            self.transport,
+            self.events,
+            self.queue_state,
+            self._is_open,
+            turnstile=InMemoryTurnstile(time.monotonic),
         )
 
         functions = table([JobFunction("work", self._work)])
@@ -97,8 +111,8 @@ class Bench:
             self.stop.set()
             await asyncio.wait_for(task, 10.0)
 
-    async def ring(self, *numbers: int) -> None:
-        jobs = [NewJob(f"j{number}", "work", "orders", Band.NORMAL, {}) for number in numbers]
+    async def ring(self, *numbers: int, queue: str = "orders") -> None:
+        jobs = [NewJob(f"j{number}", "work", queue, Band.NORMAL, {}) for number in numbers]
         await self.transport.ring(await self.ledger.create(jobs))
 
     def is_(self, number: int, status: JobStatus) -> Callable[[], Awaitable[bool]]:
@@ -107,6 +121,37 @@ class Bench:
             return job is not None and job.status is status
 
         return stands
+
+
+async def test_queues_with_slots_of_their_own_go_on_beside_full_ones() -> None:
+    bench = Bench()
+    bench.go.clear()
+    async with bench.running(queues=["orders", "order-processing", "inventory"]):
+        await bench.ring(1, 2, 3)
+        await eventually(bench.is_(2, JobStatus.RUNNING))
+        await bench.ring(*range(11, 14), queue="order-processing")
+        await bench.ring(21, queue="inventory")
+        await eventually(bench.is_(12, JobStatus.RUNNING))
+        await eventually(bench.is_(21, JobStatus.RUNNING))
+        await asyncio.sleep(0.05)
+        waiting = [await bench.transport.depth(one) for one in ("orders", "order-processing")]
+        assert waiting == [1, 1]
+        slots = bench.counting.slots
+        assert (slots.total, slots.busy, slots.busy_of("order-processing")) == (9, 5, 2)
+        bench.go.set()
+        await eventually(bench.is_(3, JobStatus.SUCCEEDED))
+        await eventually(bench.is_(13, JobStatus.SUCCEEDED))
+
+
+async def test_a_queue_s_rate_is_kept() -> None:
+    bench = Bench()
+    slow = QueuePolicy("inventory", concurrency=5, rate=Rate(2, 0.4))
+    bench.table = QueueTable({**DEFAULTS, "inventory": slow})
+    async with bench.running(queues=["inventory"]):
+        began = time.monotonic()
+        await bench.ring(1, 2, 3, queue="inventory")
+        await eventually(lambda: len(bench.counted) == 3)
+        assert time.monotonic() - began >= 0.4
 
 
 async def test_a_ring_is_executed_counted_and_told() -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -56,6 +57,28 @@ def test_only_a_later_claim_is_a_redelivery() -> None:
     assert registry.get_sample_value("pedidos_job_redeliveries_total", KNOWN) is None
     metrics.claimed(job(deliveries=2))
     assert registry.get_sample_value("pedidos_job_redeliveries_total", KNOWN) == 1
+
+
+@pytest.mark.parametrize(("ahead", "tier"), [(0.0, "normal"), (10.0, "vip")])
+def test_how_long_a_job_waited_for_its_first_claim_is_told_by_tier(ahead: float, tier: str) -> None:
+    registry = CollectorRegistry()
+    metrics = JobMetrics(registry)
+    claimed = replace(job(), claimed_at=job().created_at + timedelta(seconds=3))
+    metrics.claimed(replace(claimed, ahead_seconds=ahead))
+    metrics.claimed(replace(claimed, ahead_seconds=ahead, deliveries=2))
+    labels = {"queue": "orders", "tier": tier}
+    name = "pedidos_job_first_claim_seconds"
+    assert registry.get_sample_value(f"{name}_sum", labels) == 3
+    assert registry.get_sample_value(f"{name}_count", labels) == 1
+
+
+def test_functions_that_a_process_has_are_called_by_their_names() -> None:
+    registry = CollectorRegistry()
+    metrics = JobMetrics(registry)
+    metrics.knows(["process-payment"])
+    metrics.lease_lost(job("process-payment"))
+    labels = {"queue": "orders", "function": "process-payment"}
+    assert registry.get_sample_value("pedidos_job_leases_lost_total", labels) == 1
 
 
 def test_functions_of_other_releases_make_no_labels_of_their_own() -> None:

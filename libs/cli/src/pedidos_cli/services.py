@@ -92,23 +92,29 @@ def orchestrator(settings: ServiceSettings, port: int, log: Path) -> ProcessSpec
     return ProcessSpec("orchestrator", 0, log, launch, STOP_SECONDS)
 
 
-def pod(role: str, index: int, settings: ServiceSettings, log: Path) -> ProcessSpec:
-    """A generator or a worker; its metrics port stays the same over restarts while it is free."""
+def pod(
+    role: str, index: int, settings: ServiceSettings, log: Path, queue: str | None = None
+) -> ProcessSpec:
+    """A generator or a worker; its metrics port stays the same over restarts while it is free.
+
+    With a `queue` it is a worker that serves only that one.
+    """
     chosen: list[int] = []
+    command = command_of("worker", "--queues", queue) if queue else command_of(role)
 
     def launch() -> Launch:
         if not chosen or not is_free(chosen[-1]):
             chosen.append(free_port(chosen))
         base = f"http://{LOOPBACK}:{chosen[-1]}"
         environ = settings.variables(role, index) | {"METRICS_PORT": str(chosen[-1])}
-        return Launch(command_of(role), environ, probe(chosen[-1]), f"{base}/metrics")
+        return Launch(command, environ, probe(chosen[-1]), f"{base}/metrics")
 
     return ProcessSpec(role, index, log, launch, STOP_SECONDS)
 
 
-def command_of(role: str) -> tuple[str, ...]:
+def command_of(role: str, *arguments: str) -> tuple[str, ...]:
     """How the package of that role is started."""
-    return (sys.executable, "-m", f"pedidos_{role}")
+    return (sys.executable, "-m", f"pedidos_{role}", *arguments)
 
 
 def probe(port: int, path: str = "/readyz") -> Callable[[], Awaitable[bool]]:

@@ -27,6 +27,7 @@ from pedidos_cli.stack_plan import (
     plan_services,
     plan_stores,
     plan_worker,
+    worker_role,
 )
 from pedidos_cli.stores import mongo, redis
 from pedidos_cli.supervised import Supervised
@@ -113,23 +114,32 @@ class Stack:
     @property
     def workers(self) -> int:
         """How many workers there are to be."""
-        return len(self._processes.of_role("worker"))
+        return self.workers_of(None)
+
+    def workers_of(self, queue: str | None) -> int:
+        """How many workers there are to be that serve only this queue."""
+        return len(self._processes.of_role(worker_role(queue)))
 
     def scale_workers(self, count: int) -> None:
         """Starts more workers, at the indexes that are free, or stops those that came last.
 
         One that is stopped ends what it has begun; others go on meanwhile.
         """
-        more = count - self.workers
+        self.scale_queue(None, count)
+
+    def scale_queue(self, queue: str | None, count: int) -> None:
+        """The same with workers that serve only this queue."""
+        role, more = worker_role(queue), count - self.workers_of(queue)
         if more < 0:
-            self._processes.leave(-more, "worker")
-        taken = self._processes.indexes("worker")
+            self._processes.leave(-more, role)
+        taken = self._processes.indexes(role)
         free = (index for index in itertools.count() if index not in taken)
-        self._processes.start([self._worker(next(free)) for _ in range(more)], joins=True)
+        added = [self._worker(next(free), queue) for _ in range(more)]
+        self._processes.start(added, joins=True)
         self._changed.set()
 
-    def _worker(self, index: int) -> ProcessSpec:
-        return plan_worker(self.options, self.folder, self._environ, self.stores, index)
+    def _worker(self, index: int, queue: str | None) -> ProcessSpec:
+        return plan_worker(self.options, self.folder, self._environ, self.stores, index, queue)
 
     async def stop(self) -> None:
         """Stops services, then servers; when cancelled meanwhile, kills what is left at once."""

@@ -130,10 +130,16 @@ def plan_worker(
     environ: Mapping[str, str],
     stores: Stores,
     index: int,
+    queue: str | None = None,
 ) -> ProcessSpec:
-    """One more worker."""
-    settings = _settings(options, environ, stores)
-    return services.pod("worker", index, settings, folder.log("worker", index))
+    """One more worker; with a `queue` one that serves only that."""
+    settings, role = _settings(options, environ, stores), worker_role(queue)
+    return services.pod(role, index, settings, folder.log(role, index), queue)
+
+
+def worker_role(queue: str | None = None) -> str:
+    """What workers are called, or those that serve only one queue."""
+    return f"worker-{queue}" if queue else "worker"
 
 
 def _settings(options: StackOptions, environ: Mapping[str, str], stores: Stores) -> ServiceSettings:

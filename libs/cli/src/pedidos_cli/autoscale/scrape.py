@@ -32,6 +32,15 @@ async def look(client: httpx.AsyncClient, processes: Iterable[ProcessEntry]) -> 
     return load_of(list(by_role["orchestrator"].values()), by_role["worker"])
 
 
+async def waiting_by_queue(
+    client: httpx.AsyncClient, processes: Iterable[ProcessEntry]
+) -> Mapping[str, float]:
+    """How many jobs wait in each queue, as orchestrators tell it; nothing while no leader does."""
+    asked = [one for one in processes if one.metrics and one.role == "orchestrator"]
+    told = await asyncio.gather(*(_scraped(client, str(one.metrics)) for one in asked))
+    return waiting_of([samples for samples in told if samples is not None])
+
+
 def load_of(orchestrators: Sequence[Samples], workers: Mapping[str, Samples]) -> Load | None:
     """The load by what the processes told; None where no leader is among them."""
     waiting = _waiting(orchestrators)
@@ -54,14 +63,19 @@ async def _scraped(client: httpx.AsyncClient, address: str) -> Samples | None:
 
 
 def _waiting(orchestrators: Sequence[Samples]) -> float | None:
+    waiting = waiting_of(orchestrators)
+    told = [count for queue, count in waiting.items() if queue in WORKER_QUEUES]
+    return sum(told) if told else None
+
+
+def waiting_of(orchestrators: Sequence[Samples]) -> Mapping[str, float]:
     """The most that any tells: for a moment two may hold themselves for the leader."""
     told: dict[str, float] = {}
     for sample in (one for samples in orchestrators for one in samples):
         queue = sample.labels.get("queue", "")
-        waits = sample.name == "pedidos_queue_jobs" and sample.labels.get("state") == "waiting"
-        if waits and queue in WORKER_QUEUES:
+        if sample.name == "pedidos_queue_jobs" and sample.labels.get("state") == "waiting":
             told[queue] = max(told.get(queue, 0.0), sample.value)
-    return sum(told.values()) if told else None
+    return told
 
 
 def _ended(samples: Samples) -> Ended:

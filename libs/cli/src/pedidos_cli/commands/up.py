@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -16,6 +16,8 @@ import typer
 from pedidos_cli.autoscale.bounds import Bounds, bounds_named
 from pedidos_cli.autoscale.loop import Autoscaler
 from pedidos_cli.autoscale.policy import Pace
+from pedidos_cli.autoscale.queue_bounds import scales_named
+from pedidos_cli.autoscale.queue_loop import QueueAutoscaler
 from pedidos_cli.data_folder import DataFolder, data_folder, folder_named
 from pedidos_cli.embedded.addresses import redis_address
 from pedidos_cli.options import AsJson, Generators, MongoUri, RedisUrl, Workers
@@ -23,6 +25,7 @@ from pedidos_cli.output import Output
 from pedidos_cli.stack import Stack
 from pedidos_cli.stack_plan import StackOptions
 from pedidos_cli.wording import counted
+from pedidos_common.domain.queues import Scale
 
 DataDir = Annotated[
     Path | None,
@@ -50,6 +53,15 @@ BacklogSeconds = Annotated[
     typer.Option(min=0.1, help="With --autoscale: seconds of work that may wait for each worker."),
 ]
 
+AutoscaleQueues = Annotated[
+    str | None,
+    typer.Option(
+        help="Queues that get worker processes of their own, by the jobs that wait: two more "
+        "above 100, one fewer below 10 (QUEUES_FILE has other numbers).",
+        metavar="QUEUE=LEAST:MOST,…",
+    ),
+]
+
 
 def up(
     data_dir: DataDir = None,
@@ -58,6 +70,7 @@ def up(
     workers: Workers = 2,
     autoscale: Autoscale = None,
     backlog_seconds: BacklogSeconds = 10.0,
+    autoscale_queues: AutoscaleQueues = None,
     mongo_uri: MongoUri = None,
     redis_url: RedisUrl = None,
     replica_set: Annotated[
@@ -82,10 +95,10 @@ def up(
         database=os.environ.get("MONGO_DB") or "pedidos",
         sandbox=sandbox,
     )
+    scales = scales_named(autoscale_queues, os.environ.get("QUEUES_FILE"))
+    out, pace = Output(as_json=as_json), Pace(backlog_seconds)
     with data_folder(data_dir) as folder:
-        asyncio.run(
-            serve(options, folder, Output(as_json=as_json), autoscale, Pace(backlog_seconds))
-        )
+        asyncio.run(serve(options, folder, out, autoscale, pace, scales))
 
 
 async def serve(
@@ -94,10 +107,12 @@ async def serve(
     out: Output,
     autoscale: Bounds | None = None,
     pace: Pace = Pace(),  # noqa: B008 - it is a constant
+    scales: Mapping[str, Scale] = {},
 ) -> None:
     """Starts the stack, says when it is ready, and stops it in order on a signal.
 
-    Within the bounds of `autoscale`, the number of workers follows the work that waits.
+    Within the bounds of `autoscale`, the number of workers follows the work that waits; by
+    `scales` queues have workers of their own.
     """
     with contextlib.suppress(asyncio.CancelledError), stop_signals():
         async with Stack(options, folder, os.environ, out.note) as stack:
@@ -105,9 +120,12 @@ async def serve(
             if out.as_json:
                 out.document(asdict(stack.document()))
             out.say(describe_ready(stack))
-            if autoscale:
-                await Autoscaler(stack, autoscale, out.note, pace).run()
-            await asyncio.Event().wait()
+            async with asyncio.TaskGroup() as scaling:
+                if autoscale:
+                    scaling.create_task(Autoscaler(stack, autoscale, out.note, pace).run())
+                if scales:
+                    scaling.create_task(QueueAutoscaler(stack, scales, out.note).run())
+                await asyncio.Event().wait()
     out.note("Stopped.")
 
 

@@ -82,7 +82,8 @@ class JobMetrics:
 
     def works(self, slots: Slots) -> None:
         """See `JobWatch.works`."""
-        _tell(self._slots, (), slots.shared, slots.busy_shared)
+        if slots.shared:
+            _tell(self._slots, (), slots.shared, slots.busy_shared)
         for queue, count in slots.own.items():
             _tell(self._queue_slots, (queue,), count, partial(slots.busy_of, queue))
 
