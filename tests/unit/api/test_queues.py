@@ -180,6 +180,22 @@ async def test_one_queue_is_held_and_others_go_on(world: World, client: Client) 
         assert (states.of(INVENTORY), states.of(ORDERS)) == (state, "running")
 
 
+async def test_what_is_known_of_queues_is_shared_but_a_change_is_seen_at_once(
+    world: World,
+) -> None:
+    async with world.client_of(world.app(counts_seconds=60.0)) as client:
+        path = f"/api/queues/{INVENTORY}"
+        assert (await client.get(path)).json()["waiting"] == 0
+        job_id = await add(world, "a", Failed("x"))
+        assert (await client.get(path)).json()["failed"] == 0, "one look serves many"
+        await client.post(f"{path}/pause")
+        found = (await client.get(path)).json()
+        assert (found["state"], found["failed"]) == ("paused", 1)
+        key = (await client.get(DEAD)).json()["groups"][0]["fingerprint"]
+        await client.post(f"{DEAD}/{key}/redrive")
+        assert (await client.get(path)).json()["waiting"] == 1, job_id
+
+
 # --- dead letters
 
 
