@@ -15,6 +15,7 @@ from tests.faults.provoking import (
     a_failing_run,
     a_group_redrive,
     a_paused_run,
+    a_queue_pause,
     a_redrive,
     a_reset,
     a_resume,
@@ -93,6 +94,7 @@ _BY_PROVOCATION: Mapping[tuple[str, Provoke], tuple[Point, ...]] = {
     ("orchestrator", a_clean): _of(_LEDGER, "remove_settled"),
     ("orchestrator", a_redrive): _of(_ORDERS, "revive"),
     ("orchestrator", a_group_redrive): _of(_LEDGER, "revive"),
+    ("orchestrator", a_queue_pause): _of("MongoQueueState", "write_queue"),
     ("orchestrator", an_erasure): _of(_ORDERS, "erase_customer"),
     ("orchestrator", a_reset): (
         *_of(_RUNS, "hold_for_reset", "renew_reset", "forget", "release_reset"),

@@ -198,6 +198,13 @@ def a_redrive(hurt: Hurting) -> None:
         ask(hurt, "/pedidos/dead/redrive", json={"all": True})
 
 
+def a_queue_pause(hurt: Hurting) -> None:
+    """One queue, which no run needs, is paused and goes on."""
+    a_run(hurt)
+    for verb in ("pause", "resume"):
+        ask(hurt, f"/api/queues/{INVENTORY}/{verb}")
+
+
 def a_group_redrive(hurt: Hurting) -> None:
     """A dead letter of checkout is sent again by its fingerprint; nobody needs it after that."""
     a_run(hurt)

@@ -9,7 +9,9 @@ import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
 from pedidos_common.domain.ids import OrderRange
+from pedidos_common.domain.jobs import Band, Failed, NewJob, Succeeded
 from pedidos_common.domain.orders import Order, OrderFailure, Tier
+from pedidos_common.domain.queues import CHECKOUT_QUEUES, DEFAULTS
 from pedidos_common.domain.runs import Run
 from pedidos_common.testing.in_memory_orders import PlainChunk
 from tests.browser import PROVOKED, VIEWS, assert_accessible, assert_fits, chromium, opened
@@ -72,6 +74,16 @@ async def dead_orders(world: World, cliente: str, error: str, count: int = 1) ->
     return run
 
 
+async def checkout_jobs(world: World) -> None:
+    """Work of checkout that waits, was done, and failed; nobody serves it."""
+    for queue in CHECKOUT_QUEUES:
+        names = [f"co_{queue}:{n}" for n in range(3)]
+        await world.ledger.create([NewJob(name, "f", queue, Band.HIGH, {}) for name in names])
+        await world.ledger.settle(await world.claimed(names[1]), Succeeded())
+        await world.ledger.settle(await world.claimed(names[2]), Failed("x"))
+    await world.queue_state.write_queue(CHECKOUT_QUEUES[-1], "paused")
+
+
 def live(page: Page) -> None:
     expect(page.locator("#link-text")).to_have_text("Live")
 
@@ -109,6 +121,8 @@ def test_texts_from_outside_are_shown_and_never_obeyed(
         expect(row).to_contain_text(MARKUP)
         expect(row).to_contain_text(SHOWN)
         assert page.locator("#dead img").count() == 0
+        expect(page.locator("#queues tr")).to_have_count(len(DEFAULTS))
+        expect(page.locator("#queues-card")).to_be_hidden()
 
 
 @pytest.mark.slow
@@ -133,10 +147,13 @@ def test_every_view_fits_and_can_be_read_by_all(
 ) -> None:
     """At desktop and phone width, light and dark: no overflow, no error, nothing for axe-core."""
     served_world.do(dead_orders(served_world.world, "A" * 120, "x" * 400))
+    served_world.do(checkout_jobs(served_world.world))
     # a button on its way from one colour to another has the contrast of neither
     with opened(browser, served_world.url, reduced_motion="reduce", **VIEWS[view]) as page:
         live(page)
-        expect(page.locator("#dead tr")).to_have_count(1)
+        expect(page.locator("#dead tr")).to_have_count(1 + len(CHECKOUT_QUEUES))
+        expect(page.locator("#queues tr")).to_have_count(len(DEFAULTS))
+        expect(page.locator("#queues-reasons li")).to_have_count(len(CHECKOUT_QUEUES) - 1)
         expect(page.locator("#history tr")).to_have_count(1)
         expect(page.get_by_text("Not read yet.").filter(visible=True)).to_have_count(0)
         assert_fits(page)

@@ -90,8 +90,8 @@ async def test_work_that_nobody_takes_is_told(world: World, client: Client) -> N
 
 async def test_a_queue_that_is_over_its_limit_is_told(world: World) -> None:
     serve(world)
-    table = QueueTable({**DEFAULTS, INVENTORY: SMALL})
-    async with world.client_of(world.app(queues=table)) as client:
+    world.deps = replace(world.deps, table=QueueTable({**DEFAULTS, INVENTORY: SMALL}))
+    async with world.client_of(world.app()) as client:
         for name in ("a", "b"):
             await add(world, name)
         assert not (await health(client, 200))[INVENTORY]["overLimit"]
@@ -139,9 +139,9 @@ async def test_a_queue_tells_its_policy(client: Client) -> None:
 
 
 async def test_the_newest_jobs_are_listed_and_all_can_be_reached(world: World) -> None:
-    table = QueueTable({**DEFAULTS, INVENTORY: SMALL})
+    world.deps = replace(world.deps, table=QueueTable({**DEFAULTS, INVENTORY: SMALL}))
     ids = [await add(world, name, Failed("x")) for name in ("z", "a", "m", "b")]
-    async with world.client_of(world.app(queues=table)) as client:
+    async with world.client_of(world.app()) as client:
         path = f"/api/queues/{INVENTORY}/jobs"
         page = (await client.get(path, params={"status": "failed"})).json()
         assert [job["id"] for job in page["items"]] == ids[:0:-1]
@@ -178,6 +178,22 @@ async def test_one_queue_is_held_and_others_go_on(world: World, client: Client) 
         assert answer.json() == {"queue": INVENTORY, "state": state}
         states = await world.queue_state.read_all()
         assert (states.of(INVENTORY), states.of(ORDERS)) == (state, "running")
+
+
+async def test_what_is_known_of_queues_is_shared_but_a_change_is_seen_at_once(
+    world: World,
+) -> None:
+    async with world.client_of(world.app(counts_seconds=60.0)) as client:
+        path = f"/api/queues/{INVENTORY}"
+        assert (await client.get(path)).json()["waiting"] == 0
+        job_id = await add(world, "a", Failed("x"))
+        assert (await client.get(path)).json()["failed"] == 0, "one look serves many"
+        await client.post(f"{path}/pause")
+        found = (await client.get(path)).json()
+        assert (found["state"], found["failed"]) == ("paused", 1)
+        key = (await client.get(DEAD)).json()["groups"][0]["fingerprint"]
+        await client.post(f"{DEAD}/{key}/redrive")
+        assert (await client.get(path)).json()["waiting"] == 1, job_id
 
 
 # --- dead letters
@@ -240,3 +256,14 @@ async def test_more_failures_than_are_looked_at_are_told(
         await add(world, f"a{n}", Failed("x"))
     found = (await client.get(DEAD)).json()
     assert (found["lookedAt"], found["complete"], found["groups"][0]["count"]) == (4, False, 4)
+
+
+async def test_a_job_of_checkout_is_not_sent_again_as_one_of_a_run(
+    world: World, client: Client
+) -> None:
+    new = NewJob("co_a:stock", "reserve-stock", INVENTORY, Band.HIGH, {}, scope="co_a")
+    await world.ledger.create([new])
+    await world.ledger.settle(await world.claimed(new.id), Failed("x"))
+    answer = await client.post("/pedidos/dead/redrive", json={"jobIds": [new.id]})
+    assert answer.status_code == 409
+    assert DEAD in answer.json()["detail"]

@@ -22,6 +22,7 @@ from pedidos_cli.commands import (
     logs,
     look,
     queue,
+    queues,
     sandbox,
     start,
     up,
@@ -42,6 +43,7 @@ for command in (
 ):
     APP.command(command.__name__.rstrip("_"))(command)
 APP.add_typer(keys.KEYS, name="keys")
+APP.add_typer(queues.QUEUES, name="queues")
 APP.add_typer(sandbox.SANDBOX, name="sandbox")
 APP.add_typer(checkout.CHECKOUT, name="checkout")
 

@@ -12,7 +12,7 @@ from fastapi.responses import JSONResponse
 
 from pedidos_common.domain.queues import QueuePolicy
 from pedidos_common.ports import ENGINE_TOPIC, STATUS_TOPIC
-from pedidos_orchestrator.api.context import ApiContext, Context, PageLimit
+from pedidos_orchestrator.api.context import MAX_PAGE, ApiContext, Context, PageLimit
 from pedidos_orchestrator.api.models_orders import JobPage
 from pedidos_orchestrator.api.models_queues import (
     DeadLetterGroups,
@@ -57,9 +57,9 @@ def _policy(api: ApiContext, queue: str) -> QueuePolicy:
     Raises:
         ProblemError: 404, when the table has no such queue.
     """
-    if queue not in api.settings.queues:
+    if queue not in api.deps.table:
         raise not_found("queue", queue)
-    return api.settings.queues[queue]
+    return api.deps.table[queue]
 
 
 @router.get(
@@ -70,7 +70,7 @@ def _policy(api: ApiContext, queue: str) -> QueuePolicy:
 )
 async def queues_health(api: Context) -> JSONResponse:
     """200 when all are healthy; 503 when one is over its limit, stuck, or without a worker."""
-    found = health_view(await api.queues(), counted_up_to(api.settings.queues))
+    found = health_view(await api.queues(), counted_up_to(api.deps.table))
     return JSONResponse(found, 200 if found["status"] == "healthy" else 503)
 
 
@@ -78,7 +78,7 @@ async def queues_health(api: Context) -> JSONResponse:
 async def list_queues(api: Context) -> dict[str, Any]:
     """How each stands, and how it is worked."""
     found = [_shape(facts) for facts in await api.queues()]
-    return {"countedUpTo": counted_up_to(api.settings.queues), "queues": found}
+    return {"countedUpTo": counted_up_to(api.deps.table), "queues": found}
 
 
 @router.get(
@@ -113,7 +113,7 @@ async def list_queue_jobs(
     """The newest ones that the queue's policy keeps listed, or `limit`; `cursor` goes on."""
     policy = _policy(api, queue)
     kept = {"completed": policy.keep_completed, "failed": policy.keep_failed}
-    wanted = limit or kept.get(status, LISTED)
+    wanted = limit or min(max(1, kept.get(status, LISTED)), MAX_PAGE)
     page = await api.deps.ledger.newest(queue, STATUS_OF[status], wanted, cursor)
     return {"items": [job_view(job) for job in page.items], "cursor": page.cursor}
 

@@ -78,7 +78,7 @@ def shared_queues(deps: Deps, settings: ApiSettings) -> Fresh[Sequence[QueueFact
 
     async def read_done() -> Sequence[QueueDepth]:
         async with _within(settings.read_seconds, "count of what is done"):
-            return await count_done(deps, settings)
+            return await count_done(deps)
 
     done = Fresh(read_done, ages=_counted(settings, DONE_TIMES))
 

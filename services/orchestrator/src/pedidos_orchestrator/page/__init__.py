@@ -32,6 +32,7 @@ FILES = (
     "parts.css",
     "poll.js",
     "queue.js",
+    "queues.js",
     "redrive.js",
     "run.js",
     "speed.js",

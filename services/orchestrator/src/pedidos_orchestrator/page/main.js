@@ -10,6 +10,7 @@ import { logsCard } from "./logs.js";
 import { announce } from "./notices.js";
 import { onFailing } from "./poll.js";
 import { queueCard } from "./queue.js";
+import { queuesCard } from "./queues.js";
 import { runCard } from "./run.js";
 import { follow } from "./stream.js";
 import { isActive } from "./timeline.js";
@@ -23,7 +24,7 @@ let phase = null;
 let asked = false;
 
 const run = runCard();
-const looks = [queueCard(), deadCard(), historyCard(), logsCard()];
+const looks = [queueCard(), queuesCard(), deadCard(), historyCard(), logsCard()];
 const lookAll = () => looks.forEach((look) => look());
 const controls = actions(lookAll);
 onFailing(view.fail);

@@ -77,15 +77,15 @@ class QueueFacts:
 Depths = Callable[[], Awaitable[Sequence[QueueDepth]]]
 
 
-async def count_done(deps: Deps, settings: ApiSettings) -> Sequence[QueueDepth]:
+async def count_done(deps: Deps) -> Sequence[QueueDepth]:
     """How much is done in each queue: most of what there is, and what no verdict depends on."""
-    table = settings.queues
+    table = deps.table
     return await deps.ledger.standing(table.names, [JobStatus.SUCCEEDED], counted_up_to(table))
 
 
 async def look_at_queues(deps: Deps, settings: ApiSettings, done: Depths) -> Sequence[QueueFacts]:
     """Look at every queue of the table once; `done` tells how much is done in each."""
-    table = settings.queues
+    table = deps.table
     depths, ended, processes, states = await asyncio.gather(
         deps.ledger.standing(table.names, LIVING, counted_up_to(table)),
         done(),

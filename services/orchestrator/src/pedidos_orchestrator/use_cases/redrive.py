@@ -15,6 +15,7 @@ import structlog
 from pedidos_common.domain.ids import new_run_id
 from pedidos_common.domain.jobs import Band, Job, JobStatus, NewJob
 from pedidos_common.domain.orders import OrderStatus
+from pedidos_common.domain.queues import RUN_QUEUES
 from pedidos_common.domain.run_jobs import ORDERS_QUEUE, PROCESS_ORDERS, payload_version
 from pedidos_common.domain.tracing import TraceContext
 from pedidos_common.ports import Bell, JobFilter, OrderFilter
@@ -73,7 +74,7 @@ class Redrive:
             async for orders in self._dead_orders():
                 await self._orders(orders, done)
             async for jobs in self._dead_jobs():
-                await self._jobs([job for job in jobs if job.scope is None], done)
+                await self._jobs([job for job in jobs if _stands_alone(job)], done)
         _log.info("redriven", orders=done.orders, jobs=done.jobs)
         return done
 
@@ -173,6 +174,13 @@ class Redrive:
             raise ProblemError(
                 409, f"job {job.id} is {job.status.value}, not failed", slug="job-not-failed"
             )
+        if job.queue not in RUN_QUEUES:
+            raise ProblemError(
+                409,
+                f"job {job.id} belongs to no run: GET /api/queues/{job.queue}/dead-letters lists "
+                "what failed like it, and how to send that again",
+                slug="job-of-a-queue",
+            )
         if job.scope is not None:
             raise ProblemError(
                 409,
@@ -188,6 +196,11 @@ class Redrive:
         await self._ring(bells)
         done.jobs += len(bells)
         done.name(bells)
+
+
+def _stands_alone(job: Job) -> bool:
+    """Whether it is of no run, and neither of what has a redrive of its own."""
+    return job.scope is None and job.queue in RUN_QUEUES
 
 
 def _again(job: Job) -> NewJob:
