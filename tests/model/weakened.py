@@ -13,6 +13,7 @@ from pedidos_common.adapters.mongo import job_changes, jobs, order_changes
 from pedidos_common.domain.jobs import Job, JobStatus, Outcome, Succeeded
 from pedidos_common.domain.run_view import RunView
 from pedidos_common.ports import Bell
+from pedidos_orchestrator.engine.lost_rings import LostRings
 from pedidos_orchestrator.engine.reconcile import Reconciler
 from pedidos_worker import process_batch
 from tests.model.product import Product
@@ -98,7 +99,7 @@ WEAKENED: Mapping[str, Weakening] = {
         jobs.MongoJobLedger, "expire_leases", _expire_whatever_is_there
     ),
     "leases_expire": _replaced(Reconciler, "_expire", _nothing),
-    "lost_rings_are_rung_again": _replaced(Reconciler, "_ring_lost", _nothing),
+    "lost_rings_are_rung_again": _replaced(LostRings, "ring", _nothing),
     "retries_come_due": _replaced(jobs.MongoJobLedger, "release_due", _none_due),
     "barrier_holds": _replaced(RunView, "drained", lambda _view, _priority: True),
     "settle_follows_the_write": _replaced(

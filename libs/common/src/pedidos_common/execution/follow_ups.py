@@ -19,6 +19,7 @@ log = structlog.get_logger(__name__)
 Follow = Callable[[Sequence[Bell]], Awaitable[None]]
 NOTE_AFTER_SECONDS = 0.1
 MOST_TO_NOTE = 1_000
+LONGEST_CALL_SECONDS = 5.0
 
 
 async def ring_nobody(_bells: Sequence[Bell]) -> None:
@@ -48,15 +49,16 @@ class Following:
         try:
             await self._follow(bells)
         except Unavailable as error:
-            log.warning("follow_ups_not_rung", jobId=job.id, error=str(error)[:200])
+            log.warning("follow_ups_not_rung", jobId=job.id, error=_reason(error))
         except Exception:
             log.exception("follow_ups_not_rung", jobId=job.id)
 
     async def _created(self, job: Job, jobs: Sequence[NewJob]) -> Sequence[Bell] | None:
         try:
-            return await self._ledger.create(jobs)
-        except Unavailable as error:
-            log.warning("follow_ups_left_undone", jobId=job.id, error=str(error)[:200])
+            async with asyncio.timeout(LONGEST_CALL_SECONDS):
+                return await self._ledger.create(jobs)
+        except (Unavailable, TimeoutError) as error:
+            log.warning("follow_ups_left_undone", jobId=job.id, error=_reason(error))
         except Exception:
             log.exception("follow_ups_left_undone", jobId=job.id)
         return None
@@ -78,8 +80,13 @@ class Following:
         if not done:
             return
         try:
-            await self._ledger.note_followed(done)
-        except Unavailable as error:
-            log.warning("follow_ups_not_noted", count=len(done), error=str(error)[:200])
+            async with asyncio.timeout(LONGEST_CALL_SECONDS):
+                await self._ledger.note_followed(done)
+        except (Unavailable, TimeoutError) as error:
+            log.warning("follow_ups_not_noted", count=len(done), error=_reason(error))
         except Exception:
             log.exception("follow_ups_not_noted", count=len(done))
+
+
+def _reason(error: Exception) -> str:
+    return str(error)[:200] or "it took too long"
