@@ -77,6 +77,7 @@ def main(service: str) -> None:
     for part, (kind, name) in PLACES.items():
         wrap = _hanging_thread if kind is Heartbeat else _hanging
         setattr(kind, name, wrap(part, getattr(kind, name)))
+    sys.argv[1:] = []  # the service's own
     importlib.import_module(f"pedidos_{service}.__main__").main()
 
 
