@@ -7,6 +7,7 @@ from tests.mutants.mutant import Mutant
 CHECKOUT = "libs/checkout/src/pedidos_checkout"
 STEPS = f"{CHECKOUT}/steps"
 ENDS_WELL = ("tests/unit/checkout/test_ends_well.py",)
+TOO_LATE = ("tests/unit/checkout/test_too_late.py",)
 WEBHOOKS = ("tests/unit/checkout/test_webhooks.py",)
 LEFT_ALONE = ("tests/unit/api/test_runs_leave_checkouts.py",)
 ORCHESTRATOR = "services/orchestrator/src/pedidos_orchestrator"
@@ -45,14 +46,14 @@ FLOW_GUARDS = (
         f"{STEPS}/stepping.py",
         "        if self.step not in FORWARD or",
         "        if True or self.step not in FORWARD or",
-        ENDS_WELL,
+        TOO_LATE,
     ),
     Mutant(
         "an-order-without-its-stock-is-refused",
         f"{STEPS}/ordering.py",
         "        if not await self.stock.pin(checkout.id, checkout.lines, context.fence):",
         "        if False:",
-        ENDS_WELL,
+        TOO_LATE,
     ),
     Mutant(
         "an-undone-order-is-cancelled",

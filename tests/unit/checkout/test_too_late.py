@@ -1,0 +1,60 @@
+"""What comes too late: a step sent again once it was undone, an order whose stock is gone."""
+
+from __future__ import annotations
+
+from pedidos_checkout.domain.checkouts import Checkout
+from pedidos_checkout.domain.flow import Ending
+from pedidos_checkout.domain.status import Money, status_of
+from pedidos_checkout.domain.steps import Step, job_id
+from pedidos_checkout.steps.stepping import TOO_LATE
+from pedidos_common.domain.jobs import Job, JobStatus
+from tests.unit.checkout.carts import a_checkout
+from tests.unit.checkout.shop import HOLD_SECONDS, Shop, Trouble
+
+NO_ANSWERS = [Trouble.NO_ANSWER] * 5  # as often as a queue tries a job
+
+
+async def job_of(shop: Shop, checkout: Checkout, step: Step) -> Job:
+    found = await shop.ledger.get(job_id(checkout, step))
+    assert found is not None
+    return found
+
+
+async def a_shop_with(checkout: Checkout, at_providers: list[Trouble]) -> Shop:
+    shop = Shop(at_providers)
+    for line in checkout.lines:
+        shop.stock.put(line.sku, 10)
+    await shop.place(checkout)
+    return shop
+
+
+async def test_a_step_that_is_sent_again_once_it_is_undone_fails_at_once() -> None:
+    checkout = a_checkout()
+    shop = await a_shop_with(checkout, NO_ANSWERS)
+    await shop.run()
+    told = len(shop.provider.told)
+    await shop.ledger.resume_scope(checkout.id, list(shop.functions))
+    await shop.deliver(job_id(checkout, Step.PAYMENT))
+    again = await job_of(shop, checkout, Step.PAYMENT)
+    assert (again.status, again.error) == (JobStatus.FAILED, TOO_LATE)
+    assert len(shop.provider.told) == told  # nobody was asked
+    assert await shop.ledger.get(job_id(checkout, Step.STOCK)) is None
+
+
+async def test_one_that_is_tried_again_before_it_is_given_up_goes_on() -> None:
+    checkout = a_checkout()
+    shop = await a_shop_with(checkout, NO_ANSWERS[:4])
+    await shop.run()
+    assert status_of(checkout, await shop.jobs()).state == "completed"
+
+
+async def test_an_order_whose_stock_was_held_for_too_long_does_not_come_about() -> None:
+    checkout = a_checkout()
+    shop = await a_shop_with(checkout, [])
+    await shop.deliver(job_id(checkout, Step.PAYMENT))
+    await shop.deliver(job_id(checkout, Step.STOCK))
+    shop.clock.advance(2 * HOLD_SECONDS)
+    await shop.run()
+    seen = status_of(checkout, await shop.jobs())
+    assert (seen.state, seen.code, seen.money) == ("failed", Ending.HOLD_EXPIRED, Money.RETURNED)
+    assert await shop.orders.of_checkout(checkout.id) is None
