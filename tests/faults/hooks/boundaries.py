@@ -16,12 +16,12 @@ from typing import Any
 
 import structlog
 
-from pedidos_checkout.adapters.http.payments import HttpPaymentProvider
-from pedidos_checkout.adapters.http.sms import HttpSmsSender
+from pedidos_checkout.adapters.http.payments import HttpPayments
+from pedidos_checkout.adapters.http.sms import HttpSms
 from pedidos_checkout.adapters.mongo.payments import MongoPaymentBook
 from pedidos_checkout.adapters.mongo.placed_orders import MongoPlacedOrders
 from pedidos_checkout.adapters.mongo.stock import MongoStock
-from pedidos_checkout.adapters.smtp.mail import SmtpMailSender
+from pedidos_checkout.adapters.smtp.mail import SmtpMail
 from pedidos_checkout.domain.steps import step_of
 from pedidos_common.adapters.mongo.jobs import MongoJobLedger
 from pedidos_common.adapters.redis.transport import ArqTransport
@@ -32,7 +32,7 @@ BEFORE, AFTER = "before", "after"
 LEDGER = ("claim", "settle", "create", "note_followed")
 OWNERS = (
     *(MongoPaymentBook, MongoPlacedOrders, MongoStock),
-    *(HttpPaymentProvider, HttpSmsSender, SmtpMailSender),
+    *(HttpPayments, HttpSms, SmtpMail),
 )
 REST_SECONDS = 3.0  # a process that has just begun does some work before it is killed
 
