@@ -32,6 +32,28 @@ def _providers() -> list[Panel]:
             width=8,
             description="0 closed, 1 half open (one call is tried), 2 open (left alone)",
         ),
+        Graph(
+            "Checkouts taken in",
+            "cps",
+            [
+                Query(
+                    per_second("pedidos_checkouts_accepted_total", "tier", "mode"),
+                    "{{tier}} {{mode}}",
+                ),
+                Query("sum(rate(pedidos_checkouts_replayed_total[$__rate_interval]))", "repeats"),
+            ],
+        ),
+        Graph(
+            "Checkouts refused",
+            "cps",
+            [Query(per_second("pedidos_checkouts_refused_total", "reason"), "{{reason}}")],
+        ),
+        Graph(
+            "Taking one in, p99",
+            "s",
+            [Query(quantile(0.99, "pedidos_checkout_accept_seconds", "job"), "p99")],
+        ),
+        Graph("Users served at once", "short", [Query("sum(pedidos_checkout_open)", "users")]),
         Graph("Breakers", "short", [Query(STATE, "{{provider}}")]),
         Graph(
             "Breakers opened",
