@@ -19,19 +19,12 @@ def board() -> Board:
         "checkout",
         "Checkout",
         "Orders placed live, and the providers of payments, mail and text messages.",
-        [("Providers", _providers())],
+        [("Taking in", _taking_in()), ("Providers", _providers())],
     )
 
 
-def _providers() -> list[Panel]:
+def _taking_in() -> list[Panel]:
     return [
-        Number(
-            "Breakers",
-            "short",
-            [Query(STATE, "{{provider}}")],
-            width=8,
-            description="0 closed, 1 half open (one call is tried), 2 open (left alone)",
-        ),
         Graph(
             "Checkouts taken in",
             "cps",
@@ -54,6 +47,18 @@ def _providers() -> list[Panel]:
             [Query(quantile(0.99, "pedidos_checkout_accept_seconds", "job"), "p99")],
         ),
         Graph("Users served at once", "short", [Query("sum(pedidos_checkout_open)", "users")]),
+    ]
+
+
+def _providers() -> list[Panel]:
+    return [
+        Number(
+            "Breakers",
+            "short",
+            [Query(STATE, "{{provider}}")],
+            width=8,
+            description="0 closed, 1 half open (one call is tried), 2 open (left alone)",
+        ),
         Graph("Breakers", "short", [Query(STATE, "{{provider}}")]),
         Graph(
             "Breakers opened",
