@@ -19,8 +19,35 @@ def board() -> Board:
         "checkout",
         "Checkout",
         "Orders placed live, and the providers of payments, mail and text messages.",
-        [("Providers", _providers())],
+        [("Taking in", _taking_in()), ("Providers", _providers())],
     )
+
+
+def _taking_in() -> list[Panel]:
+    return [
+        Graph(
+            "Checkouts taken in",
+            "cps",
+            [
+                Query(
+                    per_second("pedidos_checkouts_accepted_total", "tier", "mode"),
+                    "{{tier}} {{mode}}",
+                ),
+                Query("sum(rate(pedidos_checkouts_replayed_total[$__rate_interval]))", "repeats"),
+            ],
+        ),
+        Graph(
+            "Checkouts refused",
+            "cps",
+            [Query(per_second("pedidos_checkouts_refused_total", "reason"), "{{reason}}")],
+        ),
+        Graph(
+            "Taking one in, p99",
+            "s",
+            [Query(quantile(0.99, "pedidos_checkout_accept_seconds", "job"), "p99")],
+        ),
+        Graph("Users served at once", "short", [Query("sum(pedidos_checkout_open)", "users")]),
+    ]
 
 
 def _providers() -> list[Panel]:
