@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -11,11 +10,9 @@ import pytest
 
 from pedidos_checkout.adapters.mongo.catalogue import MongoCatalogue
 from pedidos_checkout.adapters.mongo.stock import MongoStock
-from pedidos_checkout.adapters.mongo.webhooks import MongoWebhookLog
 from pedidos_checkout.domain.shop import Discount, Product
-from pedidos_checkout.ports import Catalogue, Stock, WebhookLog
+from pedidos_checkout.ports import Catalogue, Stock
 from pedidos_checkout.testing.in_memory_shop import InMemoryCatalogue, InMemoryStock
-from pedidos_checkout.testing.in_memory_stores import InMemoryWebhookLog
 from tests.contract.carts import INK, PEN, checkout_lab
 from tests.contract.lab import KINDS, Lab
 
@@ -67,16 +64,3 @@ async def test_products_are_paged_by_sku(shop: tuple[Catalogue, Stock]) -> None:
     assert (first.items, first.cursor) == ([INK], INK.sku)
     rest = await catalogue.page(1, first.cursor)
     assert (rest.items, rest.cursor) == ([PEN], None)
-
-
-@pytest.fixture
-def log(lab: Lab) -> WebhookLog:
-    return MongoWebhookLog(lab.database) if lab.database is not None else InMemoryWebhookLog()
-
-
-async def test_a_webhook_comes_for_the_first_time_once(log: WebhookLog) -> None:
-    told = await asyncio.gather(*(log.first_time("w-1") for _ in range(10)))
-    assert sorted(told) == [False] * 9 + [True]
-    assert await log.first_time("w-2")
-    await log.forget("w-1")
-    assert [await log.first_time("w-1") for _ in range(2)] == [True, False]

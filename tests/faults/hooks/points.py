@@ -14,7 +14,6 @@ from pedidos_checkout.adapters.mongo.payments import MongoPaymentBook
 from pedidos_checkout.adapters.mongo.placed_orders import MongoPlacedOrders
 from pedidos_checkout.adapters.mongo.reconciliations import MongoReconciliations
 from pedidos_checkout.adapters.mongo.stock import MongoStock
-from pedidos_checkout.adapters.mongo.webhooks import MongoWebhookLog
 from pedidos_checkout.ports import (
     Catalogue,
     CheckoutStore,
@@ -22,7 +21,6 @@ from pedidos_checkout.ports import (
     PlacedOrders,
     Reconciliations,
     Stock,
-    WebhookLog,
 )
 from pedidos_common.adapters.mongo.controls import MongoQueueState
 from pedidos_common.adapters.mongo.imports import MongoImportStore
@@ -66,7 +64,6 @@ ADAPTERS: Mapping[type, type] = {
     Stock: MongoStock,
     PaymentBook: MongoPaymentBook,
     PlacedOrders: MongoPlacedOrders,
-    WebhookLog: MongoWebhookLog,
     Reconciliations: MongoReconciliations,
 }
 OF_CHECKOUTS: Mapping[type, tuple[str, ...]] = {
@@ -75,7 +72,6 @@ OF_CHECKOUTS: Mapping[type, tuple[str, ...]] = {
     MongoStock: ("reserve", "pin", "commit", "release", "release_expired"),
     MongoPaymentBook: ("begin", "note", "listed"),
     MongoPlacedOrders: ("create", "confirm", "cancel", "erase_customer"),
-    MongoWebhookLog: ("first_time", "forget"),
     MongoReconciliations: ("save", "keep"),
 }
 WRITING: Mapping[type, tuple[str, ...]] = {

@@ -22,7 +22,6 @@ from pedidos_checkout.testing.in_memory_stores import (
     InMemoryCheckoutStore,
     InMemoryPaymentBook,
     InMemoryReconciliations,
-    InMemoryWebhookLog,
 )
 from pedidos_common.domain.ids import OrderRange, order_id
 from pedidos_common.domain.jobs import Job
@@ -57,7 +56,6 @@ def shop_of(clock: Callable[[], datetime]) -> CheckoutDeps:
         stock=stock,
         payments=InMemoryPaymentBook(clock),
         orders=InMemoryPlacedOrders(clock),
-        webhooks=InMemoryWebhookLog(),
         reconciliations=InMemoryReconciliations(clock),
     )
 

@@ -26,7 +26,6 @@ from pedidos_checkout.testing.in_memory_shop import InMemoryPlacedOrders, InMemo
 from pedidos_checkout.testing.in_memory_stores import (
     InMemoryCheckoutStore,
     InMemoryPaymentBook,
-    InMemoryWebhookLog,
 )
 from pedidos_common.domain.errors import LeaseLost
 from pedidos_common.domain.jobs import OPEN, Job, JobStatus, follow_ups_of
@@ -143,7 +142,6 @@ class Shop:
         self.book = InMemoryPaymentBook(self.clock)
         self.stock = InMemoryStock(self.clock)
         self.orders = InMemoryPlacedOrders(self.clock)
-        self.seen = InMemoryWebhookLog()
         self.provider, self.post = PlayedProvider(), Post()
         self.fate = Fate(self.clock, iter(at_providers), iter(at_home))
         self.zombies: list[asyncio.Task[Any]] = []
@@ -256,7 +254,7 @@ class Shop:
         if number and self.provider.told:
             place = number % len(self.provider.told)
             event = PaymentEvent(f"msg_{place}", self.provider.told[place])
-            await take_in(event, self.book, self.seen, self.ledger)
+            await take_in(event, self.book, self.ledger)
 
 
 async def _open(_scope: str) -> bool:

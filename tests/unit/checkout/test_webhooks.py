@@ -25,7 +25,7 @@ def told(status: PaymentStatus, event_id: str = "msg_1") -> PaymentEvent:
 
 
 async def taken(shop: Shop, event: PaymentEvent) -> Taken:
-    return await take_in(event, shop.book, shop.seen, shop.ledger)
+    return await take_in(event, shop.book, shop.ledger)
 
 
 async def a_shop(method: str = "tok_action") -> Shop:
@@ -59,7 +59,7 @@ async def test_a_repeat_does_nothing() -> None:
     shop = await a_shop()
     await taken(shop, told(S.AUTHORISED))
     await shop.ledger.release_due(10)
-    assert await taken(shop, told(S.AUTHORISED)) is Taken.REPEATED
+    assert await taken(shop, told(S.AUTHORISED)) is Taken.OLD
     assert await taken(shop, told(S.AUTHORISED, "msg_2")) is Taken.OLD
 
 
@@ -96,7 +96,7 @@ async def test_one_that_could_not_be_worked_in_is_taken_when_it_comes_again(
         patched.setattr(shop.ledger, "hasten", away)
         with pytest.raises(Unavailable):
             await taken(shop, told(S.AUTHORISED))
-    assert await taken(shop, told(S.AUTHORISED)) is not Taken.REPEATED
+    assert await taken(shop, told(S.AUTHORISED)) is Taken.NOTED
 
 
 async def test_what_waited_long_in_its_queue_leaves_its_customer_no_less_time() -> None:

@@ -17,7 +17,6 @@ from pedidos_checkout.ports import (
     PlacedOrders,
     Reconciliations,
     Stock,
-    WebhookLog,
 )
 from pedidos_common.domain.queues import QueueTable
 from pedidos_common.domain.room import Room
@@ -81,7 +80,6 @@ class CheckoutDeps:
     stock: Stock
     payments: PaymentBook
     orders: PlacedOrders
-    webhooks: WebhookLog
     reconciliations: Reconciliations
     prepare: Callable[[], Awaitable[None]] = nothing_to_prepare
     executor_of: ExecutorOf | None = None

@@ -21,7 +21,6 @@ from pedidos_checkout.adapters.mongo.payments import MongoPaymentBook
 from pedidos_checkout.adapters.mongo.placed_orders import MongoPlacedOrders
 from pedidos_checkout.adapters.mongo.reconciliations import MongoReconciliations
 from pedidos_checkout.adapters.mongo.stock import MongoStock
-from pedidos_checkout.adapters.mongo.webhooks import MongoWebhookLog
 from pedidos_checkout.catalogue_cache import CachedCatalogue
 from pedidos_checkout.domain.checkouts import is_checkout
 from pedidos_checkout.domain.payments import PaymentEvent
@@ -146,7 +145,6 @@ def checkout_deps_of(
         stock=MongoStock(database),
         payments=MongoPaymentBook(database),
         orders=MongoPlacedOrders(database),
-        webhooks=MongoWebhookLog(database),
         reconciliations=MongoReconciliations(database),
         prepare=lambda: ensure_checkout_indexes(database),
         read_webhook=_webhook_reader(secret.get_secret_value()) if secret else None,

@@ -24,7 +24,6 @@ from pedidos_checkout.ports.stores import (
     Reconciliations,
     Stock,
     StockLevel,
-    WebhookLog,
 )
 
 __all__ = [
@@ -50,5 +49,4 @@ __all__ = [
     "Stock",
     "StockLevel",
     "TextMessage",
-    "WebhookLog",
 ]

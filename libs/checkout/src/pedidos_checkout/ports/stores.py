@@ -251,18 +251,6 @@ class PlacedOrders(Protocol):
         ...
 
 
-class WebhookLog(Protocol):
-    """Which webhooks were taken in, so that a repeated one does nothing."""
-
-    async def first_time(self, webhook_id: str) -> bool:
-        """Note it; False for one that was noted before."""
-        ...
-
-    async def forget(self, webhook_id: str) -> None:
-        """It could not be worked in: its repeat is to be taken."""
-        ...
-
-
 class Reconciliations(Protocol):
     """What was compared, and how far."""
 

@@ -1,6 +1,7 @@
 """Take in what the payment provider tells by webhook: in any order, late, twice or never.
 
-It only hastens: the payment's step asks the provider itself, so nothing depends on it.
+It only hastens: the payment's step asks the provider itself, so nothing depends on it. A payment
+only moves forward, so what is told again says nothing new, and costs a read.
 """
 
 from __future__ import annotations
@@ -8,9 +9,15 @@ from __future__ import annotations
 from enum import StrEnum
 
 from pedidos_checkout.domain.checkouts import ID_PREFIX, PAYMENT_PREFIX
-from pedidos_checkout.domain.payments import PaymentEvent, PaymentStatus, ProviderPayment
+from pedidos_checkout.domain.payments import (
+    Payment,
+    PaymentEvent,
+    PaymentStatus,
+    ProviderPayment,
+    follows,
+)
 from pedidos_checkout.domain.steps import Step, job_id
-from pedidos_checkout.ports import PaymentBook, WebhookLog
+from pedidos_checkout.ports import PaymentBook
 from pedidos_common.ports import JobLedger
 
 
@@ -19,33 +26,27 @@ class Taken(StrEnum):
 
     NOTED = "noted"
     OLD = "old"  # nothing new, or nothing of ours
-    REPEATED = "repeated"
 
 
-async def take_in(
-    event: PaymentEvent, book: PaymentBook, seen: WebhookLog, ledger: JobLedger
-) -> Taken:
+async def take_in(event: PaymentEvent, book: PaymentBook, ledger: JobLedger) -> Taken:
     """Note what is news, and hasten the step that waits for it.
 
     Raises:
         Unavailable: when MongoDB does not answer; the provider's repeat is taken then.
     """
-    if not await seen.first_time(event.id):
-        return Taken.REPEATED
-    try:
-        return await _taken(event.payment, book, ledger)
-    except BaseException:
-        await seen.forget(event.id)
-        raise
-
-
-async def _taken(told: ProviderPayment, book: PaymentBook, ledger: JobLedger) -> Taken:
+    told = event.payment
     known = await book.get(told.reference)
-    same = known is not None and (known.amount, known.currency) == (told.amount, told.currency)
-    # another amount is not believed here: the step that asks the provider will complain
-    if not same or not await book.note(told.reference, told.status, told.id, told.decline_code):
+    if known is None or not _is_news(known, told):
         return Taken.OLD
-    if told.status is not PaymentStatus.REQUIRES_ACTION:
+    if not await book.note(told.reference, told.status, told.id, told.decline_code):
+        return Taken.OLD
+    if known.status is PaymentStatus.REQUIRES_ACTION or known.status is PaymentStatus.NEW:
         checkout_id = ID_PREFIX + told.reference.removeprefix(PAYMENT_PREFIX)
         await ledger.hasten(job_id(checkout_id, Step.PAYMENT))
     return Taken.NOTED
+
+
+def _is_news(known: Payment, told: ProviderPayment) -> bool:
+    # another amount is not believed here: the step that asks the provider will complain
+    same = (known.amount, known.currency) == (told.amount, told.currency)
+    return same and follows(known.status, told.status)

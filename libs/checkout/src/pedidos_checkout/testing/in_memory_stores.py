@@ -173,20 +173,3 @@ class InMemoryReconciliations:
         newest = sorted(self._reports.items(), reverse=True)
         rest = [one for key, one in newest if cursor is None or key < cursor]
         return Page(rest[:limit], rest[limit - 1].id if len(rest) > limit else None)
-
-
-class InMemoryWebhookLog:
-    """Webhooks' ids in a set."""
-
-    def __init__(self) -> None:
-        self._seen: set[str] = set()
-
-    async def first_time(self, webhook_id: str) -> bool:
-        """See `ports.WebhookLog.first_time`."""
-        is_new = webhook_id not in self._seen
-        self._seen.add(webhook_id)
-        return is_new
-
-    async def forget(self, webhook_id: str) -> None:
-        """See `ports.WebhookLog.forget`."""
-        self._seen.discard(webhook_id)

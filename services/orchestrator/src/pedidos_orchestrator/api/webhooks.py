@@ -56,5 +56,5 @@ async def payments(request: Request, api: Context) -> dict[str, Any]:
     except WebhookRefused as error:
         raise ProblemError(error.status, str(error)) from None
     if event is not None:
-        await take_in(event, ports.payments, ports.webhooks, api.deps.ledger)
+        await take_in(event, ports.payments, api.deps.ledger)
     return {"received": True}

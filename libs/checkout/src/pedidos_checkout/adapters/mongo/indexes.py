@@ -8,7 +8,6 @@ from pedidos_common.adapters.mongo.client import Database
 from pedidos_common.adapters.mongo.errors import guarded
 
 # a provider tries a webhook again for days
-WEBHOOKS_SECONDS = 7 * 86_400
 REPORTS_SECONDS = 90 * 86_400
 
 
@@ -43,7 +42,4 @@ async def ensure_checkout_indexes(database: Database) -> None:
     )
     await database["reconciliations"].create_index(
         "startedAt", name="forget", expireAfterSeconds=REPORTS_SECONDS
-    )
-    await database["webhooks_seen"].create_index(
-        "seenAt", name="forget", expireAfterSeconds=WEBHOOKS_SECONDS
     )
