@@ -20,6 +20,8 @@ from pedidos_checkout.domain.steps import Step, job_id
 from pedidos_checkout.ports import PaymentBook
 from pedidos_common.ports import JobLedger
 
+WAITED_FOR = frozenset({PaymentStatus.NEW, PaymentStatus.REQUIRES_ACTION})
+
 
 class Taken(StrEnum):
     """What became of a webhook."""
@@ -38,12 +40,11 @@ async def take_in(event: PaymentEvent, book: PaymentBook, ledger: JobLedger) -> 
     known = await book.get(told.reference)
     if known is None or not _is_news(known, told):
         return Taken.OLD
-    if not await book.note(told.reference, told.status, told.id, told.decline_code):
-        return Taken.OLD
-    if known.status is PaymentStatus.REQUIRES_ACTION or known.status is PaymentStatus.NEW:
+    if known.status in WAITED_FOR:  # before it is noted: a repeat after a failure does it again
         checkout_id = ID_PREFIX + told.reference.removeprefix(PAYMENT_PREFIX)
         await ledger.hasten(job_id(checkout_id, Step.PAYMENT))
-    return Taken.NOTED
+    noted = await book.note(told.reference, told.status, told.id, told.decline_code)
+    return Taken.NOTED if noted else Taken.OLD
 
 
 def _is_news(known: Payment, told: ProviderPayment) -> bool:
