@@ -113,7 +113,7 @@ def _overloaded(options: argparse.Namespace, capacity: float, shop: Shop) -> Ove
 
 
 def _wait_rows(overload: Overload) -> list[Mapping[str, Any]]:
-    rows = []
+    rows = list[Mapping[str, Any]]()
     for vip in (True, False):
         of_class = [one for one in overload.waited if one.is_vip is vip]
         waits = sorted(one.wait for one in of_class)

@@ -72,8 +72,18 @@ FLOW_GUARDS = (
     Mutant(
         "a-webhook-that-failed-is-taken-again",
         f"{STEPS}/webhooks.py",
-        "        await seen.forget(event.id)\n",
-        "",
+        "    if known.status in WAITED_FOR:",
+        (
+            "    await book.note(told.reference, told.status, told.id, told.decline_code)\n"
+            "    if known.status in WAITED_FOR:"
+        ),
+        WEBHOOKS,
+    ),
+    Mutant(
+        "a-webhook-of-another-amount-is-not-believed",
+        f"{STEPS}/webhooks.py",
+        "return same and follows(",
+        "return follows(",
         WEBHOOKS,
     ),
     Mutant(
