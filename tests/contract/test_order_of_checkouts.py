@@ -55,6 +55,8 @@ async def worked_until_capture(shop: Shop, checkout: Checkout) -> None:
     assert await taken_of(shop, 1) == [f"{checkout.id}:payment"]
     for step in ("payment", "stock", "order"):
         await shop.deliver(f"{checkout.id}:{step}")
+        await shop.transport.ring(shop.bells)
+        shop.bells.clear()
 
 
 async def placed(shop: Shop, checkout: Checkout) -> Checkout:
