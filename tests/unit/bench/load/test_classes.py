@@ -22,5 +22,5 @@ def test_the_bound_is_of_those_before_it_what_a_look_missed_and_a_minutes_vips(
     tmp_path: Path,
 ) -> None:
     table = read_queues(limits_file(tmp_path, 1_000))
-    # 3 × 1,000 waiting, 150 in the second of a look, and 37.5 VIPs a second for 60 s
+    # three times 1,000 waiting, 150 in the second of a look, and 37.5 VIPs a second for 60 s
     assert bound_seconds(table, 100.0, 150.0) == pytest.approx((3_000 + 150 + 2_250) / 100)
