@@ -36,7 +36,7 @@ from pedidos_common.domain.queues import (
 from pedidos_common.runtime.queue_file import read_queues
 
 SECTION = "load_classes"
-FLOOD_RATE, FLOOD_SECONDS = 200.0, 20.0
+FLOOD_RATE = 200.0
 OVER = 1.5
 QUEUES = (PAYMENT_PROCESSING, ORDER_PROCESSING, INVENTORY)
 # of the time in which too many come: 1.5 times as many as are done fill half of it
@@ -113,7 +113,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _capacity(options: argparse.Namespace) -> float:
     """Checkouts that come about a second while more come than can be done."""
     with open_shop(options.workers) as shop:
-        wave = Wave("flood", FLOOD_RATE, FLOOD_SECONDS, shares=PLAIN, polls=0.0)
+        wave = Wave("flood", FLOOD_RATE, options.flood_seconds, shares=PLAIN, polls=0.0)
         send(options.locust, shop.api, wave, shop.folder)
         await_rest(shop.database, options.rest_seconds)
         waited = list(waits_of(shop.database, "flood"))
@@ -140,7 +140,7 @@ def _overloaded(options: argparse.Namespace, capacity: float, bound: float, shop
 
 
 def _wait_rows(overload: Overload) -> list[Mapping[str, Any]]:
-    rows = []
+    rows: list[Mapping[str, Any]] = []
     for vip in (True, False):
         of_class = [one for one in overload.waited if one.is_vip is vip]
         waits = sorted(one.wait for one in of_class)
@@ -184,6 +184,7 @@ def _over(summary: Mapping[str, Any]) -> list[str]:
 def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.load.classes", description=__doc__)
     parser.add_argument("--seconds", type=float, default=60.0, help="for how long too many come")
+    parser.add_argument("--flood-seconds", type=float, default=20.0, help="to see what can be done")
     parser.add_argument("--capacity", type=float, help="checkouts a second; else it is measured")
     parser.add_argument("--workers", type=int, default=2, help="worker processes")
     parser.add_argument("--seed", type=int, default=1)
