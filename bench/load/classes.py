@@ -163,6 +163,7 @@ def _summary(overload: Overload) -> dict[str, Any]:
         "capacity_a_second": round(overload.capacity, 1),
         "rate_a_second": round(overload.rate, 1),
         "refused": sum(one.status == 503 for one in overload.seen),
+        "without_answer": sum(one.status is None for one in overload.seen),
         "synchronous": sum(one.status == 200 for one in overload.seen),
         "done_a_second": round(completed_a_second(overload.waited, lambda one: one.ended_at), 1),
         "vip_over_normal_p99": round(vip / normal, 3) if normal else None,
@@ -173,6 +174,8 @@ def _summary(overload: Overload) -> dict[str, Any]:
 
 def _over(summary: Mapping[str, Any]) -> list[str]:
     missed = []
+    if not summary["refused"]:
+        missed.append("nobody was refused, so it was no overload: let more come")
     share = summary["vip_over_normal_p99"]
     if share is None or share > VIP_WAIT_SHARE:
         missed.append(f"VIPs wait {share} of what others do, more than {VIP_WAIT_SHARE}")
