@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from inspect import iscoroutinefunction
 from pathlib import Path
 from typing import Any
@@ -39,7 +39,8 @@ BEFORE, AFTER = "before", "after"
 STORES = (MongoPaymentBook, MongoPlacedOrders, MongoStock)
 PROVIDERS = (HttpPayments, HttpSms, SmtpMail)
 LEDGER = ("claim", "settle", "create", "note_followed")
-REST_SECONDS = 2.5  # a process that has just begun does some work before it is killed
+REST_SECONDS = 1.2  # a process that has just begun does some work before it is killed
+SPARED = "spared"
 
 ALWAYS = ("MongoJobLedger.claim", "MongoJobLedger.settle")
 FOLLOWED = ("MongoJobLedger.create", "ArqTransport.ring", "MongoJobLedger.note_followed")
@@ -73,6 +74,17 @@ def every() -> Iterator[tuple[str, str, str]]:
             yield from ((step, call, moment) for moment in (BEFORE, AFTER))
 
 
+def spare_all_but(folder: Path, these: Iterable[tuple[str, str, str]]) -> None:
+    """No worker is killed at any boundary but these."""
+    for spared in set(every()) - set(these):
+        (folder / "|".join(spared)).write_text(SPARED, encoding="utf-8")
+
+
+def met_in(folder: Path) -> set[tuple[str, ...]]:
+    """The boundaries at which a worker was killed: step, call, moment."""
+    return {tuple(path.name.split("|")) for path in folder.iterdir() if not path.stat().st_size}
+
+
 def install(role: str) -> None:
     """The hook, of workers alone."""
     if role != "worker":
@@ -97,18 +109,22 @@ class Boundaries:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._began = time.monotonic()
+        self._began: float | None = None
         self._met: set[str] = set()
 
     def meet(self, call: str, moment: str, job_id: str | None) -> None:
         """End this process, where this boundary is still to be met."""
         step = step_of(job_id or "")
         name = f"{step}|{call}|{moment}"
-        if step is None or name in self._met or time.monotonic() - self._began < REST_SECONDS:
+        if step is None or name in self._met or self._rests():
             return
         if self._take(self._folder / name):
             os.kill(os.getpid(), signal.SIGKILL)
         self._met.add(name)
+
+    def _rests(self) -> bool:
+        self._began = self._began or time.monotonic()
+        return time.monotonic() - self._began < REST_SECONDS
 
     def _take(self, token: Path) -> bool:
         try:
