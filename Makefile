@@ -3,6 +3,7 @@ PYTHON ?= python3
 QUANTITY ?= 1000000
 SEED ?= 1,2,3
 KILLS ?= 100
+COUNT ?= 2000
 BENCH_ARGS ?=
 AGAINST ?= HEAD
 PYTEST_WORKERS ?= 3
@@ -154,6 +155,11 @@ test-slow: setup ## the tests that take minutes
 .PHONY: faults
 faults: setup ## every fault over live runs, more than an hour: storms (SEED=n, KILLS=n), kills that never stop, ...
 	@SEED=$(SEED) KILLS=$(KILLS) $(BIN)/python -m pytest tests/faults -m faults -n 0 \
+	  --log-cli-level=WARNING $(PYTEST_ARGS)
+
+.PHONY: checkout-faults
+checkout-faults: setup ## 2,000 checkouts under kills at every step's boundary and lying providers, audited (COUNT=n; 10 minutes)
+	@COUNT=$(COUNT) $(BIN)/python -m pytest tests/faults/test_checkout_kills.py -m faults -n 0 \
 	  --log-cli-level=WARNING $(PYTEST_ARGS)
 
 .PHONY: test-containers

@@ -17,7 +17,7 @@ PAUSE_SECONDS = 0.3
 PATIENCE_SECONDS = 120.0
 # some of everything that can happen to a payment
 OF_EVERYTHING = Shares(
-    declined=0.08, asks_more=0.06, leaves=0.02, taken_back=0.04, again=0.1, wrong=0.0
+    declined=0.08, asks_more=0.06, leaves=0.02, taken_back=0.04, discount=0.05, again=0.1, wrong=0.0
 )
 
 
@@ -33,15 +33,15 @@ class Placed:
 
 
 async def place(
-    api: str, count: int, seed: int = 1, shares: Shares = OF_EVERYTHING, prefix: str = "drill"
+    api: str, count: int, seed: int = 1, shares: Shares = OF_EVERYTHING, discount: str | None = None
 ) -> Placed:
-    """Place so many checkouts, some of them twice."""
+    """Place so many checkouts, some of them twice, and some with the discount code."""
     placed = Placed()
     async with httpx.AsyncClient(base_url=api, timeout=15.0, trust_env=False) as http:
         skus = [
             p["productId"] for p in (await http.get("/api/products?limit=1000")).json()["items"]
         ]
-        waiting = iter(_some(arrivals(skus, shares, seed, prefix), count))
+        waiting = _some(arrivals(skus, shares, seed, "drill", discount), count)
         await asyncio.gather(*(_place_each(http, waiting, placed) for _ in range(AT_ONCE)))
     return placed
 

@@ -1,16 +1,21 @@
 """`kill -9` at the boundaries of a checkout's steps: just before and just after each call.
 
-A boundary is a step, a call that its worker makes for it (of the ledger, a store, a provider, the
-doorbell), and the moment. Each is met `TEST_BOUNDARY_KILLS` times in the whole stack, by whichever
-process comes first; a file in the folder says so.
+A boundary is a step, a call that its worker makes for it (of the ledger, the doorbell, a provider,
+or a write of a store), and the moment. Each is met once in the whole stack, by whichever process
+comes first; a file in the folder says so.
+
+What is hooked is every method of these that `points` does not name as reading, whoever calls it;
+`CALLS` says which of them each step makes. So what is met of all of it is exactly `every()`, or a
+step does what nobody wrote down here.
 """
 
 from __future__ import annotations
 
-import inspect
 import os
 import signal
 import time
+from collections.abc import Iterable, Iterator, Mapping
+from inspect import iscoroutinefunction
 from pathlib import Path
 from typing import Any
 
@@ -22,53 +27,104 @@ from pedidos_checkout.adapters.mongo.payments import MongoPaymentBook
 from pedidos_checkout.adapters.mongo.placed_orders import MongoPlacedOrders
 from pedidos_checkout.adapters.mongo.stock import MongoStock
 from pedidos_checkout.adapters.smtp.mail import SmtpMail
-from pedidos_checkout.domain.steps import step_of
+from pedidos_checkout.domain.flow import FORWARD
+from pedidos_checkout.domain.steps import Step, step_of
 from pedidos_common.adapters.mongo.jobs import MongoJobLedger
 from pedidos_common.adapters.redis.transport import ArqTransport
+from tests.faults.hooks.points import READING
 from tests.faults.hooks.wrapping import Around, wrap
 
-VARIABLE, KILLS = "TEST_BOUNDARIES", "TEST_BOUNDARY_KILLS"
+VARIABLE = "TEST_BOUNDARIES"
 BEFORE, AFTER = "before", "after"
+STORES = (MongoPaymentBook, MongoPlacedOrders, MongoStock)
+PROVIDERS = (HttpPayments, HttpSms, SmtpMail)
 LEDGER = ("claim", "settle", "create", "note_followed")
-OWNERS = (
-    *(MongoPaymentBook, MongoPlacedOrders, MongoStock),
-    *(HttpPayments, HttpSms, SmtpMail),
-)
-REST_SECONDS = 3.0  # a process that has just begun does some work before it is killed
+REST_SECONDS = 1.2  # a process that has just begun does some work before it is killed
+SPARED = "spared"
+
+ALWAYS = ("MongoJobLedger.claim", "MongoJobLedger.settle")
+FOLLOWED = ("MongoJobLedger.create", "ArqTransport.ring", "MongoJobLedger.note_followed")
+BOOKED = ("MongoPaymentBook.begin", "MongoPaymentBook.note")
+CALLS: Mapping[Step, tuple[str, ...]] = {
+    Step.PAYMENT: (*BOOKED, "HttpPayments.authorise", "HttpPayments.get"),
+    Step.STOCK: ("MongoStock.reserve",),
+    Step.ORDER: ("MongoStock.pin", "MongoPlacedOrders.create", "MongoPlacedOrders.confirm"),
+    Step.CAPTURE: (
+        *(*BOOKED, "HttpPayments.capture", "HttpPayments.get"),
+        "MongoPlacedOrders.confirm",
+    ),
+    Step.INVENTORY: ("MongoStock.commit",),
+    Step.CONFIRMATION: ("SmtpMail.send",),
+    Step.SMS: ("HttpSms.send",),
+    Step.UNDO_PAYMENT: (
+        *(*BOOKED, "HttpPayments.get", "HttpPayments.find", "HttpPayments.authorise"),
+        *("HttpPayments.void", "HttpPayments.refund"),
+    ),
+    Step.UNDO_STOCK: ("MongoStock.release",),
+    Step.UNDO_ORDER: ("MongoPlacedOrders.cancel",),
+    Step.RECOVERY: ("SmtpMail.send",),
+}
+
+
+def every() -> Iterator[tuple[str, str, str]]:
+    """Each boundary there is: step, call, moment."""
+    for step, own in CALLS.items():
+        followed = FOLLOWED if step in FORWARD else ()
+        for call in (*ALWAYS, *own, *followed):
+            yield from ((step, call, moment) for moment in (BEFORE, AFTER))
+
+
+def spare_all_but(folder: Path, these: Iterable[tuple[str, str, str]]) -> None:
+    """No worker is killed at any boundary but these."""
+    for spared in set(every()) - set(these):
+        (folder / "|".join(spared)).write_text(SPARED, encoding="utf-8")
+
+
+def met_in(folder: Path) -> set[tuple[str, ...]]:
+    """The boundaries at which a worker was killed: step, call, moment."""
+    return {tuple(path.name.split("|")) for path in folder.iterdir() if not path.stat().st_size}
 
 
 def install(role: str) -> None:
     """The hook, of workers alone."""
     if role != "worker":
         return
-    boundaries = Boundaries(Path(os.environ[VARIABLE]), int(os.environ.get(KILLS, "1")))
-    for method in LEDGER:
-        wrap(MongoJobLedger, method, _about(boundaries, f"ledger.{method}"))
-    wrap(ArqTransport, "ring", _about(boundaries, "transport.ring"))
-    for owner in OWNERS:
+    boundaries = Boundaries(Path(os.environ[VARIABLE]))
+    for owner, method in _hooked():
+        wrap(owner, method, _about(boundaries, f"{owner.__name__}.{method}"))
+
+
+def _hooked() -> Iterator[tuple[type, str]]:
+    yield from ((MongoJobLedger, method) for method in LEDGER)
+    yield ArqTransport, "ring"
+    for owner in (*STORES, *PROVIDERS):
         for name, method in vars(owner).items():
-            if inspect.iscoroutinefunction(method) and not name.startswith("_"):
-                wrap(owner, name, _about(boundaries, f"{owner.__name__}.{name}"))
+            is_own = name.startswith("_") or name in (*READING.get(owner, ()), "close")
+            if iscoroutinefunction(method) and not is_own:
+                yield owner, name
 
 
 class Boundaries:
     """Those that were met stand in the folder, a file each."""
 
-    def __init__(self, folder: Path, kills: int) -> None:
-        self._folder, self._kills = folder, kills
-        self._began = time.monotonic()
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._began: float | None = None
         self._met: set[str] = set()
 
     def meet(self, call: str, moment: str, job_id: str | None) -> None:
         """End this process, where this boundary is still to be met."""
         step = step_of(job_id or "")
         name = f"{step}|{call}|{moment}"
-        if step is None or name in self._met or time.monotonic() - self._began < REST_SECONDS:
+        if step is None or name in self._met or self._rests():
             return
-        for number in range(self._kills):
-            if self._take(self._folder / f"{name}.{number}"):
-                os.kill(os.getpid(), signal.SIGKILL)
+        if self._take(self._folder / name):
+            os.kill(os.getpid(), signal.SIGKILL)
         self._met.add(name)
+
+    def _rests(self) -> bool:
+        self._began = self._began or time.monotonic()
+        return time.monotonic() - self._began < REST_SECONDS
 
     def _take(self, token: Path) -> bool:
         try:
@@ -89,10 +145,9 @@ def _about(boundaries: Boundaries, name: str) -> Around:
 
 
 def _job(values: tuple[Any, ...]) -> str | None:
-    """The job that a call is about: what it is given, or what this task works at."""
-    for value in values:
-        found = getattr(value, "id", value)
-        if isinstance(found, str) and step_of(found) is not None:
-            return found
+    """The job that a call is made for: what this task works at, or what the call is given."""
     bound = structlog.contextvars.get_contextvars().get("jobId")
-    return str(bound) if bound else None
+    if bound is not None:
+        return str(bound)
+    found = (getattr(value, "id", value) for value in values)
+    return next((one for one in found if isinstance(one, str) and step_of(one)), None)
