@@ -21,9 +21,9 @@ from typing import Any
 
 from bench.command_line import options_of
 from bench.load.mix import Shares
-from bench.load.outcomes import Waited, await_rest, completed_a_second, waits_of
+from bench.load.outcomes import Waited, await_rest, usual_pace, waits_of
 from bench.load.sending import Seen, Wave, percentile, rows_of, send
-from bench.load.shop import Shop, audited, open_shop
+from bench.load.shop import Shop, audited, fill_shelves, open_shop
 from bench.promises import VIP_WAIT_SHARE
 from bench.results import FOLDER, result_of, save
 from bench.running.timed_run import FAILURES
@@ -113,11 +113,12 @@ def main(arguments: list[str] | None = None) -> int:
 def _capacity(options: argparse.Namespace) -> float:
     """Checkouts that come about a second while more come than can be done."""
     with open_shop(options.workers) as shop:
+        fill_shelves(shop)
         wave = Wave("flood", FLOOD_RATE, options.flood_seconds, shares=PLAIN, polls=0.0)
         send(options.locust, shop.api, wave, shop.folder)
         await_rest(shop.database, options.rest_seconds)
         waited = list(waits_of(shop.database, "flood"))
-    return completed_a_second(waited, lambda one: one.ended_at)
+    return usual_pace(waited)
 
 
 def _overload(options: argparse.Namespace, capacity: float, versions: dict[str, str]) -> Overload:
@@ -131,6 +132,7 @@ def _overload(options: argparse.Namespace, capacity: float, versions: dict[str, 
 
 
 def _overloaded(options: argparse.Namespace, capacity: float, bound: float, shop: Shop) -> Overload:
+    fill_shelves(shop)
     rate = OVER * capacity
     wave = Wave("over", rate, options.seconds, options.seed, PLAIN, polls=0.0)
     seen = send(options.locust, shop.api, wave, shop.folder)
@@ -165,7 +167,7 @@ def _summary(overload: Overload) -> dict[str, Any]:
         "refused": sum(one.status == 503 for one in overload.seen),
         "without_answer": sum(one.status is None for one in overload.seen),
         "synchronous": sum(one.status == 200 for one in overload.seen),
-        "done_a_second": round(completed_a_second(overload.waited, lambda one: one.ended_at), 1),
+        "done_a_second": usual_pace(overload.waited),
         "vip_over_normal_p99": round(vip / normal, 3) if normal else None,
         "longest_normal_seconds": round(overload.longest(), 1),
         "bound_seconds": round(overload.bound, 1),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -103,6 +103,16 @@ def completed_a_second(waited: Sequence[Waited], ends: Callable[[Waited], float]
         return 0.0
     first, last = len(times) // 10, len(times) - len(times) // 10 - 1
     return (last - first) / max(times[last] - times[first], 0.001)
+
+
+def usual_pace(waited: Sequence[Waited]) -> float:
+    """How many came about in the same second as a checkout, at the median of all checkouts.
+
+    Seconds in which nothing came about, as where a provider was paused, don't count.
+    """
+    ended = Counter(int(one.ended_at) for one in waited if one.seconds is not None)
+    paces = sorted(count for count in ended.values() for _ in range(count))
+    return float(paces[len(paces) // 2]) if paces else 0.0
 
 
 def seconds_held(database: Documents, prefix: str) -> Mapping[str, float]:

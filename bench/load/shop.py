@@ -19,6 +19,7 @@ from bench.running.stack import RunningServices, ServerPair, server_pair, servic
 from pedidos_cli.audit.checkouts import audit_checkouts
 
 DATABASE = "pedidos"
+PLENTY = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,12 @@ def open_shop(workers: int, environment: Mapping[str, str] | None = None) -> Ite
             servers=servers,
             versions=server_versions(servers.mongo_uri, servers.redis_url),
         )
+
+
+def fill_shelves(shop: Shop) -> None:
+    """So much more of every product that none runs out: a refusal is less work than an order."""
+    more = {"available": PLENTY, "stocked": PLENTY}
+    shop.database.stock.update_many({}, {"$inc": more})
 
 
 def _sandbox_of(running: RunningServices) -> str:

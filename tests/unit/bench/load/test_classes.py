@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from bench.load.classes import QUEUES, bound_seconds, limits_file
+from bench.load.outcomes import Waited, usual_pace
 from pedidos_common.runtime.queue_file import read_queues
 
 
@@ -24,3 +25,10 @@ def test_the_bound_is_of_those_before_it_what_a_look_missed_and_a_minutes_vips(
     table = read_queues(limits_file(tmp_path, 1_000))
     # three times 1,000 waiting, 150 in the second of a look, and 37.5 VIPs a second for 60 s
     assert bound_seconds(table, 100.0, 150.0) == pytest.approx((3_000 + 150 + 2_250) / 100)
+
+
+def test_a_pause_and_a_straggler_do_not_slow_the_pace() -> None:
+    ends = [1_000 + n / 50 for n in range(200)] + [1_064 + n / 50 for n in range(200)] + [1_090.0]
+    waited = [Waited(str(n), False, {}, 1.0, end) for n, end in enumerate(ends)]
+    assert usual_pace(waited) == 50.0
+    assert usual_pace([]) == 0.0
