@@ -185,7 +185,7 @@ def test_every_charge_has_one_order_or_one_refund(tmp_path: Path) -> None:
     ("taken_away", "noticed_by"),
     [
         (unguarded.fresh_keys, {"charged_once"}),
-        (unguarded.nothing_undone, {"charges_have_orders", "nothing_held"}),
+        (unguarded.nothing_undone, {"charges_have_orders", "nothing_held", "messages_sent"}),
     ],
 )
 def test_the_drill_notices_a_guard_that_is_gone(
