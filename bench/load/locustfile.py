@@ -31,7 +31,7 @@ ANSWER_SECONDS = 30.0
 PRODUCTS = 1_000
 
 
-@events.init_command_line_parser.add_listener
+@events.init_command_line_parser.add_listener  # type: ignore[untyped-decorator]
 def _options(parser: LocustArgumentParser) -> None:
     parser.add_argument("--rate", type=float, default=100.0, help="arrivals a second")
     parser.add_argument("--seconds", type=float, default=60.0, help="for how long they arrive")
@@ -43,7 +43,7 @@ def _options(parser: LocustArgumentParser) -> None:
     parser.add_argument("--out", default="", help="file for each request's kind, time and answer")
 
 
-class Arrivals(User):
+class Arrivals(User):  # type: ignore[misc]
     """The clock: one of it sends everything."""
 
     fixed_count = 1
@@ -61,7 +61,7 @@ class Arrivals(User):
         )
         self._pool, self._rows = Pool(MOST_AT_ONCE), list[dict[str, Any]]()
 
-    @task
+    @task  # type: ignore[untyped-decorator]
     def send(self) -> None:
         """Send until the time is over, wait for what is under way, and end."""
         due = time.monotonic()

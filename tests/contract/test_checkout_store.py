@@ -98,6 +98,12 @@ async def test_what_was_not_begun_is_found_until_it_is(lab: Lab, store: Checkout
     assert await store.not_begun(60, 9) == []
     await store.begun([an_id(1), an_id(3)])
     assert [one.id for one in await store.not_begun(0, 9)] == [an_id(2)]
+    seen = (await store.among([an_id(n) for n in (1, 2, 3)])).values()
+    assert {one.id: one.is_begun for one in seen} == {
+        an_id(1): True,
+        an_id(2): False,
+        an_id(3): True,
+    }
     await store.begun([])
 
 

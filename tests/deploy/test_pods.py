@@ -241,6 +241,17 @@ def test_policies_let_a_service_reach_its_servers(overlay: str, service: str) ->
     assert "allow-scrapes" in policies_for(overlay, f"pedidos-{service}", "ingress")
 
 
+@both
+@pytest.mark.parametrize("service", ["worker", "orchestrator"])
+def test_who_does_checkouts_reaches_its_providers_and_sends_mail(
+    overlay: str, service: str
+) -> None:
+    assert "allow-providers" in policies_for(overlay, f"pedidos-{service}", "egress")
+    (rule,) = named(overlay, "NetworkPolicy", "allow-providers")["spec"]["egress"]
+    assert {port["port"] for port in rule["ports"]} == {443, 465, 587}
+    assert any("10.0.0.0/8" in to["ipBlock"]["except"] for to in rule["to"])
+
+
 def policies_for(overlay: str, name: str, direction: str) -> set[str]:
     """The policies that allow the pods of that name something."""
     (workload,) = (w for w in workloads(overlay) if w["metadata"]["name"] == name)

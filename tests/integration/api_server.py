@@ -14,6 +14,12 @@ import uvicorn
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
+from pedidos_checkout.adapters.mongo.catalogue import MongoCatalogue
+from pedidos_checkout.adapters.mongo.checkouts import MongoCheckoutStore
+from pedidos_checkout.adapters.mongo.payments import MongoPaymentBook
+from pedidos_checkout.adapters.mongo.placed_orders import MongoPlacedOrders
+from pedidos_checkout.adapters.mongo.reconciliations import MongoReconciliations
+from pedidos_checkout.adapters.mongo.stock import MongoStock
 from pedidos_common.adapters.mongo import client as mongo
 from pedidos_common.adapters.mongo.controls import MongoQueueState
 from pedidos_common.adapters.mongo.imports import MongoImportStore
@@ -29,7 +35,7 @@ from pedidos_common.adapters.redis.transport import ArqTransport
 from pedidos_common.runtime.connections import Connections
 from pedidos_common.testing.eventually import eventually
 from pedidos_orchestrator.app import create_app, end_streams
-from pedidos_orchestrator.deps import ApiSettings, Deps
+from pedidos_orchestrator.deps import ApiSettings, CheckoutDeps, Deps
 from pedidos_orchestrator.server import LiveServer
 
 SETTINGS = ApiSettings(
@@ -51,6 +57,14 @@ def deps_on(connections: Connections) -> Deps:
         queue_state=MongoQueueState(database),
         processes=MongoProcesses(database),
         registry=CollectorRegistry(),
+        checkout=CheckoutDeps(
+            checkouts=MongoCheckoutStore(database),
+            catalogue=MongoCatalogue(database),
+            stock=MongoStock(database),
+            payments=MongoPaymentBook(database),
+            orders=MongoPlacedOrders(database),
+            reconciliations=MongoReconciliations(database),
+        ),
         checks=connections.checks(),
         eviction_policy=connections.eviction_policy,
     )

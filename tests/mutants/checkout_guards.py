@@ -10,7 +10,6 @@ STOCK = ("tests/contract/test_stock.py",)
 CHECKOUTS = ("tests/contract/test_checkout_store.py",)
 PAYMENTS = ("tests/contract/test_payment_book.py",)
 PLACED = ("tests/contract/test_placed_orders.py",)
-WEBHOOKS = ("tests/contract/test_catalogue.py",)
 RECONCILING = ("tests/unit/checkout/test_reconciling.py",)
 
 CHECKOUT_GUARDS = (
@@ -115,13 +114,6 @@ CHECKOUT_GUARDS = (
         '{**waits, "$expr": {"$lt": ["$$NOW", fence]}}',
         "{**waits}",
         PLACED,
-    ),
-    Mutant(
-        "a-webhook-is-taken-in-once",
-        f"{STORES}/webhooks.py",
-        "noted.upserted_id is not None",
-        "True",
-        WEBHOOKS,
     ),
     Mutant(
         "a-checkout-is-over-when-what-follows-is",

@@ -9,10 +9,25 @@ STEPS = f"{CHECKOUT}/steps"
 ENDS_WELL = ("tests/unit/checkout/test_ends_well.py",)
 TOO_LATE = ("tests/unit/checkout/test_too_late.py",)
 WEBHOOKS = ("tests/unit/checkout/test_webhooks.py",)
+ORDER = ("tests/contract/test_order_of_checkouts.py",)
 LEFT_ALONE = ("tests/unit/api/test_runs_leave_checkouts.py",)
 ORCHESTRATOR = "services/orchestrator/src/pedidos_orchestrator"
 
 FLOW_GUARDS = (
+    Mutant(
+        "what-follows-keeps-its-checkouts-place",
+        f"{STEPS}/stepping.py",
+        "        age = age_seconds(checkout, job.claimed_at)\n",
+        "        age = age_seconds(checkout, None)\n",
+        ORDER,
+    ),
+    Mutant(
+        "a-vip-s-checkout-goes-first",
+        f"{CHECKOUT}/domain/flow.py",
+        "ahead_seconds=min(of_tier + age_seconds, ",
+        "ahead_seconds=min(age_seconds, ",
+        ORDER,
+    ),
     Mutant(
         "what-may-come-later-is-undone",
         f"{STEPS}/undoing.py",
@@ -37,7 +52,7 @@ FLOW_GUARDS = (
     Mutant(
         "given-up-is-undone",
         f"{STEPS}/stepping.py",
-        "return Failed(reason, follow_ups=self._due(checkout, Ending.GIVEN_UP))",
+        "return Failed(reason, follow_ups=self._due(checkout, job, Ending.GIVEN_UP))",
         "return Failed(reason)",
         ENDS_WELL,
     ),
@@ -72,8 +87,18 @@ FLOW_GUARDS = (
     Mutant(
         "a-webhook-that-failed-is-taken-again",
         f"{STEPS}/webhooks.py",
-        "        await seen.forget(event.id)\n",
-        "",
+        "    if known.status in WAITED_FOR:",
+        (
+            "    await book.note(told.reference, told.status, told.id, told.decline_code)\n"
+            "    if known.status in WAITED_FOR:"
+        ),
+        WEBHOOKS,
+    ),
+    Mutant(
+        "a-webhook-of-another-amount-is-not-believed",
+        f"{STEPS}/webhooks.py",
+        "return same and follows(",
+        "return follows(",
         WEBHOOKS,
     ),
     Mutant(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -12,7 +13,9 @@ import httpx
 import pytest
 
 from pedidos_checkout.domain.checkouts import Kind
+from pedidos_checkout.domain.placed_orders import order_of
 from pedidos_checkout.domain.shop import Discount, Product
+from pedidos_checkout.domain.status import FORGOTTEN
 from pedidos_checkout.domain.steps import Step, job_id
 from pedidos_common.domain.jobs import Succeeded
 from pedidos_common.domain.queues import DEFAULTS, INVENTORY, PAYMENT_PROCESSING, QueueTable
@@ -180,6 +183,23 @@ async def test_the_status_follows_the_jobs(world: World, shop: httpx.AsyncClient
     assert (body["status"], body["error"]) == ("failed", "the card was declined")
     assert answer.headers["cache-control"] == "no-store"
     assert "ana" not in answer.text.lower()
+
+
+async def test_what_became_of_it_outlives_its_jobs(world: World, shop: httpx.AsyncClient) -> None:
+    checkout_id = await accepted_id(shop)
+    await eventually(lambda: world.transport.heard)
+    checkout = await world.shop.checkouts.get(checkout_id)
+    assert checkout is not None
+    assert checkout.is_begun
+    await world.ledger.remove(checkout_id)
+    url = f"/api/orders/status/{checkout_id}"
+    body = (await shop.get(url)).json()
+    assert (body["status"], body["error"], body["steps"]) == ("failed", FORGOTTEN, [])
+    order, fence = order_of(checkout), await world.runs.now() + timedelta(minutes=1)
+    await world.shop.orders.create(order, fence)
+    await world.shop.orders.confirm(checkout_id, fence)
+    body = (await shop.get(url)).json()
+    assert (body["status"], body["order"]["orderNumber"]) == ("completed", order.number)
 
 
 async def test_a_stream_ends_with_the_checkout(world: World, shop: httpx.AsyncClient) -> None:

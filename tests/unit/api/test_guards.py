@@ -128,3 +128,9 @@ async def test_log_lines_of_a_request_carry_its_trace_id(world: World) -> None:
             answer = await client.get("/pedidos/queue/jobs/x", headers=headers)
     assert answer.json()["traceId"] == TRACE
     assert [line["traceId"] for line in lines if line["event"] == "request_failed"] == [TRACE]
+
+
+async def test_a_wrong_method_is_told_all_that_are_right(world: World) -> None:
+    async with world.client_of(world.app()) as client:
+        answer = await client.options("/api/reconciliations")
+    assert (answer.status_code, answer.headers["allow"]) == (405, "GET, POST")

@@ -132,7 +132,7 @@ async def test_a_queue_tells_its_policy(client: Client) -> None:
     found = (await client.get("/api/queues/payment-processing")).json()
     policy = found["policy"]
     assert (found["queue"], found["waiting"]) == ("payment-processing", 0)
-    assert (policy["jobsAtOnce"], policy["refuseAbove"], policy["maxAttempts"]) == (3, 2_000, 5)
+    assert (policy["jobsAtOnce"], policy["refuseAbove"], policy["maxAttempts"]) == (3, 20_000, 5)
     listed = (await client.get("/api/queues")).json()["queues"]
     assert found in listed
     assert [queue["queue"] for queue in listed] == list(DEFAULTS)

@@ -31,7 +31,7 @@ from pedidos_common.domain.errors import LeaseLost
 from pedidos_common.domain.jobs import OPEN, Job, JobStatus, follow_ups_of
 from pedidos_common.execution.perform import is_suspect, must_give_up, perform
 from pedidos_common.execution.registry import table
-from pedidos_common.ports import JobFilter
+from pedidos_common.ports import Bell, JobFilter, Transport
 from pedidos_common.testing.clock import ManualClock
 from pedidos_common.testing.in_memory_jobs import InMemoryJobLedger
 from pedidos_common.testing.in_memory_transport import InMemoryTransport
@@ -137,7 +137,8 @@ class Shop:
     ) -> None:
         self.clock = ManualClock()
         self.ledger = InMemoryJobLedger(self.clock, LEASE_SECONDS)
-        self.transport = InMemoryTransport()
+        self.transport: Transport = InMemoryTransport()
+        self.bells: list[Bell] = []  # of follow-ups, which nobody has rung yet
         self.checkouts = InMemoryCheckoutStore(self.clock)
         self.book = InMemoryPaymentBook(self.clock)
         self.stock = InMemoryStock(self.clock)
@@ -242,7 +243,7 @@ class Shop:
         if trouble == T.KILLED_BEFORE or not await self.ledger.settle(job, outcome):
             return
         if trouble != T.KILLED_BEHIND:  # then they are left to the leader
-            await self.ledger.create(follow_ups_of(outcome))
+            self.bells += await self.ledger.create(follow_ups_of(outcome))
 
     def _wake(self, number: int) -> None:
         if number and self.fate.hanging:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -11,6 +12,7 @@ from pedidos_checkout.domain.flow import (
     BACK,
     FORWARD,
     Ending,
+    age_seconds,
     first_job,
     follow_ups,
     next_steps,
@@ -18,9 +20,9 @@ from pedidos_checkout.domain.flow import (
 )
 from pedidos_checkout.domain.steps import KINDS, Step, step_of
 from pedidos_common.domain import queues
-from pedidos_common.domain.jobs import Band
+from pedidos_common.domain.jobs import MOST_AHEAD_SECONDS, Band
 from pedidos_common.domain.orders import Tier
-from tests.unit.checkout.carts import CUSTOMER, a_checkout, a_free_checkout, a_payment
+from tests.unit.checkout.carts import ACCEPTED, CUSTOMER, a_checkout, a_free_checkout, a_payment
 
 WITH_PHONE = replace(CUSTOMER, phone="+5511999990000")
 SHAPES = [a_checkout(), a_free_checkout(), a_payment(), a_checkout(customer=WITH_PHONE)]
@@ -32,7 +34,7 @@ def test_a_paid_checkout_begins_with_its_payment() -> None:
     assert (job.queue, job.band) == (queues.PAYMENT_PROCESSING, Band.CRITICAL)
     assert (job.scope, dict(job.payload)) == (
         a_checkout("x").id,
-        {"checkoutId": a_checkout("x").id},
+        {"checkoutId": a_checkout("x").id, "priority": "NORMAL"},
     )
 
 
@@ -101,6 +103,24 @@ def test_a_vips_jobs_have_their_queues_head_start() -> None:
     ]
     other = a_checkout(customer=replace(WITH_PHONE, tier=Tier.OURO))
     assert first_job(other, policies).ahead_seconds == 0.0
+    assert [job.payload["priority"] for job in (*jobs, first_job(other))] == [
+        *["VIP"] * 4,
+        "NORMAL",
+    ]
+
+
+@pytest.mark.parametrize(("tier", "head_start"), [(Tier.DIAMANTE, 60.0), (Tier.OURO, 0.0)])
+def test_what_follows_is_ahead_by_its_checkouts_age_too(tier: Tier, head_start: float) -> None:
+    checkout = a_checkout(customer=replace(WITH_PHONE, tier=tier))
+    for age, ahead in ((0.0, head_start), (7.5, head_start + 7.5), (1e6, MOST_AHEAD_SECONDS)):
+        jobs = follow_ups(checkout, Step.CAPTURE, Ending.DONE, age_seconds=age)
+        assert [job.ahead_seconds for job in jobs] == [ahead] * 3
+
+
+def test_no_checkout_is_younger_than_new() -> None:
+    assert age_seconds(a_checkout(), ACCEPTED + timedelta(seconds=2.5)) == 2.5
+    assert age_seconds(a_checkout(), ACCEPTED - timedelta(seconds=1)) == 0.0
+    assert age_seconds(a_checkout(), None) == 0.0
 
 
 def test_an_undo_is_not_given_up_for_lost_workers() -> None:

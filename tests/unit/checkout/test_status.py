@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -9,7 +10,9 @@ import pytest
 
 from pedidos_checkout.domain.checkouts import Checkout
 from pedidos_checkout.domain.flow import Ending, new_job, stages_of
-from pedidos_checkout.domain.status import CheckoutState, Money, status_of
+from pedidos_checkout.domain.payments import Payment, PaymentStatus
+from pedidos_checkout.domain.placed_orders import PlacedStatus, order_of
+from pedidos_checkout.domain.status import FORGOTTEN, CheckoutState, Money, status_of
 from pedidos_checkout.domain.steps import Step
 from pedidos_common.domain.jobs import Job, JobStatus
 from tests.unit.checkout.carts import ACCEPTED, a_checkout, a_free_checkout, a_payment
@@ -62,6 +65,37 @@ def test_it_is_completed_from_the_capture_on() -> None:
     seen = status_of(checkout, [*jobs, *behind], now=LATER + timedelta(hours=1))
     assert (seen.state, seen.processing_ms, seen.is_final) == ("completed", 2_000, True)
     assert status_of(checkout, jobs[:3]).state == "processing"
+
+
+def test_a_begun_checkout_whose_jobs_were_removed_is_told_from_its_order() -> None:
+    gone = a_checkout(is_begun=True)
+    confirmed = replace(order_of(gone), status=PlacedStatus.CONFIRMED, confirmed_at=LATER)
+    seen = status_of(gone, [], confirmed)
+    assert (seen.state, seen.progress, seen.order) == ("completed", 100, confirmed)
+    assert (seen.processing_ms, seen.is_final, seen.steps) == (2_000, True, [])
+    mailing = [a_job(gone, Step.CONFIRMATION, **RUNNING)]
+    assert status_of(gone, mailing, confirmed).state == "completed"
+    waiting = replace(confirmed, status=PlacedStatus.AWAITING_PAYMENT)
+    seen = status_of(gone, [], waiting)
+    assert (seen.state, seen.error, seen.is_final) == ("failed", FORGOTTEN, True)
+
+
+@pytest.mark.parametrize(
+    ("status", "state", "money"),
+    [
+        (PaymentStatus.CAPTURED, "completed", None),
+        (PaymentStatus.DECLINED, "failed", Money.NOT_TAKEN),
+        (PaymentStatus.REFUNDED, "failed", Money.RETURNED),
+        (PaymentStatus.AUTHORISED, "failed", None),
+    ],
+)
+def test_a_payment_whose_jobs_were_removed_is_told_from_its_record(
+    status: PaymentStatus, state: str, money: Money | None
+) -> None:
+    gone = a_payment(is_begun=True)
+    payment = Payment(gone.payment_id, gone.id, gone.total, gone.currency, status)
+    seen = status_of(gone, [], payment=payment)
+    assert (seen.state, seen.money, seen.is_final) == (state, money, True)
 
 
 def test_a_waiting_customer_is_told_what_is_waited_for() -> None:

@@ -560,8 +560,13 @@ def test_an_unexpected_error_is_no_traceback(
 def test_every_command_takes_json(pedidos: Pedidos) -> None:
     listed = pedidos("--help").out
     names = [line.split()[0] for line in listed.partition("Commands:")[2].splitlines() if line]
-    assert len(names) == 19
-    groups = {"keys": ("new",), "sandbox": ("faults", "ledger", "reset")}
+    assert len(names) == 21
+    groups = {
+        "checkout": ("seed", "place", "pay", "status", "watch", "orders"),
+        "keys": ("new",),
+        "queues": ("", "pause", "resume", "drain", "dead", "redrive"),
+        "sandbox": ("faults", "ledger", "reset"),
+    }
     commands = [(name, part) for name in names for part in groups.get(name, ("",))]
     for command in commands:
         assert "--json" in pedidos(*filter(None, command), "--help").out, command

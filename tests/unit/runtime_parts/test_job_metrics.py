@@ -59,13 +59,18 @@ def test_only_a_later_claim_is_a_redelivery() -> None:
     assert registry.get_sample_value("pedidos_job_redeliveries_total", KNOWN) == 1
 
 
-@pytest.mark.parametrize(("ahead", "tier"), [(0.0, "normal"), (10.0, "vip")])
-def test_how_long_a_job_waited_for_its_first_claim_is_told_by_tier(ahead: float, tier: str) -> None:
+@pytest.mark.parametrize(
+    ("payload", "tier"),
+    [({}, "normal"), ({"priority": "NORMAL"}, "normal"), ({"priority": "VIP"}, "vip")],
+)
+def test_how_long_a_job_waited_for_its_first_claim_is_told_by_tier(
+    payload: dict[str, str], tier: str
+) -> None:
     registry = CollectorRegistry()
     metrics = JobMetrics(registry)
     claimed = replace(job(), claimed_at=job().created_at + timedelta(seconds=3))
-    metrics.claimed(replace(claimed, ahead_seconds=ahead))
-    metrics.claimed(replace(claimed, ahead_seconds=ahead, deliveries=2))
+    metrics.claimed(replace(claimed, payload=payload, ahead_seconds=5.0))
+    metrics.claimed(replace(claimed, payload=payload, deliveries=2))
     labels = {"queue": "orders", "tier": tier}
     name = "pedidos_job_first_claim_seconds"
     assert registry.get_sample_value(f"{name}_sum", labels) == 3

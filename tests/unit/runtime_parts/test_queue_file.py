@@ -26,7 +26,7 @@ backoff_seconds = 1
 longest_backoff_seconds = 20.5
 vip_ahead_seconds = 0
 sync_above = "none"
-refuse_above = 5000
+refuse_above = 25000
 keep_completed = 1
 keep_failed = 2
 worked_within_seconds = 30
@@ -54,7 +54,7 @@ def test_every_field_of_a_queue_can_be_changed_and_nothing_else_changes(file: Pa
         retry=RetryPolicy(3, 1.0, 20.5),
         vip_ahead_seconds=0.0,
         sync_above=None,
-        refuse_above=5_000,
+        refuse_above=25_000,
         keep_completed=1,
         keep_failed=2,
         worked_within_seconds=30.0,
@@ -84,7 +84,7 @@ WRONG = [
     ("[queues.inventory]\nscale.most = 0\n", "scale.most: must be greater than or equal to 1"),
     ("[queues.inventory]\nscale.least = 9\n", "scale.least=9: must be at most scale.most"),
     ("[queues.inventory]\nscale.shrink_below = 101\n", "scale.shrink_below: must be at most"),
-    ("[queues.inventory]\nsync_above = 3000\n", "sync_above=3000: must be at most refuse_above"),
+    ("[queues.inventory]\nsync_above = 30000\n", "sync_above=30000: must be at most refuse_above"),
     ("[queues.inventory]\nbackoff_seconds = 301\n", "backoff_seconds: must be at most longest"),
     ("[queue.inventory]\n", "queue: there is no such table, only [queues.<name>]"),
     ("[queues]\ninventory = 5\n", "[queues.inventory] it: must be a table"),

@@ -13,6 +13,7 @@ import typer
 from pedidos_cli.commands import (
     audit,
     checkout,
+    checkout_checks,
     dead,
     demo,
     doctor,
@@ -42,6 +43,8 @@ for command in (
     *(export.export, erase.erase, audit.audit, doctor.doctor),
 ):
     APP.command(command.__name__.rstrip("_"))(command)
+for check in (checkout_checks.audit, checkout_checks.reconcile):
+    checkout.CHECKOUT.command()(check)
 APP.add_typer(keys.KEYS, name="keys")
 APP.add_typer(queues.QUEUES, name="queues")
 APP.add_typer(sandbox.SANDBOX, name="sandbox")

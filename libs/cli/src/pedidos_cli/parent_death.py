@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -9,6 +10,7 @@ import sys
 from collections.abc import Callable
 
 _PR_SET_PDEATHSIG = 1
+_AUTOGROUP = "/proc/self/autogroup"
 
 
 def die_with_parent() -> Callable[[], None] | None:
@@ -33,10 +35,23 @@ def die_with_parent() -> Callable[[], None] | None:
 def begin_as_child(nice: int) -> Callable[[], None]:
     """What a child calls between fork and exec: it dies with its parent, and is so `nice`."""
     bind = die_with_parent()
+    told = str(nice).encode()
 
     def begin() -> None:
         if bind is not None:
             bind()
         os.nice(nice)
+        _let_other_sessions_first(told)
 
     return begin
+
+
+def _let_other_sessions_first(nice: bytes) -> None:
+    # Linux shares the processors out among sessions first, and by `nice` inside of each alone
+    # (sched(7), autogroup); every child has a session of its own
+    with contextlib.suppress(OSError):
+        group = os.open(_AUTOGROUP, os.O_WRONLY)
+        try:
+            os.write(group, nice)
+        finally:
+            os.close(group)

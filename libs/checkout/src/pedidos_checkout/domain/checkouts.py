@@ -78,7 +78,8 @@ class Checkout:
 
     `key` is the caller's idempotency key and `fingerprint` what it stands for. `method` is the
     payment provider's token of how the customer pays; None where nothing is to be paid. `reply`
-    is what a synchronous checkout answered.
+    is what a synchronous checkout answered. `is_begun` says that its first job was seen in the
+    ledger.
     """
 
     id: str
@@ -98,6 +99,7 @@ class Checkout:
     created_at: datetime | None = None
     reply: Mapping[str, Any] | None = None
     trace: str | None = None
+    is_begun: bool = False
 
     @property
     def payment_id(self) -> str:

@@ -8,12 +8,13 @@ whoever asks twice creates nothing twice.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from enum import StrEnum
 from itertools import pairwise
 
 from pedidos_checkout.domain.checkouts import Checkout, Kind
 from pedidos_checkout.domain.steps import KINDS, Step, job_id
-from pedidos_common.domain.jobs import NewJob
+from pedidos_common.domain.jobs import MOST_AHEAD_SECONDS, NewJob
 from pedidos_common.domain.orders import Priority
 from pedidos_common.domain.queues import DEFAULTS, QueuePolicy
 
@@ -122,25 +123,41 @@ def follow_ups(
     step: Step,
     ending: Ending,
     policies: Mapping[str, QueuePolicy] = DEFAULTS,
+    age_seconds: float = 0.0,
 ) -> tuple[NewJob, ...]:
-    """The jobs that are due when `step` ended so."""
-    return tuple(new_job(checkout, due, policies) for due in next_steps(checkout, step, ending))
+    """The jobs that are due when `step` ended so; `age_seconds` as in `new_job`."""
+    due = next_steps(checkout, step, ending)
+    return tuple(new_job(checkout, one, policies, age_seconds) for one in due)
+
+
+def age_seconds(checkout: Checkout, at: datetime | None) -> float:
+    """For how long the checkout had been accepted; both times are the database server's."""
+    if at is None or checkout.created_at is None:
+        return 0.0
+    return max(0.0, (at - checkout.created_at).total_seconds())
 
 
 def new_job(
-    checkout: Checkout, step: Step, policies: Mapping[str, QueuePolicy] = DEFAULTS
+    checkout: Checkout,
+    step: Step,
+    policies: Mapping[str, QueuePolicy] = DEFAULTS,
+    age_seconds: float = 0.0,
 ) -> NewJob:
-    """The job that does `step`; a VIP's has its queue's head start."""
-    kind = KINDS[step]
-    is_vip = checkout.customer.priority is Priority.VIP
+    """The job that does `step`; a VIP's has its queue's head start.
+
+    `age_seconds` is how long ago the checkout was accepted: by so much the job goes before what
+    is rung with it, so it stands where its checkout does, before first steps of younger ones.
+    """
+    kind, priority = KINDS[step], checkout.customer.priority
+    of_tier = policies[kind.queue].vip_ahead_seconds if priority is Priority.VIP else 0.0
     return NewJob(
         id=job_id(checkout, step),
         function=kind.function,
         queue=kind.queue,
         band=kind.band,
-        payload={"checkoutId": checkout.id},
+        payload={"checkoutId": checkout.id, "priority": priority.value},
         scope=checkout.id,
         max_deliveries=MOST_LOST_UNDOING if step in UNDOES else MOST_LOST,
         trace=checkout.trace,
-        ahead_seconds=policies[kind.queue].vip_ahead_seconds if is_vip else 0.0,
+        ahead_seconds=min(of_tier + age_seconds, MOST_AHEAD_SECONDS),
     )

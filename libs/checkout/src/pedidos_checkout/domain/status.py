@@ -16,7 +16,8 @@ from pedidos_checkout.domain.flow import (
     next_steps,
     stages_of,
 )
-from pedidos_checkout.domain.placed_orders import PlacedOrder
+from pedidos_checkout.domain.payments import Payment, PaymentStatus
+from pedidos_checkout.domain.placed_orders import PlacedOrder, PlacedStatus
 from pedidos_checkout.domain.steps import Step, step_of
 from pedidos_common.domain.jobs import FINAL, Job, JobStatus
 
@@ -44,6 +45,15 @@ DOING: Mapping[Step, str] = {
     Step.STOCK: "reserving the products",
     Step.ORDER: "creating the order",
     Step.CAPTURE: "taking the payment",
+}
+FORGOTTEN = "it did not come about, and its details are no longer kept"
+# of a payment whose jobs are gone; where it was taken and nothing came of it nobody can say
+MONEY: Mapping[PaymentStatus, Money] = {
+    PaymentStatus.NEW: Money.NOT_TAKEN,
+    PaymentStatus.REQUIRES_ACTION: Money.NOT_TAKEN,
+    PaymentStatus.DECLINED: Money.NOT_TAKEN,
+    PaymentStatus.VOIDED: Money.RETURNED,
+    PaymentStatus.REFUNDED: Money.RETURNED,
 }
 OUR_FAULT = "we could not complete it for a technical reason: please place it anew"
 
@@ -96,19 +106,30 @@ def status_of(
     jobs: Iterable[Job],
     order: PlacedOrder | None = None,
     *,
+    payment: Payment | None = None,
     now: datetime | None = None,
 ) -> CheckoutStatus:
-    """How the checkout stands; `jobs` are its own, `now` is the database server's time."""
-    known = {step: job for job in jobs if (step := step_of(job.id)) is not None}
+    """How the checkout stands; `jobs` are its own, `now` is the database server's time.
+
+    Where `is_forgotten` it is what `order` and `payment`, as they are stored, still tell.
+    """
+    known = _by_step(jobs)
     failed = _failed_step(known)
     if failed is not None or COMPENSATION & known.keys():
         return _failed(checkout, known, failed, now)
     if ending_of(known.get(completing_step(checkout))) is Ending.DONE:
         ended_at = known[completing_step(checkout)].settled_at
         return _status(checkout, known, CheckoutState.COMPLETED, ended_at, order=order)
+    if _is_forgotten(checkout, known):
+        return _remembered(checkout, known, order, payment)
     begun = any(job.first_claimed_at for job in known.values())
     state = CheckoutState.PROCESSING if begun else CheckoutState.QUEUED
     return _status(checkout, known, state, now)
+
+
+def is_forgotten(checkout: Checkout, jobs: Iterable[Job]) -> bool:
+    """Whether jobs that would tell how it stands are not kept any more: its first one is gone."""
+    return _is_forgotten(checkout, _by_step(jobs))
 
 
 def ending_of(job: Job | None) -> Ending | None:
@@ -119,6 +140,40 @@ def ending_of(job: Job | None) -> Ending | None:
         return Ending.GIVEN_UP
     refused = job.result.get("refused")
     return Ending(refused) if refused else Ending.DONE
+
+
+def _by_step(jobs: Iterable[Job]) -> dict[Step, Job]:
+    return {step: job for job in jobs if (step := step_of(job.id)) is not None}
+
+
+def _is_forgotten(checkout: Checkout, known: Mapping[Step, Job]) -> bool:
+    # jobs are removed oldest first, and the first one is in the ledger before a checkout is begun
+    return checkout.is_begun and stages_of(checkout)[0][0] not in known
+
+
+def _remembered(
+    checkout: Checkout,
+    known: Mapping[Step, Job],
+    order: PlacedOrder | None,
+    payment: Payment | None,
+) -> CheckoutStatus:
+    if order is not None and order.status is PlacedStatus.CONFIRMED:
+        at = order.confirmed_at
+        return _status(checkout, known, CheckoutState.COMPLETED, at, order=order)
+    taken = payment is not None and payment.status is PaymentStatus.CAPTURED
+    at = payment.updated_at if payment else None
+    if taken and not checkout.lines:
+        return _status(checkout, known, CheckoutState.COMPLETED, at)
+    money = MONEY.get(payment.status) if payment else Money.NOT_TAKEN
+    return _status(
+        checkout,
+        known,
+        CheckoutState.FAILED,
+        at,
+        error=FORGOTTEN,
+        code=Ending.GIVEN_UP,
+        money=money,
+    )
 
 
 def _failed_step(known: Mapping[Step, Job]) -> Step | None:
@@ -164,7 +219,7 @@ def _status(
 ) -> CheckoutStatus:
     return CheckoutStatus(
         state=state,
-        progress=_progress(checkout, known),
+        progress=100 if state is CheckoutState.COMPLETED else _progress(checkout, known),
         message=error or _message(checkout, known, state),
         processing_ms=_milliseconds(checkout, known, until),
         retries=sum(job.attempts + job.lost for job in known.values()),
@@ -184,6 +239,8 @@ def _way(checkout: Checkout) -> list[Step]:
 
 def _to_show(checkout: Checkout, known: Mapping[Step, Job]) -> list[Step]:
     forward = {step for stage in stages_of(checkout) for step in stage}
+    if _is_forgotten(checkout, known):
+        forward = set()
     return [step for step in Step if step in forward or step in known]
 
 

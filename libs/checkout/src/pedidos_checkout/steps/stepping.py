@@ -8,7 +8,14 @@ from dataclasses import dataclass
 import structlog
 
 from pedidos_checkout.domain.checkouts import Checkout
-from pedidos_checkout.domain.flow import COMPENSATION, FORWARD, UNDOES, Ending, follow_ups
+from pedidos_checkout.domain.flow import (
+    COMPENSATION,
+    FORWARD,
+    UNDOES,
+    Ending,
+    age_seconds,
+    follow_ups,
+)
 from pedidos_checkout.domain.steps import KINDS, Step, step_of
 from pedidos_checkout.ports import CheckoutStore, ProviderPaused
 from pedidos_checkout.ports.providers import ProviderUnavailable
@@ -75,14 +82,14 @@ class StepFunction:
         if checkout is None:
             return Failed(f"checkout {job.scope} of this job is not stored any more")
         if await self._is_too_late(job):
-            return self._failed(checkout, TOO_LATE)
+            return self._failed(checkout, job, TOO_LATE)
         try:
             end = await self.do(checkout, job, context)
         except ProviderPaused as error:
             return deferred(error)
         except ProviderUnavailable as error:
             return await self._after_attempt(job, context, str(error))
-        return self._outcome(checkout, end)
+        return self._outcome(checkout, job, end)
 
     async def give_up(self, job: Job, context: JobContext, reason: str) -> Outcome:  # noqa: ARG002
         """See `registry.JobFunction`: what it may have done is undone, where it was not done."""
@@ -90,8 +97,8 @@ class StepFunction:
         if checkout is None:
             return Failed(reason)
         if not await self._is_too_late(job) and await self.is_done(checkout):
-            return self._outcome(checkout, Done())
-        return self._failed(checkout, reason)
+            return self._outcome(checkout, job, Done())
+        return self._failed(checkout, job, reason)
 
     async def _checkout_of(self, job: Job) -> Checkout | None:
         return await self.around.checkouts.get(str(job.payload["checkoutId"]))
@@ -112,21 +119,22 @@ class StepFunction:
             return await self.give_up(job, context, reason)
         return Retry(reason, delay, counts=True)
 
-    def _outcome(self, checkout: Checkout, end: End) -> Outcome:
+    def _outcome(self, checkout: Checkout, job: Job, end: End) -> Outcome:
         match end:
             case Done(result):
-                return Succeeded(result, self._due(checkout, Ending.DONE))
+                return Succeeded(result, self._due(checkout, job, Ending.DONE))
             case Refused(code, error):
                 log.info("checkout_refused", step=self.step.value, code=code.value)
                 result = {"refused": code.value, "error": error}
-                return Succeeded(result, self._due(checkout, code))
+                return Succeeded(result, self._due(checkout, job, code))
             case Waits(reason, delay_seconds, result):
                 return Retry(reason, delay_seconds, result)
             case Impossible(reason):
-                return self._failed(checkout, reason)
+                return self._failed(checkout, job, reason)
 
-    def _failed(self, checkout: Checkout, reason: str) -> Failed:
-        return Failed(reason, follow_ups=self._due(checkout, Ending.GIVEN_UP))
+    def _failed(self, checkout: Checkout, job: Job, reason: str) -> Failed:
+        return Failed(reason, follow_ups=self._due(checkout, job, Ending.GIVEN_UP))
 
-    def _due(self, checkout: Checkout, ending: Ending) -> tuple[NewJob, ...]:
-        return follow_ups(checkout, self.step, ending, self.around.policies)
+    def _due(self, checkout: Checkout, job: Job, ending: Ending) -> tuple[NewJob, ...]:
+        age = age_seconds(checkout, job.claimed_at)
+        return follow_ups(checkout, self.step, ending, self.around.policies, age)

@@ -55,6 +55,9 @@ class InMemoryCheckoutStore:
     async def begun(self, checkout_ids: Sequence[str]) -> None:
         """See `ports.CheckoutStore.begun`."""
         self._not_begun.difference_update(checkout_ids)
+        for one in checkout_ids:
+            if one in self._checkouts:
+                self._checkouts[one] = replace(self._checkouts[one], is_begun=True)
 
     async def not_begun(self, older_than_seconds: float, limit: int) -> Sequence[Checkout]:
         """See `ports.CheckoutStore.not_begun`."""

@@ -18,10 +18,12 @@ from pedidos_cli.autoscale.loop import Autoscaler
 from pedidos_cli.autoscale.policy import Pace
 from pedidos_cli.autoscale.queue_bounds import scales_named
 from pedidos_cli.autoscale.queue_loop import QueueAutoscaler
+from pedidos_cli.client import ApiClient
 from pedidos_cli.data_folder import DataFolder, data_folder, folder_named
 from pedidos_cli.embedded.addresses import redis_address
 from pedidos_cli.options import AsJson, Generators, MongoUri, RedisUrl, Workers
 from pedidos_cli.output import Output
+from pedidos_cli.sample_shop import seed_if_empty
 from pedidos_cli.stack import Stack
 from pedidos_cli.stack_plan import StackOptions
 from pedidos_cli.wording import counted
@@ -79,7 +81,9 @@ def up(
     sandbox: Annotated[
         bool,
         typer.Option(
-            "--sandbox", help="Play the payment provider, the SMS provider and a mailbox, too."
+            "--sandbox",
+            help="Play the payment provider, the SMS provider and a mailbox, too; adds the sample "
+            "shop where nothing can be bought yet.",
         ),
     ] = False,
     as_json: AsJson = False,
@@ -117,6 +121,8 @@ async def serve(
     with contextlib.suppress(asyncio.CancelledError), stop_signals():
         async with Stack(options, folder, os.environ, out.note) as stack:
             await stack.wait_ready()
+            if options.sandbox:
+                await _seed(stack, out)
             if out.as_json:
                 out.document(asdict(stack.document()))
             out.say(describe_ready(stack))
@@ -127,6 +133,11 @@ async def serve(
                     scaling.create_task(QueueAutoscaler(stack, scales, out.note).run())
                 await asyncio.Event().wait()
     out.note("Stopped.")
+
+
+async def _seed(stack: Stack, out: Output) -> None:
+    async with ApiClient(stack.api, os.environ.get("API_KEY") or None) as client:
+        await seed_if_empty(client, out.note)
 
 
 def describe_ready(stack: Stack) -> str:

@@ -58,7 +58,7 @@ class QueuePolicy:
     concurrency: int | None = None
     rate: Rate | None = None
     retry: RetryPolicy = field(default_factory=RetryPolicy)
-    vip_ahead_seconds: float = 10.0
+    vip_ahead_seconds: float = 60.0
     sync_above: int | None = None
     refuse_above: int | None = None
     keep_completed: int = 50
@@ -85,9 +85,9 @@ DEFAULTS: Mapping[str, QueuePolicy] = _by_name(
     QueuePolicy(GENERATION),
     QueuePolicy(ORDERS),
     QueuePolicy(NOTIFICATIONS),
-    QueuePolicy(PAYMENT_PROCESSING, concurrency=3, sync_above=1_000, refuse_above=2_000),
-    QueuePolicy(ORDER_PROCESSING, concurrency=2, sync_above=1_000, refuse_above=2_000),
-    QueuePolicy(INVENTORY, concurrency=5, sync_above=1_000, refuse_above=2_000),
+    QueuePolicy(PAYMENT_PROCESSING, concurrency=3, sync_above=10_000, refuse_above=20_000),
+    QueuePolicy(ORDER_PROCESSING, concurrency=2, sync_above=10_000, refuse_above=20_000),
+    QueuePolicy(INVENTORY, concurrency=5, sync_above=10_000, refuse_above=20_000),
     QueuePolicy(EMAIL_NOTIFICATIONS, concurrency=5),
     QueuePolicy(SMS_NOTIFICATIONS, concurrency=5),
 )

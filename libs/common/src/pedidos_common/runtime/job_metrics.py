@@ -8,6 +8,7 @@ from functools import partial
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from pedidos_common.domain.jobs import Job, Outcome, Retry
+from pedidos_common.domain.orders import Priority
 from pedidos_common.domain.run_jobs import UPGRADES
 from pedidos_common.execution.slots import Slots
 
@@ -101,7 +102,7 @@ class JobMetrics:
             self._redelivered.labels(*self._kind(job)).inc()
         elif job.claimed_at is not None:
             waited = (job.claimed_at - job.created_at).total_seconds()
-            tier = "vip" if job.ahead_seconds else "normal"
+            tier = "vip" if job.payload.get("priority") == Priority.VIP else "normal"
             self._until_claimed.labels(job.queue, tier).observe(max(0.0, waited))
 
     def ended(self, job: Job, outcome: Outcome, seconds: float) -> None:

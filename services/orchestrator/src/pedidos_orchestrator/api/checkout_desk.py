@@ -38,7 +38,7 @@ def desk_of(deps: Deps, settings: ApiSettings) -> Desk:
     ahead = QueuesAhead(
         settings.queues, deps.transport, deps.ledger, deps.queue_state, lambda: starter.backlog
     )
-    reading = StatusReading(ports.checkouts, deps.ledger, ports.orders, deps.runs)
+    reading = StatusReading(ports.checkouts, deps.ledger, ports.orders, ports.payments, deps.runs)
     here = None
     if ports.executor_of is not None:
         deliveries = Deliveries(deps.ledger, deps.transport, settings.queues)

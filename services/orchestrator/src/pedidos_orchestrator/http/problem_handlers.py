@@ -10,6 +10,7 @@ import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from pedidos_common.domain.errors import (
     InvalidTransition,
@@ -25,6 +26,7 @@ from pedidos_orchestrator.problems import (
 )
 
 MAX_ERRORS = 20
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 
 _log = structlog.get_logger()
 
@@ -43,7 +45,20 @@ def install(app: FastAPI, limits: Mapping[str, str]) -> None:
 
 
 async def _on_error(request: Request, error: Exception) -> Response:
+    if isinstance(error, HTTPException) and error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        error = HTTPException(error.status_code, error.detail, {"allow": _allowed(request)})
     return problem_response(request.scope, problem_of(error))
+
+
+def _allowed(request: Request) -> str:
+    """Methods of all routes of this path; the error knows those of the first one alone."""
+    fit = (
+        method
+        for method in METHODS
+        for route in request.app.routes
+        if route.matches({**request.scope, "method": method})[0] is Match.FULL
+    )
+    return ", ".join(dict.fromkeys(fit))
 
 
 def problem_of(error: Exception) -> ProblemError:

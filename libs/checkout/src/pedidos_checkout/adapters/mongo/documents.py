@@ -130,6 +130,7 @@ def checkout_of(document: Document) -> Checkout:
         created_at=document["createdAt"],
         reply=document.get("reply"),
         trace=document.get("trace"),
+        is_begun="begun" not in document,
     )
 
 

@@ -8,8 +8,14 @@ from typing import Any
 
 from pedidos_checkout.domain.checkouts import Checkout, Line
 from pedidos_checkout.domain.placed_orders import PlacedOrder
-from pedidos_checkout.domain.status import CheckoutState, CheckoutStatus, StepSeen, status_of
-from pedidos_checkout.ports import CheckoutStore, PlacedOrders
+from pedidos_checkout.domain.status import (
+    CheckoutState,
+    CheckoutStatus,
+    StepSeen,
+    is_forgotten,
+    status_of,
+)
+from pedidos_checkout.ports import CheckoutStore, PaymentBook, PlacedOrders
 from pedidos_common.ports import JobLedger, RunStore
 from pedidos_orchestrator.times import iso
 
@@ -21,6 +27,7 @@ class StatusReading:
     checkouts: CheckoutStore
     ledger: JobLedger
     orders: PlacedOrders
+    payments: PaymentBook
     runs: RunStore
 
     async def __call__(self, checkout_id: str) -> tuple[Checkout, CheckoutStatus] | None:
@@ -32,9 +39,12 @@ class StatusReading:
         """How this checkout stands."""
         jobs = [job async for job in self.ledger.of_scope(checkout.id)]
         status = status_of(checkout, jobs, now=await self.runs.now())
-        if status.state is not CheckoutState.COMPLETED:
+        forgotten = is_forgotten(checkout, jobs)
+        if status.state is not CheckoutState.COMPLETED and not forgotten:
             return status
-        return status_of(checkout, jobs, await self.orders.of_checkout(checkout.id))
+        order = await self.orders.of_checkout(checkout.id)
+        payment = await self.payments.get(checkout.payment_id) if forgotten else None
+        return status_of(checkout, jobs, order, payment=payment)
 
     async def took(self, checkout_id: str) -> float | None:
         """Milliseconds that it took; None while it is open."""

@@ -16,6 +16,8 @@ from pedidos_common.ports import JobLedger, Transport
 
 MOST_WAITING = 10_000
 BATCH = 200
+# nobody waits for it, and those that come meanwhile share its three calls
+GATHER_SECONDS = 0.02
 
 log = structlog.get_logger(__name__)
 
@@ -50,6 +52,7 @@ class Starter:
 
     async def _work(self) -> None:
         while self._waiting:
+            await asyncio.sleep(GATHER_SECONDS)
             size = min(BATCH, len(self._waiting))
             batch = [self._waiting.popleft() for _ in range(size)]
             try:

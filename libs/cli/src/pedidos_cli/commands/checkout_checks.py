@@ -1,0 +1,93 @@
+"""`pedidos checkout audit` and `reconcile`: whether money, stock and orders agree."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from pedidos_cli.auditing import audit_of_checkouts
+from pedidos_cli.client import Json
+from pedidos_cli.commands.audit import audit_target
+from pedidos_cli.commands.sandbox import Sandbox
+from pedidos_cli.errors import CliError, ExitStatus
+from pedidos_cli.options import Api, ApiKey, AsJson
+from pedidos_cli.output import Output
+from pedidos_cli.sandbox_control import find_sandbox
+from pedidos_cli.session import Session, finish, with_api
+
+POLL_SECONDS = 0.5
+RECONCILE_SECONDS = 120.0
+REPORTS = "/api/reconciliations"
+
+
+def audit(
+    mongo_uri: Annotated[
+        str | None,
+        typer.Option(help="Address of MongoDB; else the last stack's, else MONGO_URI."),
+    ] = None,
+    database: Annotated[
+        str | None, typer.Option(help="Name of the database; else the stack's, else MONGO_DB.")
+    ] = None,
+    sandbox: Sandbox = None,
+    api: Api = None,
+    api_key: ApiKey = None,
+    as_json: AsJson = False,
+) -> None:
+    """Check from MongoDB and the sandbox's books, at rest, that every charge has one order or one
+    refund, and whatever else is promised; status 0 or 1."""
+    target = audit_target(api, api_key, mongo_uri, database)
+    try:
+        address: str | None = find_sandbox(sandbox, api, os.environ)
+    except CliError:  # what the providers' books say is then not checkable, and told so
+        address = None
+    verdict = asyncio.run(audit_of_checkouts(target, address))
+    out = Output(as_json=as_json)
+    if out.as_json:
+        out.document(verdict.to_json())
+    else:
+        verdict.render(out.console)
+    finish(ExitStatus.OK if verdict.passed else ExitStatus.FAILED)
+
+
+def reconcile(api: Api = None, api_key: ApiKey = None, as_json: AsJson = False) -> None:
+    """Compare payments and stock with the provider's list and with checkouts, and repair."""
+
+    async def body(session: Session) -> None:
+        asked = await session.client.post(REPORTS)
+        report = await _report(session, str(asked["id"]))
+        if session.out.as_json:
+            session.out.document(report)
+            return
+        counted = ", ".join(f"{count} {what}" for what, count in report["seen"].items())
+        session.out.say(f"Compared {counted}: {len(report['differences'])} differences.")
+        if report["differences"]:
+            session.out.say(_differences(report))
+
+    with_api(api, api_key, body, as_json=as_json)
+
+
+async def _report(session: Session, wanted: str) -> Json:
+    try:
+        async with asyncio.timeout(RECONCILE_SECONDS):
+            while True:
+                page = await session.client.get(REPORTS, {"limit": 20})
+                for report in page["items"]:
+                    if report["id"] == wanted and report["finishedAt"]:
+                        return dict(report)
+                await asyncio.sleep(POLL_SECONDS)
+    except TimeoutError:
+        raise CliError(
+            f"Reconciliation {wanted} is not finished after {RECONCILE_SECONDS:.0f} s: does a "
+            f"worker serve payment-processing? `pedidos queues` tells; GET {REPORTS} has it later"
+        ) from None
+
+
+def _differences(report: Json) -> Table:
+    table = Table("kind", "about", "what", "repair")
+    for one in report["differences"]:
+        table.add_row(one["kind"], one["about"], one["detail"], one["repair"])
+    return table
