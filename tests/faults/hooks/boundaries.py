@@ -34,12 +34,12 @@ from pedidos_common.adapters.redis.transport import ArqTransport
 from tests.faults.hooks.points import READING
 from tests.faults.hooks.wrapping import Around, wrap
 
-VARIABLE = "TEST_BOUNDARIES"
+VARIABLE, REST = "TEST_BOUNDARIES", "TEST_BOUNDARY_REST_SECONDS"
 BEFORE, AFTER = "before", "after"
 STORES = (MongoPaymentBook, MongoPlacedOrders, MongoStock)
 PROVIDERS = (HttpPayments, HttpSms, SmtpMail)
 LEDGER = ("claim", "settle", "create", "note_followed")
-REST_SECONDS = 1.2  # a process that has just begun does some work before it is killed
+REST_SECONDS = "1.2"  # a process that has just begun does some work before it is killed
 SPARED = "spared"
 
 ALWAYS = ("MongoJobLedger.claim", "MongoJobLedger.settle")
@@ -89,7 +89,8 @@ def install(role: str) -> None:
     """The hook, of workers alone."""
     if role != "worker":
         return
-    boundaries = Boundaries(Path(os.environ[VARIABLE]))
+    rest_seconds = float(os.environ.get(REST, REST_SECONDS))
+    boundaries = Boundaries(Path(os.environ[VARIABLE]), rest_seconds)
     for owner, method in _hooked():
         wrap(owner, method, _about(boundaries, f"{owner.__name__}.{method}"))
 
@@ -107,8 +108,8 @@ def _hooked() -> Iterator[tuple[type, str]]:
 class Boundaries:
     """Those that were met stand in the folder, a file each."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, rest_seconds: float) -> None:
+        self._folder, self._rest_seconds = folder, rest_seconds
         self._began: float | None = None
         self._met: set[str] = set()
 
@@ -124,7 +125,7 @@ class Boundaries:
 
     def _rests(self) -> bool:
         self._began = self._began or time.monotonic()
-        return time.monotonic() - self._began < REST_SECONDS
+        return time.monotonic() - self._began < self._rest_seconds
 
     def _take(self, token: Path) -> bool:
         try:

@@ -56,7 +56,10 @@ DECLINED = checkout(
 )
 GIVEN_BACK = checkout(
     "back",
-    [job("payment"), job("capture", "failed", error="gone"), job("undo-payment")],
+    [
+        *(job("payment"), job("capture", "failed", error="gone")),
+        *(job("undo-payment"), job("recovery")),
+    ],
     orders=(OrderFacts("PD-2", "cancelled", TOTAL, "EUR"),),
     payment="refunded",
 )
@@ -76,7 +79,7 @@ CHARGES = (
     charge("back", "refunded", 1, 1),
     charge("alone", "captured", 1),
 )
-MAILS = {"co_well:confirmation": 1, "co_declined:recovery": 1}
+MAILS = {"co_well:confirmation": 1, "co_declined:recovery": 1, "co_back:recovery": 1}
 STOCK = StockFacts("cup", available=8, held=0, sold=2, received=10)
 GOOD: World = (Stored(PEOPLE, [STOCK], ()), Told(CHARGES, MAILS, {"co_well:sms": 2}))
 
@@ -170,6 +173,22 @@ BROKEN: dict[str, tuple[Callable[[], World], set[str]]] = {
         lambda: with_checkout(
             replace(WELL, jobs={k: v for k, v in WELL.jobs.items() if k != "confirmation"})
         ),
+        {"messages_sent"},
+    ),
+    "no text message was asked for": (
+        lambda: with_checkout(
+            replace(WELL, jobs={k: v for k, v in WELL.jobs.items() if k != "sms"})
+        ),
+        {"messages_sent"},
+    ),
+    "nobody told the customer that it did not come about": (
+        lambda: with_checkout(
+            replace(DECLINED, jobs={"payment": job("payment", refused="card_declined")})
+        ),
+        {"messages_sent"},
+    ),
+    "a message was given up": (
+        lambda: with_job(job("sms", "failed", error="no answer")),
         {"messages_sent"},
     ),
 }
