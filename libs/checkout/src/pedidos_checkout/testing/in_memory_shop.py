@@ -225,13 +225,15 @@ class InMemoryPlacedOrders:
     async def of_customer(
         self, customer_id: str, limit: int, cursor: str | None
     ) -> Page[PlacedOrder]:
-        """See `ports.PlacedOrders.of_customer`; a cursor is how many came before."""
-        if cursor is not None and not cursor.isdecimal():
+        """See `ports.PlacedOrders.of_customer`; a cursor is how many came before, and the last."""
+        before, _, last = (cursor or "0.none").partition(".")
+        if not (before.isdecimal() and last):
             raise ValueError(f"{cursor[:100]!r} is no page's cursor")
         theirs = [one for one in self._orders.values() if one.customer.id == customer_id]
         newest = sorted(theirs, key=lambda one: (one.created_at, one.id), reverse=True)
-        end = int(cursor or 0) + limit
-        return Page(newest[end - limit : end], str(end) if len(newest) > end else None)
+        end = int(before) + limit
+        page = newest[end - limit : end]
+        return Page(page, f"{end}.{page[-1].id}" if len(newest) > end else None)
 
     async def erase_customer(self, name: str) -> int:
         """See `ports.PlacedOrders.erase_customer`."""

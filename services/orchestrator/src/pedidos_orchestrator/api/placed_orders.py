@@ -9,7 +9,7 @@ from fastapi.responses import StreamingResponse
 
 from pedidos_checkout.sample_shop import seed
 from pedidos_orchestrator.api.checkout_stream import CheckoutStream
-from pedidos_orchestrator.api.context import CURSOR, LONGEST_CURSOR, Context, PageLimit
+from pedidos_orchestrator.api.context import CURSOR, Context, PageLimit
 from pedidos_orchestrator.api.models_checkout import (
     CUSTOMER_ID,
     SKU,
@@ -31,7 +31,9 @@ NO_STORE = {"cache-control": "no-store"}
 router = APIRouter(prefix="/api", tags=["checkout"])
 
 CustomerId = Annotated[str, Path(pattern=CUSTOMER_ID, examples=["c-1001"])]
-OrderCursor = Annotated[str | None, Query(max_length=LONGEST_CURSOR, description=CURSOR)]
+OrderCursor = Annotated[
+    str | None, Query(pattern=r"^[0-9]{1,14}\.[0-9A-Za-z_-]{1,80}$", description=CURSOR)
+]
 ProductCursor = Annotated[str | None, Query(pattern=SKU, description=CURSOR)]
 
 
