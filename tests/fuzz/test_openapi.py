@@ -18,6 +18,8 @@ from schemathesis.specs.openapi.checks import negative_data_rejection, positive_
 from structlog.testing import capture_logs
 
 from pedidos_checkout.domain.payments import PaymentEvent
+from pedidos_common.ports import QueueStates
+from pedidos_common.testing.in_memory_controls import InMemoryQueueState
 from pedidos_orchestrator.api.imports import FORMAT_OF, IMPORT_PATH, OPAQUE
 from pedidos_orchestrator.api.live import BroadcastEnded, Mailbox, StatusBroadcast
 from pedidos_orchestrator.deps import WebhookRefused
@@ -65,6 +67,16 @@ def _streams_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Mailbox, "take", ended)
     monkeypatch.setattr(StatusBroadcast, "end", lambda _broadcast: None)
     monkeypatch.setattr(app.state.context.broadcast, "_ended", False)
+
+
+@pytest.fixture(autouse=True)
+def _queues_take_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What one case holds or drains, others would meet."""
+
+    async def running(_states: InMemoryQueueState) -> QueueStates:
+        return QueueStates("running", {})
+
+    monkeypatch.setattr(InMemoryQueueState, "read_all", running)
 
 
 def check(case: Any) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from pedidos_orchestrator.api.models_status import Wire
 from pedidos_orchestrator.use_cases.dead_letters import MOST_REDRIVEN
@@ -12,6 +12,14 @@ from pedidos_orchestrator.use_cases.dead_letters import MOST_REDRIVEN
 QUEUE = "payment-processing"
 FINGERPRINT = "3f1c0a9b5d7e2468"
 SingleState = Literal["running", "paused", "draining"]
+
+
+def _whole(value: object) -> object:
+    """2.0 is whole for JSON Schema, and the text "2" is none."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+WholeNumber = Annotated[int, Field(strict=True), BeforeValidator(_whole)]
 
 
 class QueueFigures(Wire):
@@ -120,7 +128,7 @@ class QueueRedriveRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"limit": 100}]})
 
-    limit: int = Field(1_000, ge=1, le=MOST_REDRIVEN, strict=True)
+    limit: WholeNumber = Field(1_000, ge=1, le=MOST_REDRIVEN)
 
 
 class QueueRedriveResult(Wire):
