@@ -20,7 +20,7 @@ from pedidos_cli.processes import Launch, ProcessSpec
 ALL = ("orchestrator", "generator", "worker")
 STOP_SECONDS = 25.0
 # on one machine, whoever waits for an answer goes before work that nobody waits for
-BEHIND_ANSWERS = 10
+BEHIND_ANSWERS = 15
 PROBE_SECONDS = 2.0
 # Each process gets its own, or they are given as addresses.
 _NOT_PASSED_ON = frozenset(
