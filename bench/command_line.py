@@ -9,8 +9,8 @@ from itertools import pairwise
 
 from rich.console import Console
 
-# What the commands call the folder of the results.
-FOLDER_OPTIONS = ("--results", "--folder")
+# What the commands call places of this machine: the folder of the results, another program.
+FOLDER_OPTIONS = ("--results", "--folder", "--locust")
 
 
 def options_of(
@@ -24,7 +24,7 @@ def options_of(
 
 
 def command_of(program: str, given: Sequence[str]) -> str:
-    """A command as it can be given anywhere: without the folder of the results."""
+    """A command as it can be given anywhere: without places of this machine."""
     kept = [
         one
         for before, one in pairwise(("", *given))

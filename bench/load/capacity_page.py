@@ -41,7 +41,7 @@ def parts_of(result: Result) -> dict[str, str]:
 
 def _measured(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     names = [name for name in rows[0] if name.endswith("_ms") or name == "a_second"]
-    counts = " | ".join(f"{row['workers']} worker" for row in rows)
+    counts = " | ".join(f"{n} worker{'s' * (n > 1)}" for n in (row["workers"] for row in rows))
     yield f"| of one checkout | {counts} |"
     yield "| --- |" + " ---: |" * len(rows)
     for name in names:
