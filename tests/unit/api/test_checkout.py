@@ -165,7 +165,8 @@ def small_shop(world: World, **limits: Any) -> Any:
     """An application whose first queue has other limits."""
     policy = replace(DEFAULTS[PAYMENT_PROCESSING], **limits)
     table = QueueTable({**DEFAULTS, PAYMENT_PROCESSING: policy})
-    return world.app(payment_url="http://provider", queues=table)
+    world.deps = replace(world.deps, table=table)
+    return world.app(payment_url="http://provider")
 
 
 async def test_the_status_follows_the_jobs(world: World, shop: httpx.AsyncClient) -> None:

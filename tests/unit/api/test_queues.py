@@ -70,7 +70,7 @@ async def test_each_queue_tells_how_it_stands(world: World, client: Client) -> N
 
 
 async def test_with_checkout_each_of_its_queues_must_be_served(world: World) -> None:
-    async with world.client_of(world.app(has_checkout=True)) as client:
+    async with world.client_of(world.app(payment_url="http://provider")) as client:
         found = await health(client, 503)
         assert {name for name in found if found[name]["unserved"]} == set(CHECKOUT_QUEUES)
         serve(world, *CHECKOUT_QUEUES)

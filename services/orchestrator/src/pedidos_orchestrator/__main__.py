@@ -92,7 +92,7 @@ async def _serve(
         held = HeldLeases(settings.lease_seconds)
         around = Around(name, connections, providers, held, registry, signs, tracing, table)
         deps = deps_of(settings, around)
-        app = create_app(deps, api_settings_of(settings, table))
+        app = create_app(deps, api_settings_of(settings))
         server = _server(app)
         drain = partial(drain_checkouts, app, DRAIN_SECONDS)
         act = asyncio.ensure_future(_act(settings, deps, around, stop, drain))

@@ -123,10 +123,8 @@ class ApiSettings:
     `scan_seconds`. Counts of jobs are `counts_seconds` old at most. `payment_url` is None where
     there is no checkout; `public_url` begins tracking URLs, which otherwise begin as the request
     did. Past the queues' first limit `sync_slots` checkouts at once are done here, and answered
-    within `sync_seconds`. A key may send `rate_limit`
-    requests a second, 0 for any number. `loopback_only` says that it listens on loopback, where it
-    has only names of loopback. `has_checkout` says that orders can be placed live, so that
-    somebody must always be there for them.
+    within `sync_seconds`. A key may send `rate_limit` requests a second, 0 for any number.
+    `loopback_only` says that it listens on loopback, where it has only names of loopback.
     """
 
     api_key: str | None = None
@@ -160,5 +158,8 @@ class ApiSettings:
     sync_slots: int = 4
     sync_seconds: float = 10.0
     max_checkout_watchers: int = 500
-    queues: QueueTable = field(default_factory=QueueTable)
-    has_checkout: bool = False
+
+    @property
+    def has_checkout(self) -> bool:
+        """Whether orders can be placed live, so that somebody must always be there for them."""
+        return self.payment_url is not None

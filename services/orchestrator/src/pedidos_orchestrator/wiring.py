@@ -193,7 +193,7 @@ def _webhook_reader(secret: str) -> ReadWebhook:
     return read
 
 
-def api_settings_of(settings: OrchestratorSettings, table: QueueTable) -> ApiSettings:
+def api_settings_of(settings: OrchestratorSettings) -> ApiSettings:
     """What the API is told."""
     return ApiSettings(
         api_key=settings.api_key.get_secret_value() if settings.api_key else None,
@@ -213,8 +213,6 @@ def api_settings_of(settings: OrchestratorSettings, table: QueueTable) -> ApiSet
         currency=settings.checkout_currency,
         sync_slots=settings.checkout_sync_slots,
         sync_seconds=settings.checkout_sync_seconds,
-        queues=table,
-        has_checkout=settings.payment_url is not None,
     )
 
 

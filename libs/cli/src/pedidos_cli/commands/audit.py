@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from dataclasses import replace
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,24 +16,35 @@ from pedidos_cli.output import Output
 from pedidos_cli.session import finish
 from pedidos_cli.target import Target, find_target
 
+if TYPE_CHECKING:
+    from pedidos_cli.audit.verdict import Verdict
+
+AuditedMongo = Annotated[
+    str | None,
+    typer.Option("--mongo-uri", help="Address of MongoDB; else the last stack's, else MONGO_URI."),
+]
+AuditedDatabase = Annotated[
+    str | None,
+    typer.Option("--database", help="Name of the database; else the stack's, else MONGO_DB."),
+]
+
 
 def audit(
     run: Annotated[str | None, typer.Option(help="Id of the run; else the newest.")] = None,
-    mongo_uri: Annotated[
-        str | None,
-        typer.Option(help="Address of MongoDB; else the last stack's, else MONGO_URI."),
-    ] = None,
-    database: Annotated[
-        str | None, typer.Option(help="Name of the database; else the stack's, else MONGO_DB.")
-    ] = None,
+    mongo_uri: AuditedMongo = None,
+    database: AuditedDatabase = None,
     api: Api = None,
     api_key: ApiKey = None,
     as_json: AsJson = False,
 ) -> None:
     """Check from MongoDB alone that a run kept every promise; exit status 0 or 1."""
     target = audit_target(api, api_key, mongo_uri, database)
+    show(asyncio.run(audit_run(target, run)), as_json=as_json)
+
+
+def show(verdict: Verdict, *, as_json: bool) -> None:
+    """Print what an audit says, and end with status 0 or 1."""
     out = Output(as_json=as_json)
-    verdict = asyncio.run(audit_run(target, run))
     if out.as_json:
         out.document(verdict.to_json())
     else:

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import os
-from typing import Annotated
 
-import typer
 from rich.table import Table
 
 from pedidos_cli.auditing import audit_of_checkouts
 from pedidos_cli.client import Json
-from pedidos_cli.commands.audit import audit_target
+from pedidos_cli.commands.audit import AuditedDatabase, AuditedMongo, audit_target, show
 from pedidos_cli.commands.sandbox import Sandbox
-from pedidos_cli.errors import CliError, ExitStatus
+from pedidos_cli.errors import CliError
 from pedidos_cli.options import Api, ApiKey, AsJson
-from pedidos_cli.output import Output
 from pedidos_cli.sandbox_control import find_sandbox
-from pedidos_cli.session import Session, finish, with_api
+from pedidos_cli.session import Session, with_api
 
 POLL_SECONDS = 0.5
 RECONCILE_SECONDS = 120.0
@@ -25,13 +22,8 @@ REPORTS = "/api/reconciliations"
 
 
 def audit(
-    mongo_uri: Annotated[
-        str | None,
-        typer.Option(help="Address of MongoDB; else the last stack's, else MONGO_URI."),
-    ] = None,
-    database: Annotated[
-        str | None, typer.Option(help="Name of the database; else the stack's, else MONGO_DB.")
-    ] = None,
+    mongo_uri: AuditedMongo = None,
+    database: AuditedDatabase = None,
     sandbox: Sandbox = None,
     api: Api = None,
     api_key: ApiKey = None,
@@ -44,13 +36,7 @@ def audit(
         address: str | None = find_sandbox(sandbox, api, os.environ)
     except CliError:  # what the providers' books say is then not checkable, and told so
         address = None
-    verdict = asyncio.run(audit_of_checkouts(target, address))
-    out = Output(as_json=as_json)
-    if out.as_json:
-        out.document(verdict.to_json())
-    else:
-        verdict.render(out.console)
-    finish(ExitStatus.OK if verdict.passed else ExitStatus.FAILED)
+    show(asyncio.run(audit_of_checkouts(target, address)), as_json=as_json)
 
 
 def reconcile(api: Api = None, api_key: ApiKey = None, as_json: AsJson = False) -> None:

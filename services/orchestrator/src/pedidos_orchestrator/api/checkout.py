@@ -116,7 +116,7 @@ async def pay(
 
 
 def _refuse_unconfigured(api: ApiContext) -> None:
-    if api.settings.payment_url is None:
+    if not api.settings.has_checkout:
         detail = "checkout is not set up here: set PAYMENT_URL (and PAYMENT_API_KEY), see /docs"
         problem = ProblemError(
             503, detail, slug="not-configured", headers={"retry-after": "60"}, setting="PAYMENT_URL"

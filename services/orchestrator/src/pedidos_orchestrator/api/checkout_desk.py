@@ -34,14 +34,14 @@ class Once:
 def desk_of(deps: Deps, settings: ApiSettings) -> Desk:
     """The desk on these ports."""
     ports = deps.checkout
-    starter = Starter(deps.ledger, deps.transport, ports.checkouts, settings.queues)
+    starter = Starter(deps.ledger, deps.transport, ports.checkouts, deps.table)
     ahead = QueuesAhead(
-        settings.queues, deps.transport, deps.ledger, deps.queue_state, lambda: starter.backlog
+        deps.table, deps.transport, deps.ledger, deps.queue_state, lambda: starter.backlog
     )
     reading = StatusReading(ports.checkouts, deps.ledger, ports.orders, ports.payments, deps.runs)
     here = None
     if ports.executor_of is not None:
-        deliveries = Deliveries(deps.ledger, deps.transport, settings.queues)
+        deliveries = Deliveries(deps.ledger, deps.transport, deps.table)
         here = DoneHere(ports.executor_of, deliveries, ports.checkouts, settings.sync_slots)
     return Desk(
         checkouts=ports.checkouts,

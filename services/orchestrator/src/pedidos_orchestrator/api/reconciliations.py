@@ -33,7 +33,7 @@ ReportCursor = Annotated[
 async def ask(api: Context) -> dict[str, str]:
     """A job of its own does it, beside the regular ones (`RECONCILE_EVERY_MINUTES`). What can be
     repaired is: money without an order goes back, what is held for nobody is released."""
-    if api.settings.payment_url is None:
+    if not api.settings.has_checkout:
         detail = "there is nothing to compare with: set PAYMENT_URL (and PAYMENT_API_KEY)"
         raise ProblemError(503, detail, slug="not-configured", headers={"retry-after": "60"})
     deps = api.deps
