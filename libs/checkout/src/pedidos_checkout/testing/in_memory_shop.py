@@ -226,9 +226,10 @@ class InMemoryPlacedOrders:
         self, customer_id: str, limit: int, cursor: str | None
     ) -> Page[PlacedOrder]:
         """See `ports.PlacedOrders.of_customer`; a cursor is how many came before, and the last."""
-        before, _, last = (cursor or "0.none").partition(".")
+        given = cursor or "0.none"
+        before, _, last = given.partition(".")
         if not (before.isdecimal() and last):
-            raise ValueError(f"{cursor[:100]!r} is no page's cursor")
+            raise ValueError(f"{given[:100]!r} is no page's cursor")
         theirs = [one for one in self._orders.values() if one.customer.id == customer_id]
         newest = sorted(theirs, key=lambda one: (one.created_at, one.id), reverse=True)
         end = int(before) + limit
