@@ -67,6 +67,12 @@ class Time:
         return self.now
 
 
+async def read(cache: CachedCatalogue) -> None:
+    """Until the read that is under way has ended, one way or the other."""
+    assert cache._refreshing is not None
+    await asyncio.wait([cache._refreshing])
+
+
 @pytest.fixture
 async def behind() -> Counted:
     found = Counted()
@@ -92,20 +98,46 @@ async def test_after_its_time_one_read_brings_what_was_asked_for(behind: Counted
     await cache.products(["STA-002"])
     behind._products["STA-001"] = replace(behind._products["STA-001"], price=Decimal("9.99"))
     assert (await cache.products(["STA-001"]))["STA-001"].price == Decimal("3.90")
-    time.now = 1.0
+    time.now = 2.0
     found = await asyncio.gather(*(cache.products(["STA-001"]) for _ in range(5)))
     assert {one["STA-001"].price for one in found} == {Decimal("9.99")}
     assert behind.reads[2:] == [["STA-001", "STA-002"]]
-    time.now = 2.0
+    time.now = 4.0
     await cache.products(["STA-001"])
     assert behind.reads[3:] == [["STA-001"]]  # nobody asked for the other one meanwhile
+
+
+async def test_who_asks_in_time_does_not_wait_for_the_read(behind: Counted) -> None:
+    time = Time()
+    cache = CachedCatalogue(behind, monotonic=time)
+    await cache.products(["STA-001"])
+    behind._products["STA-001"] = replace(behind._products["STA-001"], price=Decimal("9.99"))
+    time.now = 1.0
+    found = [(await cache.products(["STA-001"]))["STA-001"].price for _ in range(3)]
+    assert found == [Decimal("3.90")] * 3
+    await read(cache)
+    assert len(behind.reads) == 2
+    assert (await cache.products(["STA-001"]))["STA-001"].price == Decimal("9.99")
+
+
+async def test_a_read_behind_it_that_fails_is_noticed_by_nobody_in_time(behind: Counted) -> None:
+    time = Time()
+    cache = CachedCatalogue(behind, monotonic=time)
+    await cache.products(["STA-001"])
+    time.now, behind.is_away = 1.9, True
+    assert set(await cache.products(["STA-001"])) == {"STA-001"}
+    await read(cache)
+    assert len(behind.reads) == 2
+    time.now = 2.0
+    with pytest.raises(Unavailable):
+        await cache.products(["STA-001"])
 
 
 async def test_a_read_that_fails_is_everybodys_and_is_made_again(behind: Counted) -> None:
     time = Time()
     cache = CachedCatalogue(behind, monotonic=time)
     await cache.products(["STA-001"])
-    time.now, behind.is_away = 1.0, True
+    time.now, behind.is_away = 2.0, True
     asked = [cache.products(["STA-001"]) for _ in range(3)]
     answers = await asyncio.gather(*asked, return_exceptions=True)
     assert [type(one) for one in answers] == [Unavailable] * 3

@@ -14,15 +14,16 @@ from pedidos_common.ports import Page
 class CachedCatalogue:
     """`ports.Catalogue` in front of another one; what it tells is `ttl_seconds` old at most.
 
-    After that one read brings all products again that were asked for meanwhile, and whoever asks
-    in that moment waits for it. It knows `most` products and as many codes; also that there is
-    none of a name. Used in one event loop.
+    Whoever asks after half of that makes one read begin, which brings all products again that
+    were asked for meanwhile; nobody waits for it as long as what is known may still be told. It
+    knows `most` products and as many codes; also that there is none of a name. Used in one event
+    loop.
     """
 
     def __init__(
         self,
         catalogue: Catalogue,
-        ttl_seconds: float = 1.0,
+        ttl_seconds: float = 2.0,
         most: int = 1_000,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -30,14 +31,17 @@ class CachedCatalogue:
         self._monotonic = monotonic
         self._products: dict[str, Product | None] = {}
         self._asked: set[str] = set()
-        self._products_until = monotonic() + ttl_seconds
+        self._read_at = monotonic()
         self._refreshing: asyncio.Task[None] | None = None
         self._discounts: dict[str, tuple[float, Discount | None]] = {}
 
     async def products(self, skus: Sequence[str]) -> Mapping[str, Product]:
         """See `ports.Catalogue.products`."""
-        if self._monotonic() >= self._products_until:
-            await self._refreshed()
+        age = self._monotonic() - self._read_at
+        if age >= self._ttl / 2:
+            refreshing = self._refreshed()
+            if age >= self._ttl:
+                await asyncio.shield(refreshing)  # others wait for it when this one hangs up
         known = {sku: self._products[sku] for sku in skus if sku in self._products}
         missing = [sku for sku in skus if sku not in known]
         if missing:
@@ -45,30 +49,34 @@ class CachedCatalogue:
         self._asked.update(skus)
         return {sku: product for sku, product in known.items() if product is not None}
 
-    async def _refreshed(self) -> None:
+    def _refreshed(self) -> asyncio.Task[None]:
         if self._refreshing is None:
-            self._refreshing = asyncio.create_task(self._refresh())
-        # it is everybody's: it goes on when one of those who wait is cancelled
-        await asyncio.shield(self._refreshing)
+            self._refreshing = asyncio.create_task(self._refresh(), name="refresh products")
+            self._refreshing.add_done_callback(self._done)
+        return self._refreshing
 
     async def _refresh(self) -> None:
-        try:
-            asked, self._asked = self._asked & self._products.keys(), set()
-            now = self._monotonic()
-            found = await self._catalogue.products(sorted(asked)) if asked else {}
+        asked, self._asked = self._asked & self._products.keys(), set()
+        now = self._monotonic()
+        found = await self._catalogue.products(sorted(asked)) if asked else {}
+        if self._refreshing is asyncio.current_task():  # nothing was added meanwhile
             self._products = {sku: found.get(sku) for sku in asked}
-            self._products_until = now + self._ttl
-        finally:
+            self._read_at = now
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled():
+            task.exception()  # whoever waited has it; the next one who asks makes another
+        if self._refreshing is task:
             self._refreshing = None
 
     async def _learn(self, skus: Sequence[str]) -> Mapping[str, Product | None]:
-        before = self._products_until
+        before = self._read_at
         found = await self._catalogue.products(skus)
         learned = {sku: found.get(sku) for sku in skus}
         if len(self._products) + len(learned) > self._most:
             self._products, self._asked = {}, set()
         # what was read before the last refresh is older than the rest
-        if before == self._products_until and len(learned) <= self._most:
+        if before == self._read_at and len(learned) <= self._most:
             self._products |= learned
         return learned
 
@@ -94,4 +102,5 @@ class CachedCatalogue:
         """See `ports.Catalogue.add`; seen at once here, and after a moment by other processes."""
         added = await self._catalogue.add(products, discounts)
         self._products, self._asked, self._discounts = {}, set(), {}
+        self._refreshing = None
         return added

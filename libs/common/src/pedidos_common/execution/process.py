@@ -10,7 +10,7 @@ import structlog
 
 from pedidos_common.domain.errors import Unavailable
 from pedidos_common.domain.jobs import Job, Outcome
-from pedidos_common.domain.queues import QueueTable
+from pedidos_common.domain.queues import RUN_QUEUES, QueueTable
 from pedidos_common.execution.executor import Executor
 from pedidos_common.execution.heartbeat import Heartbeat, Rhythm
 from pedidos_common.execution.job_watch import JobWatch
@@ -108,7 +108,8 @@ def _executor(
 ) -> Executor:
     async def observe(job: Job, outcome: Outcome, seconds: float) -> None:
         jobs.ended(job, outcome, seconds)
-        await around.events.publish(ENGINE_TOPIC)
+        if job.queue in RUN_QUEUES:
+            await around.events.publish(ENGINE_TOPIC)
 
     gate = ScopeGate(around.scope_is_open)
     own = duties.table.own_slots_of(duties.queues)
