@@ -10,14 +10,16 @@ from pedidos_checkout.domain.shop import Discount, Product
 from pedidos_checkout.ports import Catalogue
 from pedidos_common.ports import Page
 
+KEPT_SECONDS = 60.0
+
 
 class CachedCatalogue:
     """`ports.Catalogue` in front of another one; what it tells is `ttl_seconds` old at most.
 
     Whoever asks after half of that makes one read begin, which brings all products again that
-    were asked for meanwhile; nobody waits for it as long as what is known may still be told. It
-    knows `most` products and as many codes; also that there is none of a name. Used in one event
-    loop.
+    were asked for in the last `KEPT_SECONDS`; nobody waits for it as long as what is known may
+    still be told. It knows `most` products and as many codes; also that there is none of a name.
+    Used in one event loop.
     """
 
     def __init__(
@@ -30,14 +32,15 @@ class CachedCatalogue:
         self._catalogue, self._ttl, self._most = catalogue, ttl_seconds, most
         self._monotonic = monotonic
         self._products: dict[str, Product | None] = {}
-        self._asked: set[str] = set()
+        self._asked_at: dict[str, float] = {}
         self._read_at = monotonic()
         self._refreshing: asyncio.Task[None] | None = None
         self._discounts: dict[str, tuple[float, Discount | None]] = {}
 
     async def products(self, skus: Sequence[str]) -> Mapping[str, Product]:
         """See `ports.Catalogue.products`."""
-        age = self._monotonic() - self._read_at
+        now = self._monotonic()
+        age = now - self._read_at
         if age >= self._ttl / 2:
             refreshing = self._refreshed()
             if age >= self._ttl:
@@ -46,7 +49,7 @@ class CachedCatalogue:
         missing = [sku for sku in skus if sku not in known]
         if missing:
             known |= await self._learn(missing)
-        self._asked.update(skus)
+        self._asked_at |= {sku: now for sku in skus if sku in self._products}
         return {sku: product for sku, product in known.items() if product is not None}
 
     def _refreshed(self) -> asyncio.Task[None]:
@@ -56,11 +59,12 @@ class CachedCatalogue:
         return self._refreshing
 
     async def _refresh(self) -> None:
-        asked, self._asked = self._asked & self._products.keys(), set()
         now = self._monotonic()
-        found = await self._catalogue.products(sorted(asked)) if asked else {}
+        kept = {sku: at for sku, at in self._asked_at.items() if now - at < KEPT_SECONDS}
+        found = await self._catalogue.products(sorted(kept)) if kept else {}
         if self._refreshing is asyncio.current_task():  # nothing was added meanwhile
-            self._products = {sku: found.get(sku) for sku in asked}
+            self._products = {sku: found.get(sku) for sku in kept}
+            self._asked_at = {sku: self._asked_at.get(sku, at) for sku, at in kept.items()}
             self._read_at = now
 
     def _done(self, task: asyncio.Task[None]) -> None:
@@ -74,7 +78,7 @@ class CachedCatalogue:
         found = await self._catalogue.products(skus)
         learned = {sku: found.get(sku) for sku in skus}
         if len(self._products) + len(learned) > self._most:
-            self._products, self._asked = {}, set()
+            self._products, self._asked_at = {}, {}
         # what was read before the last refresh is older than the rest
         if before == self._read_at and len(learned) <= self._most:
             self._products |= learned
@@ -101,6 +105,6 @@ class CachedCatalogue:
     ) -> int:
         """See `ports.Catalogue.add`; seen at once here, and after a moment by other processes."""
         added = await self._catalogue.add(products, discounts)
-        self._products, self._asked, self._discounts = {}, set(), {}
+        self._products, self._asked_at, self._discounts = {}, {}, {}
         self._refreshing = None
         return added
