@@ -18,6 +18,7 @@ from typing import Any
 from pedidos_cli.embedded import binaries
 from pedidos_cli.embedded.servers import Server, mongod, redis_server
 from pedidos_cli.free_ports import free_port
+from pedidos_cli.parent_death import begin_as_child
 
 SERVICES = ("generator", "worker", "orchestrator")
 ROLES = (*SERVICES, "redis", "mongod")
@@ -80,7 +81,7 @@ def server_pair(folder: Path, *, replica_set: bool = False) -> Iterator[ServerPa
 def _start_server(
     stack: contextlib.ExitStack, server: Server, log: Path
 ) -> subprocess.Popen[bytes]:
-    process = _spawn(list(server.command), log, dict(os.environ))
+    process = _spawn(list(server.command), log, dict(os.environ), server.nice)
     stack.callback(_stop, process)
 
     async def until_answers() -> None:
@@ -137,7 +138,9 @@ def _await_ready(process: subprocess.Popen[bytes], stack_file: Path, log: Path) 
     raise RuntimeError(f"the services are not ready: {log.read_text('utf-8', 'replace')[-2000:]}")
 
 
-def _spawn(command: list[str], log: Path, environ: dict[str, str]) -> subprocess.Popen[bytes]:
+def _spawn(
+    command: list[str], log: Path, environ: dict[str, str], nice: int = 0
+) -> subprocess.Popen[bytes]:
     with log.open("wb") as output:
         return subprocess.Popen(
             command,
@@ -146,6 +149,7 @@ def _spawn(command: list[str], log: Path, environ: dict[str, str]) -> subprocess
             stderr=subprocess.STDOUT,
             env=environ,
             start_new_session=True,
+            preexec_fn=begin_as_child(nice),  # noqa: PLW1509 - nothing is loaded after the fork
         )
 
 

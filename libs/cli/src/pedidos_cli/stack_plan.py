@@ -101,7 +101,8 @@ def _redis(folder: DataFolder, port: int) -> servers.Server:
 
 def _server_spec(role: str, server: servers.Server, folder: DataFolder) -> ProcessSpec:
     launch = Launch(server.command, dict(os.environ), server.answers)
-    return ProcessSpec(role, 0, folder.log(role, 0), lambda: launch, SERVER_STOP_SECONDS)
+    log = folder.log(role, 0)
+    return ProcessSpec(role, 0, log, lambda: launch, SERVER_STOP_SECONDS, server.nice)
 
 
 def plan_services(

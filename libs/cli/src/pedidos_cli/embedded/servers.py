@@ -6,6 +6,7 @@ import asyncio
 import os
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from pedidos_cli.embedded.candidates import Binary
@@ -16,6 +17,8 @@ LEAST_CACHE_GB = 1.0
 # an order is updated soon after its insert: pages that are written out in between are written twice
 DIRTY_SHARES = "eviction_dirty_target=50,eviction_dirty_trigger=75"
 OPLOG_MB = 1024
+# on one machine the API and its clients go before MongoDB, which most of the time works for others
+BEHIND_THE_API = 5
 REDIS_MAX_MEMORY = "256mb"
 
 
@@ -31,12 +34,16 @@ def cache_gb() -> float:
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A server that can be started: what to run, where it will answer, and whether it does."""
+    """A server that can be started: what to run, where it will answer, and whether it does.
+
+    `nice` is by how much it lets others have the processors first (0 to 19).
+    """
 
     command: tuple[str, ...]
     address: str
     answers: Callable[[], Awaitable[bool]]
     binary: Binary
+    nice: int = 0
 
 
 def mongod(binary: Binary, data_dir: Path, port: int, *, replica_set: bool = False) -> Server:
@@ -48,16 +55,15 @@ def mongod(binary: Binary, data_dir: Path, port: int, *, replica_set: bool = Fal
         *("--wiredTigerEngineConfigString", DIRTY_SHARES),
         *("--setParameter", "diagnosticDataCollectionEnabled=false"),
     ]
-    if not replica_set:
-        uri = f"mongodb://127.0.0.1:{port}"
-        return Server(tuple(command), uri, lambda: asyncio.to_thread(mongo.answers, uri), binary)
-    command += ["--replSet", mongo.REPLICA_SET, "--oplogSize", str(OPLOG_MB)]
-    # Nobody to hand over to: do not wait for a successor when told to stop.
-    command += ["--setParameter", "shutdownTimeoutMillisForSignaledShutdown=100"]
-    uri = f"mongodb://127.0.0.1:{port}/?replicaSet={mongo.REPLICA_SET}"
-    return Server(
-        tuple(command), uri, lambda: asyncio.to_thread(mongo.replica_set_ready, port), binary
-    )
+    uri = f"mongodb://127.0.0.1:{port}"
+    answers = partial(asyncio.to_thread, mongo.answers, uri)
+    if replica_set:
+        uri += f"/?replicaSet={mongo.REPLICA_SET}"
+        answers = partial(asyncio.to_thread, mongo.replica_set_ready, port)
+        command += ["--replSet", mongo.REPLICA_SET, "--oplogSize", str(OPLOG_MB)]
+        # Nobody to hand over to: do not wait for a successor when told to stop.
+        command += ["--setParameter", "shutdownTimeoutMillisForSignaledShutdown=100"]
+    return Server(tuple(command), uri, answers, binary, BEHIND_THE_API)
 
 
 def redis_server(binary: Binary, data_dir: Path, port: int) -> Server:
