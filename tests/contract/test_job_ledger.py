@@ -711,3 +711,24 @@ async def test_a_failed_job_is_revived_as_itself_and_once(ledger: JobLedger) -> 
     done = await ledger.get("co_b")
     assert done is not None
     assert done.status is JobStatus.SUCCEEDED
+
+
+async def test_a_ring_has_its_jobs_age_until_that_had_its_turn(ledger: JobLedger, lab: Lab) -> None:
+    job_id = f"{RUN}:a"
+    await ledger.create([new("a", queue=QUEUE, ahead_seconds=60.0), new("b")])
+
+    async def ahead() -> float:
+        bells = {bell.job_id: bell for bell in await ledger.silent(0.0, 10)}
+        assert bells[f"{RUN}:b"].ahead_seconds == 0.0, "a run's job has no age"
+        return bells[job_id].ahead_seconds
+
+    async def is_a_second_old() -> bool:
+        return await ahead() >= 61.0
+
+    await lab.until(is_a_second_old)
+    await ledger.settle(await claimed(ledger), Retry("its provider is paused", 0.0))
+    (bell,) = await ledger.release_due(10)
+    assert bell.ahead_seconds >= 61.0
+    await ledger.settle(await claimed(ledger), Retry("its customer", 0.0, steps_back=True))
+    (bell,) = await ledger.release_due(10)
+    assert 60.0 <= bell.ahead_seconds < 61.0

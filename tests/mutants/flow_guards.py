@@ -29,6 +29,20 @@ FLOW_GUARDS = (
         ORDER,
     ),
     Mutant(
+        "a-look-at-a-waiting-payment-holds-up-nobody",
+        f"{STEPS}/stepping.py",
+        "result, steps_back=True)",
+        "result)",
+        ORDER,
+    ),
+    Mutant(
+        "what-is-rung-again-keeps-its-place",
+        "libs/common/src/pedidos_common/adapters/mongo/job_documents.py",
+        "        ahead += max(0.0, document",
+        "        ahead += 0 * max(0.0, document",
+        ("tests/contract/test_job_ledger.py",),
+    ),
+    Mutant(
         "what-may-come-later-is-undone",
         f"{STEPS}/undoing.py",
         "        key = job_id(checkout, Step.PAYMENT)\n",

@@ -137,7 +137,8 @@ class Job:
     `attempts` counts runs that failed unexpectedly. Times are the database server's,
     `created_at` to the second. `refused_since` is since when the workers that it was delivered to
     hand it back because they don't understand it, or can't read its payload; None once one of
-    them took it on.
+    them took it on. `stands_since` is from when on it has its place in its queue, where that is
+    later than its creation: when it was due again after it had its turn.
     """
 
     id: str
@@ -166,6 +167,7 @@ class Job:
     trace: str | None = None
     refused_since: datetime | None = None
     ahead_seconds: float = 0.0
+    stands_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +187,8 @@ class Retry:
 
     `counts` says that this was an attempt that failed; a server that was away is none. `refused`
     says that this worker does not understand the job, or can't read its payload: one of another
-    release must take it, or the payload must be mended.
+    release must take it, or the payload must be mended. `steps_back` says that it had its turn and
+    found something that has to happen first.
     """
 
     reason: str
@@ -193,6 +196,12 @@ class Retry:
     result: Mapping[str, Any] = field(default_factory=dict)
     counts: bool = False
     refused: bool = False
+    steps_back: bool = False
+
+    @property
+    def had_its_turn(self) -> bool:
+        """Whether it was tried; what only was put off keeps its place in its queue."""
+        return self.counts or self.steps_back
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,6 +94,11 @@ DEFAULTS: Mapping[str, QueuePolicy] = _by_name(
 QUEUES = tuple(DEFAULTS)
 
 
+def stands_by_age(queue: str) -> bool:
+    """Whether a job that is rung again keeps the place of its age; elsewhere it goes first."""
+    return queue in CHECKOUT_QUEUES
+
+
 @dataclass(frozen=True, slots=True)
 class QueueTable:
     """Every queue's policy, by name: what this release comes with, and what was changed of it."""

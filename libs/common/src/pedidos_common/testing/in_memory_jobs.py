@@ -23,6 +23,7 @@ from pedidos_common.domain.jobs import (
 )
 from pedidos_common.ports import Bell, Failure, FollowUps, JobFilter, Page, QueueDepth
 from pedidos_common.testing.job_rules import (
+    ahead_of,
     anew,
     depths_of,
     failure_of,
@@ -82,6 +83,7 @@ class InMemoryJobLedger:
             payload=dict(new.payload),
             status=JobStatus.RETRYING if new.delay_seconds else JobStatus.QUEUED,
             due_at=due_at if new.delay_seconds else None,
+            stands_since=due_at if new.delay_seconds else None,
             created_at=self._clock().replace(microsecond=0),
             scope=new.scope,
             max_deliveries=new.max_deliveries,
@@ -91,9 +93,9 @@ class InMemoryJobLedger:
         )
 
     def _bells(self, ids: Iterable[str]) -> list[Bell]:
-        jobs = [self._jobs[job_id] for job_id in ids if job_id in self._jobs]
+        jobs, now = [self._jobs[job_id] for job_id in ids if job_id in self._jobs], self._clock()
         return [
-            Bell(job.id, job.queue, job.band, job.ring, job.ahead_seconds)
+            Bell(job.id, job.queue, job.band, job.ring, ahead_of(job, now))
             for job in jobs
             if job.status is JobStatus.QUEUED
         ]
@@ -217,7 +219,7 @@ class InMemoryJobLedger:
         named = [self._jobs[one] for one in dict.fromkeys(job_ids) if one in self._jobs]
         for job in named:
             if job.id not in self._left and (job.queue, job.status) == (queue, JobStatus.FAILED):
-                self._queue_again(anew(job), JobTrigger.RESUME)
+                self._queue_again(anew(job, self._clock()), JobTrigger.RESUME)
         return self._bells(job.id for job in named)
 
     async def settled_among(self, job_ids: Sequence[str]) -> Sequence[Job]:
@@ -247,7 +249,7 @@ class InMemoryJobLedger:
         """See `ports.JobLedger.resume_scope`."""
         found = [job for job in self._followed(scope) if resumable(job, functions)]
         for job in found:
-            self._queue_again(anew(job), JobTrigger.RESUME)
+            self._queue_again(anew(job, self._clock()), JobTrigger.RESUME)
         return self._bells(job.id for job in found)
 
     def _followed(self, scope: str | None = None) -> list[Job]:

@@ -92,6 +92,8 @@ def settlement(
         literal = {name: {"$literal": value} for name, value in fields.items()}
         if outcome.refused:
             literal["refusedSince"] = {"$ifNull": ["$refusedSince", "$$NOW"]}
+        if outcome.had_its_turn:
+            literal["standsSince"] = due
         return [{"$set": {**literal, "dueAt": due, "attempts": job.attempts + outcome.counts}}]
     change: Document = {"$set": fields}
     if status in FINAL:
@@ -123,10 +125,18 @@ def cancellation() -> Document:
     return {"$set": {"status": JobStatus.CANCELLED}, "$currentDate": _settled_now()}
 
 
-def requeueing(fields: Document) -> Document:
-    """A job is queued again, with these fields besides, and counts as rung now."""
+def beginning_anew() -> Document:
+    """A job is queued again as if it had never been tried, and stands where it would now."""
+    change = requeueing()
+    change["$set"] |= {"attempts": 0, "lost": 0, "probes": 0, "refusedSince": None}
+    change["$currentDate"] |= {"standsSince": True}
+    return change
+
+
+def requeueing() -> Document:
+    """A job is queued again, and counts as rung now."""
     return {
-        "$set": {"status": JobStatus.QUEUED, "lease": None, "dueAt": None, **fields},
+        "$set": {"status": JobStatus.QUEUED, "lease": None, "dueAt": None},
         "$inc": {"ring": 1},
         "$currentDate": {"rungAt": True},
         "$unset": {"settledAt": "", "settledSeq": ""},

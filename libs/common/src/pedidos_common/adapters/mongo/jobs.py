@@ -28,6 +28,7 @@ from pedidos_common.adapters.mongo.job_claims import (
 )
 from pedidos_common.adapters.mongo.job_creation import create_all, still_queued
 from pedidos_common.adapters.mongo.job_documents import (
+    BELL_FIELDS,
     bell_of,
     depths_of,
     depths_pipeline,
@@ -58,8 +59,6 @@ from pedidos_common.ports import Bell, Failure, FollowUps, JobFilter, Page, Queu
 
 SCOPE_BATCH = 1_000
 MOST_CREATED_TOGETHER = 50
-BELL_FIELDS = {"queue": 1, "band": 1, "ring": 1, "aheadSeconds": 1}
-ANEW: Document = {"attempts": 0, "lost": 0, "probes": 0, "refusedSince": None}
 
 
 class MongoJobLedger:
@@ -203,7 +202,7 @@ class MongoJobLedger:
     async def revive(self, queue: str, job_ids: Sequence[str]) -> Sequence[Bell]:
         """See `ports.JobLedger.revive`."""
         named = {"_id": {"$in": list(job_ids)}, "queue": queue}
-        await self._queue_again({**named, "status": JobStatus.FAILED}, ANEW)
+        await self._queue_again({**named, "status": JobStatus.FAILED}, changes.beginning_anew())
         return await still_queued(self._jobs, job_ids)
 
     @guarded
@@ -246,16 +245,13 @@ class MongoJobLedger:
         ]
         query = {**scope_filter(scope), "$or": which}
         ids = [document["_id"] async for document in self._jobs.find(query, {"_id": 1})]
-        await self._queue_again(
-            {"_id": {"$in": ids}, "$or": which},
-            ANEW,
-        )
+        await self._queue_again({"_id": {"$in": ids}, "$or": which}, changes.beginning_anew())
         return await still_queued(self._jobs, ids)
 
-    async def _queue_again(self, query: Document, fields: Document) -> int:
+    async def _queue_again(self, query: Document, change: Document) -> int:
         # whose follow-ups are not there yet would, settled anew, lose them
         followed = {**query, **follow_ups.FOLLOWED}
-        return (await self._jobs.update_many(followed, changes.requeueing(fields))).modified_count
+        return (await self._jobs.update_many(followed, change)).modified_count
 
     @guarded
     async def running(self, scope: str | None = None) -> int:
@@ -294,7 +290,7 @@ class MongoJobLedger:
         ids = [d["_id"] async for d in self._jobs.find(due, {"_id": 1}).limit(limit)]
         if not ids:
             return []
-        await self._queue_again({"_id": {"$in": ids}, **due}, {})
+        await self._queue_again({"_id": {"$in": ids}, **due}, changes.requeueing())
         return await still_queued(self._jobs, ids)
 
     @guarded
