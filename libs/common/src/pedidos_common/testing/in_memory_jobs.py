@@ -28,6 +28,7 @@ from pedidos_common.testing.job_rules import (
     depths_of,
     failure_of,
     in_scope,
+    is_put_off,
     matches,
     newest_first,
     removable,
@@ -50,6 +51,7 @@ class InMemoryJobLedger:
         self._rung: dict[str, datetime | None] = {}
         self._settled: dict[str, str] = {}
         self._left: dict[str, FollowUps] = {}
+        self._put_off: set[str] = set()
 
     async def create(self, jobs: Sequence[NewJob]) -> Sequence[Bell]:
         """See `ports.JobLedger.create`."""
@@ -142,6 +144,8 @@ class InMemoryJobLedger:
         if job.lease is None or not self._holds(job.id, job.lease.id):
             return again and job.lease is not None and self._settled.get(job.id) == job.lease.id
         self._settled[job.id] = job.lease.id
+        if is_put_off(job, outcome):
+            self._put_off.add(job.id)
         if follow_ups := follow_ups_of(outcome):
             self._left[job.id] = FollowUps(job.id, job.lease.id, follow_ups)
         held = self._jobs[job.id]
@@ -203,6 +207,12 @@ class InMemoryJobLedger:
         jobs, now = [job for job in self._by_id() if job.status in statuses], self._clock()
         return [standing_of(queue, jobs, limit, now) for queue in queues]
 
+    async def put_off(self, queues: Sequence[str], limit: int) -> Mapping[str, int]:
+        """See `ports.JobLedger.put_off`."""
+        found = [self._jobs[job_id] for job_id in self._put_off if job_id in self._jobs]
+        waiting = [job.queue for job in found if job.status is JobStatus.RETRYING]
+        return {queue: min(waiting.count(queue), limit) for queue in queues}
+
     async def newest(
         self, queue: str, status: JobStatus, limit: int, cursor: str | None
     ) -> Page[Job]:
@@ -258,6 +268,7 @@ class InMemoryJobLedger:
 
     def _queue_again(self, job: Job, trigger: JobTrigger) -> None:
         status = advance(job.status, trigger)
+        self._put_off.discard(job.id)
         self._jobs[job.id] = replace(
             job, status=status, lease=None, due_at=None, settled_at=None, ring=job.ring + 1
         )
@@ -310,7 +321,8 @@ class InMemoryJobLedger:
             for job in self._by_id()
             if job.status in sources(JobTrigger.DUE) and job.due_at is not None
             if job.due_at <= now
-        ][:limit]
+        ]
+        due = sorted(due, key=lambda job: job.due_at or now)[:limit]
         for job in due:
             self._queue_again(job, JobTrigger.DUE)
         return self._bells(job.id for job in due)

@@ -73,6 +73,12 @@ def with_outcome(job: Job, outcome: Outcome, now: datetime) -> Job:
             return job
 
 
+def is_put_off(job: Job, outcome: Outcome) -> bool:
+    """Whether a job that stands by its age is to come again without having had its turn."""
+    is_late = isinstance(outcome, Retry) and not outcome.had_its_turn
+    return is_late and stands_by_age(job.queue)
+
+
 def waits_since(job: Job) -> datetime | None:
     """When a job that a worker could take, or will, began to wait; None for any other."""
     if job.status not in OPEN or job.status is JobStatus.RUNNING:

@@ -23,6 +23,7 @@ from pedidos_common.domain.jobs import (
     follow_ups_of,
     sources,
 )
+from pedidos_common.domain.queues import stands_by_age
 from pedidos_common.ports import Bell
 
 ERROR_LIMIT = 2_000
@@ -76,11 +77,7 @@ def _outcome_fields(outcome: Outcome) -> Document:
 def settlement(
     status: JobStatus, outcome: Outcome, job: Job, *, exonerated: bool
 ) -> Document | list[Document]:
-    """The update that records an outcome.
-
-    A retry needs the server's time plus its delay, hence a pipeline: there every text from
-    outside stands under `$literal`, as a text that begins with `$` would be evaluated.
-    """
+    """The update that records an outcome."""
     fields: Document = {"status": status, **_ended(job), **_outcome_fields(outcome)}
     fields |= due_fields(follow_ups_of(outcome))
     if exonerated and status not in FINAL:
@@ -88,13 +85,7 @@ def settlement(
     if job.refused_since is not None:
         fields["refusedSince"] = None
     if isinstance(outcome, Retry):
-        due = {"$add": ["$$NOW", int(outcome.delay_seconds * 1000)]}
-        literal = {name: {"$literal": value} for name, value in fields.items()}
-        if outcome.refused:
-            literal["refusedSince"] = {"$ifNull": ["$refusedSince", "$$NOW"]}
-        if outcome.had_its_turn:
-            literal["standsSince"] = due
-        return [{"$set": {**literal, "dueAt": due, "attempts": job.attempts + outcome.counts}}]
+        return _again_later(fields, outcome, job)
     change: Document = {"$set": fields}
     if status in FINAL:
         change["$currentDate"] = _settled_now()
@@ -104,6 +95,23 @@ def settlement(
     if isinstance(outcome, Released) and outcome.lost:
         change["$inc"] = {"lost": 1}
     return change
+
+
+def _again_later(fields: Document, outcome: Retry, job: Job) -> list[Document]:
+    """The fields, and when the job is due.
+
+    That is the server's time plus its delay, hence a pipeline: there every text from outside
+    stands under `$literal`, as a text that begins with `$` would be evaluated.
+    """
+    due = {"$add": ["$$NOW", int(outcome.delay_seconds * 1000)]}
+    literal: Document = {name: {"$literal": value} for name, value in fields.items()}
+    if outcome.refused:
+        literal["refusedSince"] = {"$ifNull": ["$refusedSince", "$$NOW"]}
+    if outcome.had_its_turn:
+        literal["standsSince"] = due
+    elif stands_by_age(job.queue):
+        literal["putOff"] = True
+    return [{"$set": {**literal, "dueAt": due, "attempts": job.attempts + outcome.counts}}]
 
 
 def _ended(job: Job) -> Document:
@@ -139,7 +147,7 @@ def requeueing() -> Document:
         "$set": {"status": JobStatus.QUEUED, "lease": None, "dueAt": None},
         "$inc": {"ring": 1},
         "$currentDate": {"rungAt": True},
-        "$unset": {"settledAt": "", "settledSeq": ""},
+        "$unset": {"settledAt": "", "settledSeq": "", "putOff": ""},
     }
 
 

@@ -41,6 +41,7 @@ from pedidos_common.adapters.mongo.job_queues import (
     OF_A_FAILURE,
     failure_of,
     newest_documents,
+    put_off_pipeline,
     standing_of,
     standing_pipeline,
 )
@@ -183,6 +184,13 @@ class MongoJobLedger:
         return standing_of(queues, [group async for group in groups])
 
     @guarded
+    async def put_off(self, queues: Sequence[str], limit: int) -> Mapping[str, int]:
+        """See `ports.JobLedger.put_off`."""
+        groups = await self._jobs.aggregate(put_off_pipeline(queues, limit))
+        found = {group["_id"]: int(group["count"]) async for group in groups}
+        return {queue: found.get(queue, 0) for queue in queues}
+
+    @guarded
     async def newest(
         self, queue: str, status: JobStatus, limit: int, cursor: str | None
     ) -> Page[Job]:
@@ -287,7 +295,8 @@ class MongoJobLedger:
     async def release_due(self, limit: int) -> Sequence[Bell]:
         """See `ports.JobLedger.release_due`."""
         due = changes.due()
-        ids = [d["_id"] async for d in self._jobs.find(due, {"_id": 1}).limit(limit)]
+        first = self._jobs.find(due, {"_id": 1}).sort("dueAt", 1).limit(limit)
+        ids = [document["_id"] async for document in first]
         if not ids:
             return []
         await self._queue_again({"_id": {"$in": ids}, **due}, changes.requeueing())
