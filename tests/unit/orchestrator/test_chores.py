@@ -64,6 +64,7 @@ async def test_the_leaders_chores_and_how_often_each_is_due() -> None:
         "holds": 5.0,
         "zombies": 60.0,
         "retention": 600.0,
+        "old checkouts": 5.0,
         "abandoned uploads": 3_600.0,
     }
 

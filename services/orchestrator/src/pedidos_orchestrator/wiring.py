@@ -20,11 +20,13 @@ from pedidos_checkout.adapters.mongo.indexes import ensure_checkout_indexes
 from pedidos_checkout.adapters.mongo.payments import MongoPaymentBook
 from pedidos_checkout.adapters.mongo.placed_orders import MongoPlacedOrders
 from pedidos_checkout.adapters.mongo.reconciliations import MongoReconciliations
+from pedidos_checkout.adapters.mongo.removals import MongoRemovals
 from pedidos_checkout.adapters.mongo.stock import MongoStock
 from pedidos_checkout.catalogue_cache import CachedCatalogue
 from pedidos_checkout.domain.checkouts import is_checkout
 from pedidos_checkout.domain.payments import PaymentEvent
 from pedidos_checkout.steps.begin import BeginSweep
+from pedidos_checkout.steps.removing import RemovingOld
 from pedidos_checkout.wiring import Providers, steps_of
 from pedidos_common.adapters.mongo.client import connect_blocking
 from pedidos_common.adapters.mongo.controls import MongoQueueState
@@ -146,6 +148,7 @@ def checkout_deps_of(
         payments=MongoPaymentBook(database),
         orders=MongoPlacedOrders(database),
         reconciliations=MongoReconciliations(database),
+        removals=MongoRemovals(database),
         prepare=lambda: ensure_checkout_indexes(database),
         read_webhook=_webhook_reader(secret.get_secret_value()) if secret else None,
     )
@@ -357,6 +360,16 @@ def _housekeeping(
     async def release_holds() -> None:
         await shop.stock.release_expired(HOLDS_AT_ONCE)
 
+    old = RemovingOld(
+        checkouts=shop.checkouts,
+        book=shop.payments,
+        orders=shop.orders,
+        stock=shop.stock,
+        ledger=deps.ledger,
+        removals=shop.removals,
+        now=deps.runs.now,
+        days=settings.checkouts_retention_days,
+    )
     compare = RegularReconciliation(
         deps.runs, deps.ledger, deps.transport, settings.reconcile_every_minutes
     )
@@ -366,6 +379,7 @@ def _housekeeping(
         Chore("holds", 5.0, release_holds),
         Chore("zombies", 60.0, ZombieSweep(deps.runs, deps.orders, deps.ledger).sweep),
         Chore("retention", 600.0, expire),
+        Chore("old checkouts", 5.0, old.sweep),
         Chore("abandoned uploads", 3600.0, forget_uploads),
     ]
     if settings.payment_url is not None and settings.reconcile_every_minutes:
