@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -218,3 +219,35 @@ def test_without_the_providers_books_their_checks_are_not_checkable() -> None:
     unchecked = {check.key for check in checks(GOOD[0], None) if check.passed is None}
     assert {"charged_once", "charges_have_orders", "messages_sent"} <= unchecked
     assert not any(check.passed is False for check in checks(GOOD[0], None))
+
+
+LATER = datetime(2026, 3, 1, tzinfo=UTC)
+
+
+def removed(*names: str, before: datetime = LATER) -> Stored:
+    """The good world, of which retention removed some."""
+    left = {key: one for key, one in PEOPLE.items() if key.removeprefix("co_") not in names}
+    return replace(GOOD[0], checkouts=left, removed_before=before)
+
+
+def failures(stored: Stored, told: Told) -> set[str]:
+    return {check.key for check in checks(stored, told) if check.passed is False}
+
+
+def test_what_retention_removed_is_not_missed() -> None:
+    stock = [replace(STOCK, sold_removed=2)]
+    charges = tuple(replace(one, created=LATER - timedelta(days=1)) for one in CHARGES)
+    stored = replace(removed("well", "declined", "back", "alone"), stock=stock)
+    assert failures(stored, replace(GOOD[1], charges=charges)) == set()
+
+
+def test_a_charge_of_a_time_that_is_kept_is_missed() -> None:
+    charges = tuple(replace(one, created=LATER + timedelta(hours=2)) for one in CHARGES)
+    told = replace(GOOD[1], charges=charges)
+    assert failures(removed("alone"), told) == {"charges_have_orders", "records_agree"}
+
+
+def test_sales_that_no_removal_explains_are_wrong() -> None:
+    charges = tuple(replace(one, created=LATER) for one in CHARGES)
+    told = replace(GOOD[1], charges=charges)
+    assert failures(removed("well"), told) == {"stock_is_sold"}

@@ -14,12 +14,14 @@ from pedidos_checkout.domain.flow import new_job
 from pedidos_checkout.domain.payments import PaymentStatus
 from pedidos_checkout.domain.placed_orders import order_of
 from pedidos_checkout.domain.reconciliation import Difference
+from pedidos_checkout.domain.removal import may_go
 from pedidos_checkout.domain.steps import Step
 from pedidos_checkout.steps.comparing_payments import Ages
 from pedidos_checkout.steps.paying import payment_of
 from pedidos_checkout.steps.removing import REST_SECONDS, RemovingOld
 from pedidos_common.domain.jobs import Failed
 from tests.unit.checkout.carts import a_checkout, a_free_checkout, a_payment
+from tests.unit.checkout.mortal import WRITES, Dies, Mortal
 from tests.unit.checkout.test_reconciling import FOREVER, Scene
 
 DAY = 86_400.0
@@ -27,34 +29,6 @@ DAYS = 30
 CART = a_checkout("a", key="order-1")
 SHORT = a_checkout("s", lines=[replace(CART.lines[0], quantity=999)])
 CARTS = (CART, a_checkout("d", method="tok_declined"), SHORT, a_free_checkout(), a_payment())
-# what a removal changes, in turn
-WRITES = (
-    *("removals.begin", "checkouts.remove", "orders.remove", "book.remove", "ledger.remove"),
-    *("stock.note_removed", "removals.end"),
-)
-
-
-class Dies(Exception):
-    """The leader is gone at this write."""
-
-
-class Mortal:
-    """A port; whoever uses it dies before or behind its `doomed` method."""
-
-    def __init__(self, port: Any, name: str, doomed: str, *, behind: bool) -> None:
-        self._port, self._name, self._doomed, self._behind = port, name, doomed, behind
-
-    def __getattr__(self, method: str) -> Any:
-        found = getattr(self._port, method)
-        if f"{self._name}.{method}" != self._doomed:
-            return found
-
-        async def call(*args: Any, **named: Any) -> Any:
-            if self._behind:
-                await found(*args, **named)
-            raise Dies
-
-        return call
 
 
 class Retired(Scene):
@@ -155,15 +129,23 @@ async def test_a_removal_that_was_cut_short_is_nobodys_trouble(
     assert await scene.compare_all() == []
 
 
-async def test_two_leaders_remove_each_checkout_once(scene: Retired) -> None:
+async def test_of_two_leaders_the_slower_one_removes_nothing(scene: Retired) -> None:
     await scene.done(*CARTS)
     scene.wait()
-    slow, quick = scene.leader(), scene.leader()
-    before = await scene.removals.standing()
-    await quick.sweep()
-    await slow._next(before)
-    level = (await scene.shop.stock.levels(["tea"]))["tea"]
-    assert level.sold_removed == 4
+    removals = scene.removals
+
+    class Slow:
+        """Notes so late that another leader was faster."""
+
+        async def begin(self, *args: Any) -> bool:
+            await scene.leader(at_once=1).sweep()
+            return await removals.begin(*args)
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(removals, name)
+
+    await scene.leader(removals=Slow()).sweep()
+    assert [await scene.is_gone(one) for one in CARTS].count(True) == 1
 
 
 async def test_those_that_stay_hold_nobody_up(scene: Retired) -> None:
@@ -191,6 +173,7 @@ async def test_those_that_stay_hold_nobody_up(scene: Retired) -> None:
 
 
 async def _awaiting(scene: Retired) -> None:
+    await _status(scene, PaymentStatus.VOIDED)
     await scene.shop.orders.remove([CART.id])
     await scene.shop.orders.create(order_of(CART), FOREVER)
 
@@ -198,6 +181,11 @@ async def _awaiting(scene: Retired) -> None:
 async def _status(scene: Retired, status: PaymentStatus) -> None:
     await scene.shop.book.remove([CART.payment_id])
     await scene.shop.book.begin(replace(payment_of(CART), status=status))
+
+
+async def _no_order(scene: Retired, status: PaymentStatus) -> None:
+    await _status(scene, status)
+    await scene.shop.orders.remove([CART.id])
 
 
 async def _held(scene: Retired) -> None:
@@ -232,8 +220,8 @@ UNSETTLED: dict[str, Callable[[Retired], Any]] = {
     "an order without its money": lambda scene: scene.shop.book.remove([CART.payment_id]),
     "an order whose money went back": lambda scene: _status(scene, PaymentStatus.REFUNDED),
     "money without an order": lambda scene: scene.shop.orders.remove([CART.id]),
-    "money that is held": lambda scene: _status(scene, PaymentStatus.AUTHORISED),
-    "a payment that waits": lambda scene: _status(scene, PaymentStatus.REQUIRES_ACTION),
+    "money that is held": lambda scene: _no_order(scene, PaymentStatus.AUTHORISED),
+    "a payment that waits": lambda scene: _no_order(scene, PaymentStatus.REQUIRES_ACTION),
     "stock that is held": _held,
     "a job that is open": _open_job,
     "a step whose follow-ups are not there": _without_follow_ups,
@@ -256,7 +244,10 @@ async def test_one_that_was_not_begun_stays(scene: Retired) -> None:
     await scene.shop.checkouts.accept(CART)
     scene.wait()
     await scene.leader().sweep()
-    assert await scene.shop.checkouts.get(CART.id) is not None
+    accepted = await scene.shop.checkouts.get(CART.id)
+    assert accepted is not None
+    assert not may_go(accepted, [], None, None, FOREVER)
+    assert may_go(replace(accepted, is_begun=True), [], None, None, FOREVER)
 
 
 async def test_what_jobs_retention_left_goes_too(scene: Retired) -> None:
@@ -273,7 +264,7 @@ async def test_an_unknown_payment_of_a_time_that_is_kept_is_still_found(scene: R
     await scene.leader().sweep()
     removed = await scene.removals.standing()
     assert removed.before is not None
-    for name, after in (("pay_old", timedelta(0)), ("pay_new", timedelta(hours=2))):
+    for name, after in (("pay_old", timedelta(minutes=30)), ("pay_new", timedelta(hours=2))):
         told = await scene.shop.provider.authorise(name, name, CART.total, "EUR", "tok_ok")
         scene.shop.provider.payments[told.id] = replace(told, created_at=removed.before + after)
     report = await scene.compare(ages=Ages())
@@ -302,3 +293,25 @@ async def test_a_checkout_that_goes_while_it_is_compared_is_not_judged(scene: Re
     assert report.found == ()
     assert [job async for job in scene.shop.ledger.of_scope(CART.id)] == []
     assert await scene.shop.book.get(CART.payment_id) is None
+
+
+async def test_a_record_that_goes_while_it_is_mended_does_not_come_back(scene: Retired) -> None:
+    await scene.done(CART)
+    scene.wait()
+    (told,) = scene.shop.provider.payments.values()
+    scene.shop.provider.payments[told.id] = replace(told, status=PaymentStatus.REFUNDED)
+    checkouts = scene.shop.checkouts
+
+    class Lost:
+        """Checkouts that are removed as soon as one was looked at by itself."""
+
+        async def get(self, checkout_id: str) -> Any:
+            found = await checkouts.get(checkout_id)
+            await scene.leader().sweep()
+            return found
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(checkouts, name)
+
+    await scene.compare(checkouts=Lost())
+    assert await scene.is_gone(CART)
