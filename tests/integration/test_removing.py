@@ -139,6 +139,32 @@ async def test_the_audit_finds_nothing_wrong_wherever_a_removal_is_cut(shop: Sho
     assert (level.sold, level.sold_removed) == (2 * len(WRITES) + 2, 2 * len(WRITES))
 
 
+async def test_what_the_retention_of_jobs_left_is_audited_and_removed(shop: Shop) -> None:
+    await shop.place(1)
+    await shop.age()
+    await shop.ledger.remove(settled_before=FOREVER)
+    assert await shop.wrong() == []
+    await shop.leader().sweep()
+    assert await shop.left() == 0
+    assert await shop.wrong() == []
+
+
+async def test_a_key_that_is_freed_while_it_is_asked_for_is_a_new_checkouts(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, again = a_checkout(1, key="k"), a_checkout(2, key="k")
+    await shop.checkouts.accept(first)
+    found = shop.checkouts._there
+
+    async def removed_meanwhile(checkout: Checkout) -> Any:
+        await shop.checkouts.remove([first.id])
+        return await found(checkout)
+
+    monkeypatch.setattr(shop.checkouts, "_there", removed_meanwhile)
+    assert (await shop.checkouts.accept(again)).is_new
+    assert await shop.checkouts.get(again.id) is not None
+
+
 async def test_what_is_young_stays(shop: Shop) -> None:
     await shop.place(1)
     there = await shop.left()

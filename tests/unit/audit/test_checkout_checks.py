@@ -251,3 +251,20 @@ def test_sales_that_no_removal_explains_are_wrong() -> None:
     charges = tuple(replace(one, created=LATER) for one in CHARGES)
     told = replace(GOOD[1], charges=charges)
     assert failures(removed("well"), told) == {"stock_is_sold"}
+
+
+def test_jobs_that_retention_removed_are_not_missed() -> None:
+    people = {key: replace(one, jobs={}, is_old=True) for key, one in PEOPLE.items()}
+    assert failures(replace(GOOD[0], checkouts=people), GOOD[1]) == set()
+    last = replace(WELL, jobs={"sms": WELL.jobs["sms"]}, is_old=True)
+    assert failures(*with_checkout(last)) == set()
+
+
+def test_an_open_job_of_an_old_checkout_is_seen() -> None:
+    undo = job("undo-payment", "retrying")
+    back = replace(GIVEN_BACK, jobs={"undo-payment": undo}, is_old=True)
+    assert failures(*with_checkout(back)) == {"ended"}
+
+
+def test_without_its_jobs_a_young_checkout_has_not_ended() -> None:
+    assert "ended" in failures(*with_checkout(replace(WELL, jobs={})))

@@ -83,7 +83,7 @@ def keys_once(stored: Stored) -> Check:
 
 def refused_or_ordered(stored: Stored) -> Check:
     """A checkout that is over came to its order (or payment), or says why it did not."""
-    over = [one for one in stored.checkouts.values() if one.is_over]
+    over = [one for one in stored.checkouts.values() if one.is_over and not one.is_forgotten]
     wrong = [one.id for one in over if not (_came_about(one) or _says_why(one))]
     well = sum(_came_about(one) for one in over)
     title = f"Each came about or says why not ({well} came about, {len(over) - well} did not)"
@@ -222,7 +222,7 @@ def messages_sent(stored: Stored, told: Told) -> Check:
 def _is_lost(one: CheckoutFacts, step: str, book: Mapping[str, int]) -> bool:
     job = one.jobs.get(step)
     if job is None:
-        return one.is_over and step in _messages_due(one)
+        return one.is_over and not one.is_forgotten and step in _messages_due(one)
     was_sent = job.skipped or bool(book.get(f"{one.id}:{step}"))
     return job.status == "failed" or (job.status == "succeeded" and not was_sent)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -14,6 +14,7 @@ from pymongo.database import Database
 Documents = Database[dict[str, Any]]
 SCOPES = {"$gte": "co_", "$lt": "co`"}
 LOOKS = 5
+JOBS_KEPT = timedelta(days=1)  # at least
 OPEN = frozenset({"queued", "running", "retrying"})
 
 
@@ -35,7 +36,10 @@ class JobFacts:
 
 @dataclass(frozen=True, slots=True)
 class CheckoutFacts:
-    """One checkout and what belongs to it; `wanted` is how many of each sku."""
+    """One checkout and what belongs to it; `wanted` is how many of each sku.
+
+    `is_old` says that retention may have removed jobs of it: no setting makes that earlier.
+    """
 
     id: str
     kind: str
@@ -48,6 +52,7 @@ class CheckoutFacts:
     jobs: Mapping[str, JobFacts] = field(default_factory=dict)
     orders: tuple[OrderFacts, ...] = ()
     payment: str | None = None
+    is_old: bool = False
 
     @property
     def reference(self) -> str:
@@ -61,15 +66,27 @@ class CheckoutFacts:
 
     @property
     def is_over(self) -> bool:
-        """Whether none of its jobs is open, and there is one at all."""
-        return bool(self.jobs) and all(job.status not in OPEN for job in self.jobs.values())
+        """Whether none of its jobs is open, and there is one at all or was."""
+        return (bool(self.jobs) or self.is_old) and not self._open
+
+    @property
+    def is_forgotten(self) -> bool:
+        """Whether its jobs can't be judged any more: they are removed from the first one on."""
+        first = "payment" if self.is_paid else "stock"
+        return self.is_old and not self._open and first not in self.jobs
+
+    @property
+    def _open(self) -> bool:
+        return any(job.status in OPEN for job in self.jobs.values())
 
     @property
     def has_paid_alone(self) -> bool:
         """Whether it is a payment without an order that was taken."""
         capture = self.jobs.get("capture")
         taken = capture is not None and capture.status == "succeeded" and not capture.refused
-        return self.kind == "payment" and taken
+        return self.kind == "payment" and (
+            taken or (self.is_forgotten and self.payment == "captured")
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +152,8 @@ def read(database: Documents) -> Stored:
 
 
 def _read(database: Documents, removal: RemovalFacts) -> Stored:
+    told = database.command("hello", codec_options=database.codec_options)
+    old = told["localTime"] - JOBS_KEPT
     jobs: dict[str, dict[str, JobFacts]] = defaultdict(dict)
     for document in database.jobs.find({"_id": SCOPES}):
         scope, _, step = document["_id"].partition(":")
@@ -146,7 +165,7 @@ def _read(database: Documents, removal: RemovalFacts) -> Stored:
     payments = {d["checkoutId"]: str(d["status"]) for d in database.payments.find()}
     found = {
         document["_id"]: replace(
-            _checkout(document),
+            _checkout(document, old),
             jobs=jobs.get(document["_id"], {}),
             orders=tuple(orders.get(document["_id"], ())),
             payment=payments.get(document["_id"]),
@@ -169,7 +188,7 @@ def _removal(database: Documents) -> RemovalFacts:
     )
 
 
-def _checkout(document: Mapping[str, Any]) -> CheckoutFacts:
+def _checkout(document: Mapping[str, Any], old: datetime) -> CheckoutFacts:
     wanted: Counter[str] = Counter()
     for line in document.get("lines") or ():
         wanted[line["sku"]] += int(line["quantity"])
@@ -182,6 +201,7 @@ def _checkout(document: Mapping[str, Any]) -> CheckoutFacts:
         is_paid=document["payment"]["required"],
         phone=document["customer"].get("phone"),
         wanted=wanted,
+        is_old="begun" not in document and document["createdAt"] < old,
     )
 
 
