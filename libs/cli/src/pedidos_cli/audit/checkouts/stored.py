@@ -73,7 +73,7 @@ class CheckoutFacts:
     def is_forgotten(self) -> bool:
         """Whether its jobs can't be judged any more: they are removed from the first one on."""
         first = "payment" if self.is_paid else "stock"
-        return self.is_old and not self._open and first not in self.jobs
+        return self.is_old and first not in self.jobs
 
     @property
     def _open(self) -> bool:
