@@ -198,7 +198,7 @@ def _checkout(document: Mapping[str, Any], old: datetime) -> CheckoutFacts:
         key=document.get("key"),
         total=_money(document["total"]),
         currency=document["currency"],
-        is_paid=document["payment"]["required"],
+        is_paid=bool(document["payment"]["required"]),
         phone=document["customer"].get("phone"),
         wanted=wanted,
         is_old="begun" not in document and document["createdAt"] < old,
