@@ -395,7 +395,7 @@ async def test_however_many_watch_the_jobs_are_counted_once(world: World) -> Non
         looks.append(wanted)
         return await standing(*wanted)
 
-    world.ledger.standing = counted  # type: ignore[method-assign]
+    world.ledger.standing = counted  # type: ignore[method-assign, assignment]
     async with world.client_of(world.app(counts_seconds=60.0)) as client:
         for _ in range(3):
             await asyncio.gather(
