@@ -18,11 +18,11 @@ from pedidos_common.ports import Bell, ImportRow
 from pedidos_common.testing.in_memory_controls import InMemoryProcesses
 from pedidos_common.testing.in_memory_imports import InMemoryImportStore
 from pedidos_common.testing.in_memory_orders import PlainChunk
-from pedidos_orchestrator import wiring
 from pedidos_orchestrator.deps import Deps
 from pedidos_orchestrator.engine.housekeeping import Housekeeping
 from pedidos_orchestrator.engine.regular_reconciliation import RegularReconciliation
 from pedidos_orchestrator.settings import OrchestratorSettings
+from pedidos_orchestrator.wiring import chores
 from tests.unit.api.world import shop_of
 from tests.unit.checkout.carts import a_free_checkout
 from tests.unit.orchestrator.world import World
@@ -55,7 +55,7 @@ async def housekeeping_of(world: World, **settings: Any) -> Housekeeping:
     """What an orchestrator is wired with; it leads."""
     await world.seat.lead()
     chosen = OrchestratorSettings(**settings)
-    return wiring._housekeeping(chosen, deps_of(world), world.seat.leadership)
+    return chores.housekeeping_of(chosen, deps_of(world), world.seat.leadership)
 
 
 async def test_the_leaders_chores_and_how_often_each_is_due() -> None:
@@ -108,7 +108,7 @@ async def test_old_checkouts_go_where_that_is_wanted(days: int, is_kept: bool) -
     world.clock.advance(2 * DAY_SECONDS)
     await world.seat.lead()
     settings = OrchestratorSettings(checkouts_retention_days=days)
-    await wiring._housekeeping(settings, deps, world.seat.leadership).round()
+    await chores.housekeeping_of(settings, deps, world.seat.leadership).round()
     assert (await deps.checkout.checkouts.get(cart.id) is not None) is is_kept
 
 
