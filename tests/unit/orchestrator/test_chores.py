@@ -131,6 +131,27 @@ async def test_payments_are_compared_where_that_is_wanted(
     assert ("reconcile-payments" in functions) is compares
 
 
+@pytest.mark.parametrize(
+    ("settings", "period", "ended"),
+    [
+        ({**PAYING, "reconcile_every_minutes": 2}, 120.0, 0.0),
+        ({**PAYING, "reconcile_every_minutes": 0}, None, 0.0),
+        ({}, None, None),
+    ],
+)
+async def test_comparisons_are_watched_where_they_are_wanted(
+    settings: dict[str, Any], period: float | None, ended: float | None
+) -> None:
+    world, registry = World(), CollectorRegistry()
+    await world.seat.lead()
+    chosen = OrchestratorSettings(**settings)
+    metrics = wiring._leader_metrics(chosen, deps_of(world, registry), world.seat.leadership)
+    await metrics.look()
+    names = ("period_seconds", "ended_timestamp_seconds")
+    seen = [registry.get_sample_value(f"pedidos_reconciliation_{name}") for name in names]
+    assert seen == [period, ended]
+
+
 @pytest.mark.parametrize(("url", "told"), [(None, 0), ("https://shop.test/hook", 1)])
 async def test_a_run_s_end_is_told_where_a_webhook_is_set(url: str | None, told: int) -> None:
     world = World()
