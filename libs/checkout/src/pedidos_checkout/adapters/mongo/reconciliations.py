@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pymongo import DESCENDING
 
 from pedidos_checkout.domain.reconciliation import (
+    ID_HEAD,
     Difference,
     Found,
     Progress,
@@ -70,7 +71,7 @@ class MongoReconciliations:
     async def standing(self) -> Standing:
         """See `ports.Reconciliations.standing`; two look-ups, each of one entry of an index."""
         newest = await self._reports.find_one(
-            {"startedAt": {"$exists": True}}, {"counts": 1, "left": 1}, sort=[("_id", DESCENDING)]
+            {"_id": {"$gte": ID_HEAD}}, {"counts": 1, "left": 1}, sort=[("_id", DESCENDING)]
         )
         ended = await self._reports.find_one(
             {"complete": True}, {"finishedAt": 1}, sort=[("finishedAt", DESCENDING)]
