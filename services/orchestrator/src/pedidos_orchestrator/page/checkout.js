@@ -47,22 +47,22 @@ export function checkoutPart({ onClose }) {
       present(next, facts);
     };
     const end = () => {
+      stop();
       write(by("checkout-link"), "");
       stop = later(path, look, state);
     };
     const onState = (next) => {
-      if (!next.jobId) fail("It was deleted while it was followed.");
-      else {
-        look(next);
-        if (isFinal(next)) {
-          stop();
-          end();
-        }
-      }
+      if (!next.jobId) return fail("It was deleted while it was followed.");
+      look(next);
+      if (isFinal(next)) end();
+      return undefined;
     };
     const onLink = (link) => {
       if (link.status === 404) fail(`${sentence(link.detail)} Look whether all of it is there; a checkout that was never taken in has none.`);
-      else write(by("checkout-link"), wordsOf(link, state));
+      else {
+        write(by("checkout-link"), wordsOf(link, state));
+        if (link.kind === "waiting") announce(by("checkout-link").textContent);
+      }
     };
     stop = follow({ path: `${path}/stream`, onState, onLink });
   }
@@ -188,10 +188,11 @@ function row({ step }) {
       const [words, kind] = standing(one);
       write(pill, shown(words, 40));
       pill.dataset.status = kind;
-      write(retries, count(one.retryCount));
-      write(queued, clock(one.queuedAt));
-      write(waited, between(one.queuedAt, one.startedAt));
-      write(took, between(one.startedAt, one.endedAt));
+      const known = (text) => (one.queuedAt ? text : "");
+      write(retries, known(count(one.retryCount)));
+      write(queued, known(clock(one.queuedAt)));
+      write(waited, known(between(one.queuedAt, one.startedAt)));
+      write(took, known(between(one.startedAt, one.endedAt)));
     },
   };
 }

@@ -71,7 +71,7 @@ function row(order, onFollow) {
       el("th", { scope: "row", class: "lead", title: shown(order.orderId) }, number),
       el("td", { class: "side" }, state),
       cell("Pieces", count(pieces)),
-      cell("Total", totalOf(order)),
+      cell("Total", totalOf(order), "num total"),
       cell("Placed", moment(order.createdAt), "num date"),
       el("td", { class: "act" }, button),
     ),
