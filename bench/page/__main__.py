@@ -38,6 +38,10 @@ SECTIONS = {
     "latency": "Latency",
     "layouts": "Storage layouts, indexes and write concerns",
     "capacity": "Capacity: the model and what was measured",
+    "load": "Checkouts that arrive by the clock, alone and beside runs",
+    "load_classes": "VIPs and others when more checkouts come than can be done",
+    "load_capacity": "What a checkout costs",
+    "observability": "What metrics and traces cost",
 }
 Plots = Callable[[Result], Iterator[tuple[str, Figure]]]
 

@@ -176,7 +176,7 @@ def test_nothing_is_asked_for_any_more_once_all_is_over(
 def test_a_customers_orders_go_on_by_pages_and_can_be_followed(
     browser: Browser, served: PageWorld
 ) -> None:
-    numbers = []
+    numbers: list[str] = []
     for _ in range(13):
         numbers.insert(0, served.do(confirmed(served)))
     with opened(browser, served.url, provoked=PROVOKED) as page:
