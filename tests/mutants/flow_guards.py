@@ -32,8 +32,8 @@ FLOW_GUARDS = (
     Mutant(
         "a-look-at-a-waiting-payment-holds-up-nobody",
         f"{STEPS}/stepping.py",
-        "result, steps_back=True)",
-        "result)",
+        ", steps_back=True)",
+        ")",
         ORDER,
     ),
     Mutant(
@@ -41,7 +41,7 @@ FLOW_GUARDS = (
         "libs/common/src/pedidos_common/adapters/mongo/job_documents.py",
         "        ahead += max(0.0, document",
         "        ahead += 0 * max(0.0, document",
-        ("tests/contract/test_job_ledger.py",),
+        ("tests/contract/jobs/test_again.py",),
     ),
     Mutant(
         "slots-hold-in-a-burst",
@@ -69,7 +69,7 @@ FLOW_GUARDS = (
         "libs/common/src/pedidos_common/adapters/mongo/jobs.py",
         '.sort("dueAt", 1)',
         "",
-        ("tests/contract/test_job_ledger.py",),
+        ("tests/contract/jobs/test_again.py",),
     ),
     Mutant(
         "what-may-come-later-is-undone",

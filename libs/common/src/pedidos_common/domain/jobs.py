@@ -187,8 +187,9 @@ class Retry:
 
     `counts` says that this was an attempt that failed; a server that was away is none. `refused`
     says that this worker does not understand the job, or can't read its payload: one of another
-    release must take it, or the payload must be mended. `steps_back` says that it had its turn and
-    found something that has to happen first.
+    release must take it, or the payload must be mended. `deferred` says that nothing went wrong:
+    the job waits for its turn, for news, or for a provider that is left alone. `steps_back` says
+    that it had its turn all the same, and found something that has to happen first.
     """
 
     reason: str
@@ -196,6 +197,7 @@ class Retry:
     result: Mapping[str, Any] = field(default_factory=dict)
     counts: bool = False
     refused: bool = False
+    deferred: bool = False
     steps_back: bool = False
 
     @property
