@@ -6,6 +6,7 @@ from pedidos_checkout.domain.checkouts import Checkout
 from pedidos_checkout.domain.flow import Ending
 from pedidos_checkout.domain.status import Money, status_of
 from pedidos_checkout.domain.steps import Step, job_id
+from pedidos_checkout.steps.ordering import NOT_HELD
 from pedidos_checkout.steps.stepping import TOO_LATE
 from pedidos_common.domain.jobs import Job, JobStatus
 from tests.unit.checkout.carts import a_checkout
@@ -39,6 +40,18 @@ async def test_a_step_that_is_sent_again_once_it_is_undone_fails_at_once() -> No
     assert (again.status, again.error) == (JobStatus.FAILED, TOO_LATE)
     assert len(shop.provider.told) == told  # nobody was asked
     assert await shop.ledger.get(job_id(checkout, Step.STOCK)) is None
+
+
+async def test_an_order_whose_pinned_stock_is_gone_is_a_dead_letter() -> None:
+    checkout = a_checkout()
+    shop = await a_shop_with(checkout, [])
+    for step in (Step.PAYMENT, Step.STOCK, Step.ORDER, Step.CAPTURE):
+        await shop.deliver(job_id(checkout, step))
+    await shop.stock.release(checkout.id, checkout.lines)  # nobody should
+    await shop.run()
+    sale = await job_of(shop, checkout, Step.INVENTORY)
+    assert (sale.status, sale.error) == (JobStatus.FAILED, NOT_HELD)
+    assert status_of(checkout, await shop.jobs()).state == "completed"
 
 
 async def test_one_that_is_tried_again_before_it_is_given_up_goes_on() -> None:
