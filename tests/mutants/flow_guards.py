@@ -43,6 +43,13 @@ FLOW_GUARDS = (
         ENDS_WELL,
     ),
     Mutant(
+        "a-refused-move-is-an-attempt-that-failed",
+        f"{STEPS}/undoing.py",
+        "            if no is not None and no.status is told.status:",
+        "            if False:",
+        ("tests/unit/checkout/test_undoing.py",),
+    ),
+    Mutant(
         "one-key-for-every-authorisation",
         f"{STEPS}/paying.py",
         "                job.id, known.id, known.amount",

@@ -11,8 +11,8 @@ from typing import Any
 import httpx
 
 from pedidos_checkout.ports import (
+    ProviderBusy,
     ProviderLimited,
-    ProviderPaused,
     ProviderRefused,
     ProviderUnavailable,
 )
@@ -78,7 +78,7 @@ class JsonCalls:
         Raises:
             ProviderRefused: on an answer that is final.
             ProviderLimited: when it asks for fewer calls, and says for how long.
-            ProviderPaused: while the same call is under way there.
+            ProviderBusy: while the same call is under way there.
             ProviderUnavailable: when no answer came, or one that says nothing.
         """
         headers = {"idempotency-key": key}
@@ -118,8 +118,7 @@ class JsonCalls:
         status, provider = answer.status_code, self._target.provider
         code, message = self._told(status, document)
         if status == httpx.codes.CONFLICT and code == IN_PROGRESS:
-            because = f"the same {operation} is still under way there"
-            return ProviderPaused(provider, IN_PROGRESS_SECONDS, because)
+            return ProviderBusy(provider, IN_PROGRESS_SECONDS, operation)
         pause = _pause_seconds(answer) if status == httpx.codes.TOO_MANY_REQUESTS else None
         if pause is not None:
             return ProviderLimited(provider, pause)
