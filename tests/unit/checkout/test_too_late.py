@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pedidos_checkout.domain.checkouts import Checkout
 from pedidos_checkout.domain.flow import Ending
+from pedidos_checkout.domain.payments import ProviderPayment
 from pedidos_checkout.domain.status import Money, status_of
 from pedidos_checkout.domain.steps import Step, job_id
+from pedidos_checkout.ports import ProviderUnavailable
 from pedidos_checkout.steps.ordering import NOT_HELD
 from pedidos_checkout.steps.stepping import TOO_LATE
 from pedidos_common.domain.jobs import Job, JobStatus
@@ -57,6 +59,32 @@ async def test_an_order_whose_pinned_stock_is_gone_is_a_dead_letter() -> None:
 async def test_one_that_is_tried_again_before_it_is_given_up_goes_on() -> None:
     checkout = a_checkout()
     shop = await a_shop_with(checkout, NO_ANSWERS[:4])
+    await shop.run()
+    assert status_of(checkout, await shop.jobs()).state == "completed"
+
+
+async def test_a_customer_is_waited_for_though_now_and_then_a_look_gets_no_answer() -> None:
+    checkout = a_checkout(method="tok_action")
+    shop = Shop(payment_wait_seconds=3_600.0)
+    for line in checkout.lines:
+        shop.stock.put(line.sku, 10)
+    await shop.place(checkout)
+    looks, answers = 0, shop.provider.get
+
+    async def get(provider_id: str) -> ProviderPayment | None:
+        nonlocal looks
+        looks += 1
+        if looks % 3 == 0:
+            raise ProviderUnavailable("payment", "lookup", "503")
+        return await answers(provider_id)
+
+    shop.provider.get = get  # type: ignore[method-assign]
+    for _ in range(40):
+        await shop.sweep()
+        await shop.deliver(job_id(checkout, Step.PAYMENT))
+        shop.clock.advance(20.0)
+    assert looks > 30
+    shop.provider.customer_confirms()
     await shop.run()
     assert status_of(checkout, await shop.jobs()).state == "completed"
 
