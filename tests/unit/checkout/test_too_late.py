@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
+
 from pedidos_checkout.domain.checkouts import Checkout
 from pedidos_checkout.domain.flow import Ending
 from pedidos_checkout.domain.payments import ProviderPayment
 from pedidos_checkout.domain.status import Money, status_of
 from pedidos_checkout.domain.steps import Step, job_id
-from pedidos_checkout.ports import ProviderUnavailable
+from pedidos_checkout.ports import ProviderRefused, ProviderUnavailable
 from pedidos_checkout.steps.ordering import NOT_HELD
 from pedidos_checkout.steps.stepping import TOO_LATE
 from pedidos_common.domain.jobs import Job, JobStatus
@@ -61,6 +63,22 @@ async def test_one_that_is_tried_again_before_it_is_given_up_goes_on() -> None:
     shop = await a_shop_with(checkout, NO_ANSWERS[:4])
     await shop.run()
     assert status_of(checkout, await shop.jobs()).state == "completed"
+
+
+@pytest.mark.parametrize("code", ["not_found", "amount_impossible", "method_not_allowed"])
+async def test_what_we_ask_for_wrongly_is_not_held_against_the_customer(code: str) -> None:
+    checkout = a_checkout()
+    shop = await a_shop_with(checkout, [])
+
+    async def refuse(*_asked: object) -> ProviderPayment:
+        raise ProviderRefused("payment", code, "no")
+
+    shop.provider.authorise = refuse  # type: ignore[method-assign, assignment]
+    await shop.run()
+    assert status_of(checkout, await shop.jobs()).code == Ending.GIVEN_UP
+    payment = await job_of(shop, checkout, Step.PAYMENT)
+    assert (payment.status, payment.attempts) == (JobStatus.FAILED, 4)
+    assert code in (payment.error or "")
 
 
 async def test_a_customer_is_waited_for_though_now_and_then_a_look_gets_no_answer() -> None:

@@ -18,7 +18,7 @@ from pedidos_checkout.domain.flow import Ending
 from pedidos_checkout.domain.payments import Payment, PaymentStatus, ProviderPayment
 from pedidos_checkout.domain.placed_orders import PlacedStatus
 from pedidos_checkout.ports import PaymentBook, PaymentProvider, PlacedOrders, ProviderRefused
-from pedidos_checkout.steps.ends import Done, End, Refused, Waits
+from pedidos_checkout.steps.ends import Done, End, NotDone, Refused, Waits
 from pedidos_common.domain.errors import PedidosError
 from pedidos_common.domain.jobs import Job
 from pedidos_common.execution.registry import JobContext
@@ -29,7 +29,17 @@ ENDED = "the payment was ended before the order came about: please place the ord
 LEFT = "the payment was not confirmed in time: please place the order anew"
 CANCELLED = "the order was cancelled before it was paid"
 # what a provider says where we are at fault, or where the first call under a key was another one
-OURS = frozenset({"unauthorised", "unauthorized", "forbidden", "idempotency_mismatch"})
+OURS = frozenset(
+    {
+        "unauthorised",
+        "unauthorized",
+        "forbidden",
+        "idempotency_mismatch",
+        "not_found",
+        "method_not_allowed",
+        "amount_impossible",
+    }
+)
 DECLINES = frozenset({"card_declined", "declined"})
 SHORTEST_LOOK_SECONDS, LONGEST_LOOK_SECONDS = 2.0, 15.0
 
@@ -60,7 +70,7 @@ class Paying:
             known = await self._looked_up(known, checkout, job, context)
         except ProviderRefused as error:
             if error.code in OURS:
-                raise
+                return NotDone(str(error))
             return Refused(Ending.PAYMENT_REFUSED, NOT_TAKEN_ON)
         return self._authorised(known, job)
 
