@@ -57,6 +57,13 @@ FLOW_GUARDS = (
         ENDS_WELL,
     ),
     Mutant(
+        "a-repeat-looks-before-it-asks",
+        f"{STEPS}/paying.py",
+        "await self.provider.find(known.id) if job.deliveries > 1 else None",
+        "None",
+        TOO_LATE,
+    ),
+    Mutant(
         "given-up-is-undone",
         f"{STEPS}/stepping.py",
         "return Failed(reason, follow_ups=self._due(checkout, job, Ending.GIVEN_UP))",

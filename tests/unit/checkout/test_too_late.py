@@ -81,6 +81,17 @@ async def test_what_we_ask_for_wrongly_is_not_held_against_the_customer(code: st
     assert code in (payment.error or "")
 
 
+async def test_a_call_that_is_made_again_after_its_key_ran_out_holds_no_money_twice() -> None:
+    checkout = a_checkout()
+    shop = await a_shop_with(checkout, [Trouble.NO_ANSWER_BEHIND])
+    await shop.deliver(job_id(checkout, Step.PAYMENT))
+    shop.clock.advance(86_400.0)
+    shop.provider.keys.clear()
+    await shop.run()
+    assert len(shop.provider.payments) == 1
+    assert status_of(checkout, await shop.jobs()).state == "completed"
+
+
 async def test_a_customer_is_waited_for_though_now_and_then_a_look_gets_no_answer() -> None:
     checkout = a_checkout(method="tok_action")
     shop = Shop(payment_wait_seconds=3_600.0)

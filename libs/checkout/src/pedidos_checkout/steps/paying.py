@@ -3,8 +3,10 @@
 Every call carries its job's id as idempotency key, so a repeat of either step is the same call:
 
 - authorise, killed before its call: nothing was asked for; it is asked for now. Killed behind it,
-  or without an answer: the same key gives the same answer. Killed once that is in our book: the
-  book is believed, and the provider is asked only while the payment waits for its customer.
+  or without an answer: it is looked for under our reference, as keys run out while a job waits for
+  long; where it is not there yet, the same key gives the same answer. Killed once that is in our
+  book: the book is believed, and the provider is asked only while the payment waits for its
+  customer.
 - capture, killed before or behind its call: the same key. Killed once our book has it: no call,
   the order is confirmed. Killed behind that: confirming again changes nothing.
 """
@@ -80,15 +82,19 @@ class Paying:
         """The payment as the provider has it, where that may have changed."""
         if known.status not in {PaymentStatus.NEW, PaymentStatus.REQUIRES_ACTION}:
             return known
-        told: ProviderPayment | None = None
-        if known.provider_id is not None:
-            told = await self.provider.get(known.provider_id)
+        told = await self._made_before(known, job)
         if told is None:
             context.ensure_held()
             told = await self.provider.authorise(
                 job.id, known.id, known.amount, known.currency, checkout.method or ""
             )
         return await noted(self.book, known, told)
+
+    async def _made_before(self, known: Payment, job: Job) -> ProviderPayment | None:
+        """The payment where an earlier call made it, also one whose key ran out since."""
+        if known.provider_id is not None:
+            return await self.provider.get(known.provider_id)
+        return await self.provider.find(known.id) if job.deliveries > 1 else None
 
     def _authorised(self, known: Payment, job: Job) -> End:
         match known.status:
