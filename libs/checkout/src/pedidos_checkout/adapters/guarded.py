@@ -24,6 +24,7 @@ from pedidos_common.ports import Breakers
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
 FULL_SECONDS = 1.0  # how soon a place may be free
+LONG_PART = 0.5  # of its time limit; a call that is cancelled sooner might have been answered
 # so that not all that were deferred together come back together
 SPREAD, LEAST_SPREAD_SECONDS = 0.2, 0.5
 
@@ -36,10 +37,10 @@ class Outcome(StrEnum):
     PUT_OFF = "put_off"  # not now, for reasons of this one call
     BUSY = "busy"  # the same call is still under way there
     LIMITED = "limited"  # it asks for fewer calls
-    UNAVAILABLE = "unavailable"  # no answer, or one of a server in trouble
+    UNAVAILABLE = "unavailable"  # no answer for long, or one of a server in trouble
     PAUSED = "paused"  # not sent: the breaker is open
     FULL = "full"  # not sent: as many are under way and waiting as may be
-    BROKEN = "broken"  # cancelled, or an error of ours: says nothing of the provider
+    BROKEN = "broken"  # cancelled soon, or an error of ours: says nothing of the provider
 
 
 FAILURES = frozenset({Outcome.LIMITED, Outcome.UNAVAILABLE})
@@ -162,6 +163,10 @@ class Guard:
             return answer
         except Exception as error:
             outcome = _outcome_of(error)
+            raise
+        except asyncio.CancelledError:
+            if time.monotonic() - began >= self._timeout_seconds * LONG_PART:
+                outcome = Outcome.UNAVAILABLE
             raise
         finally:
             self._watch.ended(operation, outcome, time.monotonic() - began)
