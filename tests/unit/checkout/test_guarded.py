@@ -118,6 +118,18 @@ async def test_an_answer_is_no_failure(error: Exception, outcome: str) -> None:
     assert lab.told.outcomes[-1] == outcome
 
 
+async def test_a_provider_that_answers_look_ups_alone_is_left_alone() -> None:
+    lab = Lab()
+
+    async def look() -> str:
+        return "found"
+
+    await lab.fails(UNAVAILABLE)
+    await lab.guard("lookup", look)
+    await lab.fails(UNAVAILABLE)
+    assert lab.state() is BreakerState.OPEN
+
+
 async def test_being_asked_for_fewer_calls_is_a_failure() -> None:
     lab = Lab()
     for _ in range(2):

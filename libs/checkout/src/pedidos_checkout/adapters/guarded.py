@@ -23,6 +23,7 @@ from pedidos_common.ports import Breakers
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
+LOOK_UP = "lookup"  # the operation that changes nothing
 FULL_SECONDS = 1.0  # how soon a place may be free
 LONG_PART = 0.5  # of its time limit; a call that is cancelled sooner might have been answered
 # so that not all that were deferred together come back together
@@ -170,7 +171,7 @@ class Guard:
             raise
         finally:
             self._watch.ended(operation, outcome, time.monotonic() - began)
-            await self._note(outcome, admitted)
+            await self._note(outcome, admitted, look_up=operation == LOOK_UP)
 
     async def _in_time(self, operation: str, call: Callable[[], Awaitable[T]]) -> T:
         try:
@@ -180,13 +181,13 @@ class Guard:
             reason = f"not within {self._timeout_seconds:g} s, PROVIDER_TIMEOUT_MS"
             raise ProviderUnavailable(self._provider, operation, reason) from None
 
-    async def _note(self, outcome: Outcome, admitted: Admitted) -> None:
+    async def _note(self, outcome: Outcome, admitted: Admitted, *, look_up: bool) -> None:
         if outcome in FAILURES:
-            if await self._breakers.failed(self._provider, admitted):
+            if await self._breakers.failed(self._provider, admitted, look_up=look_up):
                 self._watch.opened()
                 log.warning("provider_paused", provider=self._provider)
         elif outcome is not Outcome.BROKEN:
-            await self._breakers.succeeded(self._provider, admitted)
+            await self._breakers.succeeded(self._provider, admitted, look_up=look_up)
 
 
 def spread(seconds: float) -> float:
