@@ -186,7 +186,8 @@ class Retry:
     `counts` says that this was an attempt that failed; a server that was away is none. `fresh` says
     that it brought something: attempts that failed before count no more. `refused` says that this
     worker does not understand the job, or can't read its payload: one of another release must take
-    it, or the payload must be mended.
+    it, or the payload must be mended. `deferred` says that nothing went wrong: the job waits for
+    its turn, for news, or for a provider that is left alone.
     """
 
     reason: str
@@ -195,6 +196,7 @@ class Retry:
     counts: bool = False
     refused: bool = False
     fresh: bool = False
+    deferred: bool = False
 
 
 @dataclass(frozen=True, slots=True)
