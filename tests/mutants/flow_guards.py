@@ -64,6 +64,27 @@ FLOW_GUARDS = (
         TOO_LATE,
     ),
     Mutant(
+        "failed-looks-count-on-end",
+        "libs/common/src/pedidos_common/adapters/mongo/job_changes.py",
+        "(0 if outcome.fresh else job.attempts)",
+        "job.attempts",
+        ("tests/contract/jobs/test_settling.py",),
+    ),
+    Mutant(
+        "a-gateways-no-is-not-the-providers",
+        f"{CHECKOUT}/adapters/http/json_calls.py",
+        " or not _is_its_own(document):",
+        ":",
+        ("tests/unit/checkout/test_json_calls.py",),
+    ),
+    Mutant(
+        "look-ups-hide-no-dead-provider",
+        "libs/common/src/pedidos_common/domain/breakers.py",
+        "return Breaker(changes=breaker.changes) if look_up else CLOSED",
+        "return CLOSED",
+        ("tests/contract/test_breakers.py",),
+    ),
+    Mutant(
         "given-up-is-undone",
         f"{STEPS}/stepping.py",
         "return Failed(reason, follow_ups=self._due(checkout, job, Ending.GIVEN_UP))",
