@@ -19,7 +19,10 @@ from pedidos_checkout.domain.status import FORGOTTEN
 from pedidos_checkout.domain.steps import Step, job_id
 from pedidos_common.domain.jobs import Succeeded
 from pedidos_common.domain.queues import DEFAULTS, INVENTORY, PAYMENT_PROCESSING, QueueTable
+from pedidos_common.execution.executor import Observe
+from pedidos_common.execution.follow_ups import Follow
 from pedidos_common.testing.eventually import eventually
+from pedidos_orchestrator.times import iso
 from tests.unit.api.world import World
 
 PATH = "/api/checkout"
@@ -159,6 +162,38 @@ async def test_a_draining_queue_takes_nothing_in(world: World, shop: httpx.Async
 async def test_past_the_first_limit_without_room_it_is_refused(world: World) -> None:
     async with world.client_of(small_shop(world, sync_above=-1, refuse_above=10)) as full:
         assert (await full.post(PATH, json=CART)).status_code == 503
+
+
+class RefusingHere:
+    """Does jobs in this process, a second each: every one is refused."""
+
+    stopping = False
+
+    def __init__(self, world: World, observe: Observe) -> None:
+        self._world, self._observe = world, observe
+
+    async def deliver(self, job_id: str) -> None:
+        job = await self._world.claimed(job_id)
+        self._world.clock.advance(1)
+        outcome = Succeeded({"refused": "card_declined", "error": "no"})
+        await self._world.ledger.settle(job, outcome)
+        await self._observe(job, outcome, 1.0)
+
+
+async def test_what_is_done_at_once_says_when_it_came_and_how_long_it_took(world: World) -> None:
+    def executor_of(observe: Observe, _follow: Follow) -> Any:
+        return RefusingHere(world, observe)
+
+    cups = [(Product("SKU-1", "cup", Decimal("12.30")), 10)]
+    await world.shop.catalogue.add(cups, [])
+    world.deps = replace(world.deps, checkout=replace(world.shop, executor_of=executor_of))
+    came = iso(world.clock())
+    async with world.client_of(small_shop(world, sync_above=-1, refuse_above=10)) as full:
+        answer = await full.post(PATH, json=CART, headers=keyed("k"))
+        data = answer.json()["data"]
+        assert (answer.status_code, data["status"]) == (200, "failed")
+        assert (data["createdAt"], data["processingTime"]) == (came, 1_000)
+        assert (await full.post(PATH, json=CART, headers=keyed("k"))).text == answer.text
 
 
 def small_shop(world: World, **limits: Any) -> Any:
