@@ -82,6 +82,23 @@ async def test_what_was_sent_is_kept(world: World, shop: httpx.AsyncClient) -> N
     assert kept.customer.tier == "DIAMANTE"
 
 
+async def test_a_phone_is_kept_as_text_messages_are_sent_to_it(
+    world: World, shop: httpx.AsyncClient
+) -> None:
+    answer = await shop.post(PATH, json=with_phone("+55 (11) 91234-5678"))
+    kept = await world.shop.checkouts.get(answer.json()["data"]["jobId"])
+    assert kept is not None
+    assert kept.customer.phone == "+5511912345678"
+    answer = await shop.post(PATH, json=with_phone("11912345678"))
+    assert (answer.status_code, "+ and its country code" in answer.text) == (422, True)
+    assert "11912345678" not in answer.text
+    assert (await shop.post(PATH, json=with_phone(None))).status_code == 202
+
+
+def with_phone(phone: str | None) -> dict[str, Any]:
+    return CART | {"customer": CART["customer"] | {"phone": phone}}
+
+
 async def test_its_first_job_is_rung_right_behind_the_answer(
     world: World, shop: httpx.AsyncClient
 ) -> None:

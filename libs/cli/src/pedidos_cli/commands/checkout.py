@@ -57,7 +57,9 @@ def place(
     customer: CustomerId = "c-1",
     name: CustomerName = "Ana Souza",
     email: Email = "ana@example.com",
-    phone: Annotated[str | None, typer.Option(help="Where a text message goes.")] = None,
+    phone: Annotated[
+        str | None, typer.Option(help="Where a text message goes: + and its country code.")
+    ] = None,
     tier: Tier = "BRONZE",
     discount: Annotated[str | None, typer.Option(help="A discount code.")] = None,
     key: Key = None,

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from pedidos_checkout.domain.phones import e164
 from pedidos_checkout.domain.pricing import MOST_LINES, MOST_OF_ONE
 from pedidos_common.domain.orders import parse_tier
 from pedidos_orchestrator.api.models_status import Wire
@@ -18,7 +19,8 @@ EMAIL = (
     r"^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
     r"(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?){0,10}$"
 )
-PHONE = r"^\+?[0-9]([ -]?[0-9]){5,18}$"
+# as people write it; it is kept as E.164 has it
+PHONE = r"^ *\+[ ().-]*[1-9]([ ().-]*[0-9]){6,15}[ ().-]*$"
 ONE_LINE = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]+$"
 SKU = r"^[A-Za-z0-9][A-Za-z0-9._:/-]{0,63}$"
 DISCOUNT_CODE = r"^[A-Za-z0-9_-]{1,40}$"
@@ -43,7 +45,19 @@ class CustomerSent(BaseModel):
     id: str = Field(pattern=CUSTOMER_ID, examples=["c-1001"])
     name: str = Field(min_length=1, max_length=200, pattern=ONE_LINE, examples=["Ana Souza"])
     email: str = Field(max_length=254, pattern=EMAIL, examples=["ana@example.com"])
-    phone: str | None = Field(None, max_length=40, pattern=PHONE, examples=["+55 11 91234-5678"])
+    phone: (
+        Annotated[
+            str,
+            Field(
+                max_length=40,
+                pattern=PHONE,
+                description="with its country code, as text messages are sent to",
+                examples=["+55 11 91234-5678"],
+            ),
+            AfterValidator(e164),
+        ]
+        | None
+    ) = None
     tier: Annotated[
         str,
         Field(
