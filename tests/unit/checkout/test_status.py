@@ -102,6 +102,11 @@ def test_a_waiting_customer_is_told_what_is_waited_for() -> None:
     waits = {**RUNNING, "status": JobStatus.RETRYING, "result": {"waits": "customer"}}
     seen = status_of(a_checkout(), [a_job(a_checkout(), Step.PAYMENT, **waits)])
     assert (seen.state, "confirm the payment" in seen.message) == ("processing", True)
+    assert seen.waits_for_customer
+    over = {**DONE, "result": {"waits": "customer"}}
+    assert not status_of(
+        a_checkout(), [a_job(a_checkout(), Step.PAYMENT, **over)]
+    ).waits_for_customer
 
 
 def test_a_declined_card_took_no_money() -> None:

@@ -46,6 +46,7 @@ DOING: Mapping[Step, str] = {
     Step.ORDER: "creating the order",
     Step.CAPTURE: "taking the payment",
 }
+ASKING = "waiting for you to confirm the payment"
 FORGOTTEN = "it did not come about, and its details are no longer kept"
 # of a payment whose jobs are gone; where it was taken and nothing came of it nobody can say
 MONEY: Mapping[PaymentStatus, Money] = {
@@ -80,7 +81,8 @@ class CheckoutStatus:
 
     `progress` is in percent of the way to a confirmed order. `order` is set once that is
     confirmed; `error`, `code` and `money` where it failed. `processing_ms` counts from when it
-    was accepted to when it was completed or failed, or to now.
+    was accepted to when it was completed or failed, or to now. While it `waits_for_customer`
+    nothing of ours keeps it.
     """
 
     state: CheckoutState
@@ -93,6 +95,7 @@ class CheckoutStatus:
     error: str | None = None
     code: Ending | None = None
     money: Money | None = None
+    waits_for_customer: bool = False
 
     @property
     def is_final(self) -> bool:
@@ -228,6 +231,7 @@ def _status(
         error=error,
         code=code,
         money=money,
+        waits_for_customer=_waits_for_customer(known),
     )
 
 
@@ -262,9 +266,12 @@ def _message(checkout: Checkout, known: Mapping[Step, Job], state: CheckoutState
     if state is CheckoutState.QUEUED:
         return "waiting to be processed"
     at = next(s for s in _way(checkout) if ending_of(known.get(s)) is not Ending.DONE)
-    job = known.get(at)
-    waits_for_customer = job is not None and job.result.get("waits") == "customer"
-    return "waiting for you to confirm the payment" if waits_for_customer else DOING[at]
+    return ASKING if at is Step.PAYMENT and _waits_for_customer(known) else DOING[at]
+
+
+def _waits_for_customer(known: Mapping[Step, Job]) -> bool:
+    job = known.get(Step.PAYMENT)
+    return job is not None and ending_of(job) is None and job.result.get("waits") == "customer"
 
 
 def _milliseconds(checkout: Checkout, known: Mapping[Step, Job], until: datetime | None) -> int:

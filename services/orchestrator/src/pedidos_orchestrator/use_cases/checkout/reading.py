@@ -18,6 +18,7 @@ from pedidos_checkout.domain.status import (
 from pedidos_checkout.ports import CheckoutStore, PaymentBook, PlacedOrders
 from pedidos_common.ports import JobLedger, RunStore
 from pedidos_orchestrator.times import iso
+from pedidos_orchestrator.use_cases.checkout.estimate import Seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +47,13 @@ class StatusReading:
         payment = await self.payments.get(checkout.payment_id) if forgotten else None
         return status_of(checkout, jobs, order, payment=payment)
 
-    async def took(self, checkout_id: str) -> float | None:
-        """Milliseconds that it took; None while it is open."""
+    async def seen(self, checkout_id: str) -> Seen:
+        """What it says of how long checkouts take."""
         found = await self(checkout_id)
-        over = {CheckoutState.COMPLETED, CheckoutState.FAILED}
-        return None if found is None or found[1].state not in over else found[1].processing_ms
+        if found is None:
+            return Seen()
+        over = found[1].state in {CheckoutState.COMPLETED, CheckoutState.FAILED}
+        return Seen(found[1].processing_ms if over else None, found[1].waits_for_customer)
 
 
 def status_view(checkout: Checkout, status: CheckoutStatus) -> dict[str, Any]:
