@@ -13,6 +13,7 @@ from pedidos_common.domain.orders import parse_tier
 from pedidos_orchestrator.api.models_status import Wire
 
 CHECKOUT_ID = "co_ry3xhi4d2kqaz5vmw7tn6plgbe"
+TRACKING_URL = f"http://127.0.0.1:3000/api/orders/status/{CHECKOUT_ID}"
 CUSTOMER_ID = r"^[A-Za-z0-9._:@+-]{1,100}$"
 # what HTML takes for an address of mail; nothing in it ends a header
 EMAIL = (
@@ -26,7 +27,6 @@ SKU = r"^[A-Za-z0-9][A-Za-z0-9._:/-]{0,63}$"
 DISCOUNT_CODE = r"^[A-Za-z0-9_-]{1,40}$"
 # begins with a letter, so that a card's number is never taken for one, nor kept
 METHOD = r"^[A-Za-z][A-Za-z0-9_.:-]{0,199}$"
-REFERENCE = r"^[!-~]{1,200}$"
 AMOUNT = r"^(0|[1-9][0-9]{0,8})\.[0-9]{2}$"
 TIERS = ("BRONZE", "PRATA", "OURO", "DIAMANTE", "SILVER", "GOLD", "DIAMOND")
 
@@ -74,7 +74,7 @@ class ItemSent(BaseModel):
 
     model_config = STRICT
 
-    productId: str = Field(pattern=SKU, examples=["SKU-0001"])
+    productId: str = Field(pattern=SKU, examples=["STA-001"])
     quantity: int = Field(ge=1, le=MOST_OF_ONE, examples=[2])
 
 
@@ -99,7 +99,7 @@ class CheckoutRequest(BaseModel):
                         "email": "ana@example.com",
                         "tier": "DIAMANTE",
                     },
-                    "items": [{"productId": "SKU-0001", "quantity": 2}],
+                    "items": [{"productId": "STA-001", "quantity": 2}],
                     "payment": {"method": "tok_ok"},
                 }
             ]
@@ -152,7 +152,7 @@ class AcceptedData(Wire):
     jobId: str = Field(examples=[CHECKOUT_ID])
     status: Literal["queued"] = Field(examples=["queued"])
     estimatedProcessingTime: int = Field(description="milliseconds", examples=[1200])
-    trackingUrl: str = Field(examples=[f"http://127.0.0.1:3000/api/orders/status/{CHECKOUT_ID}"])
+    trackingUrl: str = Field(examples=[TRACKING_URL])
 
 
 class CheckoutAccepted(Wire):
@@ -166,11 +166,11 @@ class CheckoutAccepted(Wire):
 class Item(Wire):
     """One line of an order; money is text with two decimals."""
 
-    productId: str = Field(examples=["SKU-0001"])
-    name: str = Field(examples=["Espresso cup"])
+    productId: str = Field(examples=["STA-001"])
+    name: str = Field(examples=["Notebook A5, lined"])
     quantity: int = Field(examples=[2])
-    unitPrice: str = Field(examples=["12.30"])
-    total: str = Field(examples=["24.60"])
+    unitPrice: str = Field(examples=["3.90"])
+    total: str = Field(examples=["7.80"])
 
 
 class OrderShape(Wire):
@@ -180,7 +180,7 @@ class OrderShape(Wire):
     orderNumber: str
     status: Literal["awaiting_payment", "confirmed", "cancelled"] = Field(examples=["confirmed"])
     items: list[Item]
-    total: str = Field(examples=["24.60"])
+    total: str = Field(examples=["7.80"])
     currency: str = Field(examples=["EUR"])
     createdAt: str | None = Field(None, examples=["2026-01-02T03:04:05.678Z"])
     confirmedAt: str | None = Field(None, examples=["2026-01-02T03:04:06.012Z"])
@@ -199,7 +199,8 @@ class StepShape(Wire):
 
 
 class CheckoutStatusShape(Wire):
-    """How a checkout stands; `order` once it is completed, `error` and `code` where it failed."""
+    """How a checkout stands; `order` once it is completed, `error`, `code` and `money` where it
+    failed."""
 
     jobId: str = Field(examples=[CHECKOUT_ID])
     status: Literal["queued", "processing", "completed", "failed"] = Field(examples=["completed"])
@@ -209,6 +210,22 @@ class CheckoutStatusShape(Wire):
     retryCount: int = Field(examples=[0])
     createdAt: str | None = Field(None, examples=["2026-01-02T03:04:05.678Z"])
     steps: list[StepShape]
+    order: OrderShape | None = None
+    error: str | None = Field(
+        None, description="in words for the customer", examples=["the card was declined"]
+    )
+    code: str | None = Field(
+        None, description="how the step ended that failed", examples=["card_declined"]
+    )
+    money: Literal["not_taken", "pending", "returned"] | None = Field(
+        None, description="what became of the customer's money", examples=["not_taken"]
+    )
+
+
+class TrackedStatus(CheckoutStatusShape):
+    """The same, and where it is found again."""
+
+    trackingUrl: str = Field(examples=[TRACKING_URL])
 
 
 class CheckoutDone(Wire):
@@ -216,7 +233,7 @@ class CheckoutDone(Wire):
 
     success: bool = Field(examples=[True])
     message: str = Field(examples=["the order is confirmed"])
-    data: CheckoutStatusShape
+    data: TrackedStatus
 
 
 class OrderPageShape(Wire):
@@ -229,10 +246,10 @@ class OrderPageShape(Wire):
 class ProductShape(Wire):
     """What can be bought; `available` is how many of it."""
 
-    productId: str = Field(examples=["SKU-0001"])
-    name: str = Field(examples=["Espresso cup"])
-    price: str = Field(examples=["12.30"])
-    category: str = Field(examples=["kitchen"])
+    productId: str = Field(examples=["STA-001"])
+    name: str = Field(examples=["Notebook A5, lined"])
+    price: str = Field(examples=["3.90"])
+    category: str = Field(examples=["Stationery"])
     available: int = Field(examples=[100])
 
 
