@@ -17,6 +17,7 @@ from pedidos_checkout.domain.placed_orders import order_of
 from pedidos_checkout.domain.shop import Discount, Product
 from pedidos_checkout.domain.status import FORGOTTEN
 from pedidos_checkout.domain.steps import Step, job_id
+from pedidos_checkout.steps.paying import payment_of
 from pedidos_common.domain.jobs import Succeeded
 from pedidos_common.domain.queues import DEFAULTS, INVENTORY, PAYMENT_PROCESSING, QueueTable
 from pedidos_common.execution.executor import Observe
@@ -236,6 +237,19 @@ async def test_the_status_follows_the_jobs(world: World, shop: httpx.AsyncClient
     assert (body["status"], body["error"]) == ("failed", "the card was declined")
     assert answer.headers["cache-control"] == "no-store"
     assert "ana" not in answer.text.lower()
+
+
+async def test_a_status_names_its_payment(world: World, shop: httpx.AsyncClient) -> None:
+    url = f"/api/orders/status/{await accepted_id(shop)}"
+    body = (await shop.get(url)).json()
+    checkout = await world.shop.checkouts.get(body["jobId"])
+    assert checkout is not None
+    await world.shop.payments.begin(payment_of(checkout))
+    found = await shop.get(f"/api/payments/{body['paymentId']}")
+    assert (found.status_code, found.json()["jobId"]) == (200, body["jobId"])
+    free = {"customer": CART["customer"], "items": [{"productId": "SKU-0", "quantity": 1}]}
+    answer = await shop.post(PATH, json=free)
+    assert "paymentId" not in (await shop.get(answer.json()["data"]["trackingUrl"])).json()
 
 
 async def test_what_became_of_it_outlives_its_jobs(world: World, shop: httpx.AsyncClient) -> None:

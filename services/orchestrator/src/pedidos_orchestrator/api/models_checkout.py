@@ -210,6 +210,11 @@ class CheckoutStatusShape(Wire):
     retryCount: int = Field(examples=[0])
     createdAt: str | None = Field(None, examples=["2026-01-02T03:04:05.678Z"])
     steps: list[StepShape]
+    paymentId: str | None = Field(
+        None,
+        description="what GET /api/payments/{paymentId} finds once its first step has begun",
+        examples=["pay_ry3xhi4d2kqaz5vmw7tn6plgbe"],
+    )
     order: OrderShape | None = None
     error: str | None = Field(
         None, description="in words for the customer", examples=["the card was declined"]

@@ -68,6 +68,7 @@ def status_view(checkout: Checkout, status: CheckoutStatus) -> dict[str, Any]:
         "retryCount": status.retries,
         "createdAt": iso(checkout.created_at),
         "steps": [_step_view(step) for step in status.steps],
+        **({"paymentId": checkout.payment_id} if checkout.is_paid else {}),
         **({"order": order_view(status.order)} if status.order else {}),
         **{name: str(value) for name, value in failure.items() if value is not None},
     }
