@@ -226,7 +226,10 @@ def _status(
         message=error or _message(checkout, known, state),
         processing_ms=_milliseconds(checkout, known, until),
         retries=sum(job.attempts + job.lost for job in known.values()),
-        steps=[_seen(step, known.get(step)) for step in _to_show(checkout, known)],
+        steps=[
+            _seen(step, known.get(step), _due_at(checkout, known, step))
+            for step in _to_show(checkout, known)
+        ],
         order=order,
         error=error,
         code=code,
@@ -282,15 +285,29 @@ def _milliseconds(checkout: Checkout, known: Mapping[Step, Job], until: datetime
     return max(0, round((until - checkout.created_at).total_seconds() * 1000))
 
 
-def _seen(step: Step, job: Job | None) -> StepSeen:
+def _seen(step: Step, job: Job | None, due_at: datetime | None) -> StepSeen:
     if job is None:
         return StepSeen(step)
+    # the ledger knows a job's creation to the second only, and it never is before what caused it
+    queued_at = job.created_at if due_at is None else max(job.created_at, due_at)
     return StepSeen(
         step=step,
         state=job.status.value,
-        queued_at=job.created_at,
+        queued_at=queued_at,
         started_at=job.first_claimed_at,
         ended_at=job.settled_at,
         retries=job.attempts + job.lost,
         outcome=ending_of(job),
     )
+
+
+def _due_at(checkout: Checkout, known: Mapping[Step, Job], step: Step) -> datetime | None:
+    """When the step was due: as the one that it follows ended, or the checkout came."""
+    if step in stages_of(checkout)[0]:
+        return checkout.created_at
+    before = (
+        job.settled_at
+        for done, job in known.items()
+        if (ending := ending_of(job)) and step in next_steps(checkout, done, ending)
+    )
+    return next(before, None)
