@@ -100,6 +100,22 @@ def with_phone(phone: str | None) -> dict[str, Any]:
     return CART | {"customer": CART["customer"] | {"phone": phone}}
 
 
+async def test_a_discount_is_told_before_and_after_the_purchase(
+    world: World, shop: httpx.AsyncClient
+) -> None:
+    answer = await shop.post(PATH, json=CART | {"discountCode": "TEN"})
+    body = (await shop.get(answer.json()["data"]["trackingUrl"])).json()
+    checkout = await world.shop.checkouts.get(body["jobId"])
+    assert checkout is not None
+    await world.shop.orders.create(
+        order_of(checkout), await world.runs.now() + timedelta(minutes=1)
+    )
+    (order,) = (await shop.get("/api/customers/c-1/orders")).json()["items"]
+    sums = {"subtotal": "24.60", "discount": "2.46", "discountCode": "TEN", "total": "22.14"}
+    for told in (body, order):
+        assert {name: told[name] for name in sums} == sums
+
+
 async def test_its_first_job_is_rung_right_behind_the_answer(
     world: World, shop: httpx.AsyncClient
 ) -> None:

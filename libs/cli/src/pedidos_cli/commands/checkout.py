@@ -205,7 +205,8 @@ def describe(found: Json) -> str:
         milliseconds = found["processingTime"]
         lines[0] += f" ({found['progress']} %, {milliseconds} ms): {found['message']}"
     if order := found.get("order"):
-        lines.append(f"  order {order['orderNumber']}: {order['total']} {order['currency']}")
+        off = f", {order['discount']} off" if order.get("discountCode") else ""
+        lines.append(f"  order {order['orderNumber']}: {order['total']} {order['currency']}{off}")
     for step in found.get("steps", ()):
         mark = MARKS.get(step["status"], " ")
         outcome = step["outcome"] if step["outcome"] not in {None, "done"} else step["status"]

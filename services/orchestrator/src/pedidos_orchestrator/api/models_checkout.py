@@ -173,15 +173,23 @@ class Item(Wire):
     total: str = Field(examples=["7.80"])
 
 
-class OrderShape(Wire):
+class Sums(Wire):
+    """What it costs: `total` is what is left of `subtotal` after the discount."""
+
+    subtotal: str = Field(examples=["7.80"])
+    discount: str = Field(examples=["0.00"])
+    discountCode: str | None = Field(None, examples=["WELCOME10"])
+    total: str = Field(examples=["7.80"])
+    currency: str = Field(examples=["EUR"])
+
+
+class OrderShape(Sums):
     """An order that was placed; nothing of it says who the customer is."""
 
     orderId: str
     orderNumber: str
     status: Literal["awaiting_payment", "confirmed", "cancelled"] = Field(examples=["confirmed"])
     items: list[Item]
-    total: str = Field(examples=["7.80"])
-    currency: str = Field(examples=["EUR"])
     createdAt: str | None = Field(None, examples=["2026-01-02T03:04:05.678Z"])
     confirmedAt: str | None = Field(None, examples=["2026-01-02T03:04:06.012Z"])
 
@@ -198,7 +206,7 @@ class StepShape(Wire):
     retryCount: int = Field(0, examples=[0])
 
 
-class CheckoutStatusShape(Wire):
+class CheckoutStatusShape(Sums):
     """How a checkout stands; `order` once it is completed, `error`, `code` and `money` where it
     failed."""
 

@@ -67,6 +67,7 @@ def status_view(checkout: Checkout, status: CheckoutStatus) -> dict[str, Any]:
         "processingTime": status.processing_ms,
         "retryCount": status.retries,
         "createdAt": iso(checkout.created_at),
+        **_sums(checkout),
         "steps": [_step_view(step) for step in status.steps],
         **({"paymentId": checkout.payment_id} if checkout.is_paid else {}),
         **({"order": order_view(status.order)} if status.order else {}),
@@ -93,10 +94,19 @@ def order_view(order: PlacedOrder) -> dict[str, Any]:
         "orderNumber": order.number,
         "status": order.status.value,
         "items": [_line_view(line) for line in order.lines],
-        "total": f"{order.total:.2f}",
-        "currency": order.currency,
+        **_sums(order),
         "createdAt": iso(order.created_at),
         "confirmedAt": iso(order.confirmed_at),
+    }
+
+
+def _sums(priced: Checkout | PlacedOrder) -> Mapping[str, Any]:
+    return {
+        "subtotal": f"{priced.subtotal:.2f}",
+        "discount": f"{priced.discount:.2f}",
+        "discountCode": priced.discount_code,
+        "total": f"{priced.total:.2f}",
+        "currency": priced.currency,
     }
 
 
