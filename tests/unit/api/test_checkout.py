@@ -163,6 +163,38 @@ async def test_what_can_not_be_ordered_is_refused(
     assert await world.shop.checkouts.by_key(Kind.CHECKOUT, "k") is None
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"customer": CART["customer"] | {"name": "   "}},
+        {"customer": CART["customer"] | {"name": "\u00a0\u3000"}},
+        {"customer": CART["customer"] | {"email": "..@a.example"}},
+        {"customer": CART["customer"] | {"email": "ana.@a.example"}},
+        {"customer": CART["customer"] | {"email": "ana@shop"}},
+        {"customer": CART["customer"] | {"email": f"{'a.' * 32}a@a.example"}},
+        {"items": [{"productId": "SKU-1", "quantity": 2.5}]},
+        {"items": [{"productId": "SKU-1", "quantity": "2"}]},
+        {"items": [{"productId": "SKU-1", "quantity": True}]},
+    ],
+)
+async def test_what_says_nothing_is_refused_and_counted(
+    world: World, shop: httpx.AsyncClient, change: dict[str, Any]
+) -> None:
+    answer = await shop.post(PATH, json=CART | change)
+    assert answer.status_code == 422, answer.text
+    metrics = (await shop.get("/metrics")).text
+    assert 'pedidos_checkouts_refused_total{reason="invalid"} 1.0' in metrics
+
+
+async def test_a_whole_number_may_be_written_with_its_decimals(
+    world: World, shop: httpx.AsyncClient
+) -> None:
+    items = [{"productId": "SKU-1", "quantity": 2.0}]
+    answer = await shop.post(PATH, json=CART | {"items": items}, headers=keyed("k"))
+    again = await shop.post(PATH, json=CART, headers=keyed("k"))
+    assert (answer.status_code, again.text) == (202, answer.text)
+
+
 async def test_what_is_free_needs_no_payment(world: World, shop: httpx.AsyncClient) -> None:
     free = {"customer": CART["customer"], "items": [{"productId": "SKU-0", "quantity": 1}]}
     answer = await shop.post(PATH, json=free)

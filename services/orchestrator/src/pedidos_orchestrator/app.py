@@ -46,13 +46,15 @@ from pedidos_orchestrator.http.body_limit import BodyLimit
 from pedidos_orchestrator.http.browser_guard import BrowserGuard
 from pedidos_orchestrator.http.fresh_status import Fresh, WritesAreSeen
 from pedidos_orchestrator.http.observing import Observing
-from pedidos_orchestrator.http.problem_handlers import install
+from pedidos_orchestrator.http.problem_handlers import OnRefused, install
 from pedidos_orchestrator.http.rate_limit import RateLimit
 from pedidos_orchestrator.http.read_limit import ReadLimit
 from pedidos_orchestrator.http.security import SIGNED_PATH, ApiKeyGuard, keys_of, watched
 from pedidos_orchestrator.http.security_headers import SecurityHeaders
 from pedidos_orchestrator.http.traced import Traced
 from pedidos_orchestrator.page import load
+from pedidos_orchestrator.problems import ProblemError
+from pedidos_orchestrator.use_cases.checkout.accepting import Desk
 from pedidos_orchestrator.use_cases.export import ExportSlots
 from pedidos_orchestrator.use_cases.redrive import Redrive
 
@@ -92,7 +94,7 @@ def create_app(deps: Deps, settings: ApiSettings) -> FastAPI:
     app.state.context = context
     for module in ROUTES:
         app.include_router(module.router)
-    install(app, allowed(settings))
+    install(app, allowed(settings), _counting(context.desk))
     keys = keys_of(settings.api_key, settings.api_keys_file)
     limited = watched(keys, deps.registry)
     _describe(app, settings.max_orders, has_keys=keys is not None)
@@ -167,6 +169,16 @@ def _context(deps: Deps, settings: ApiSettings) -> ApiContext:
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     yield
     end_streams(app)
+
+
+def _counting(desk: Desk) -> OnRefused:
+    """What counts the checkouts whose bodies are not what they may be."""
+
+    def refused(path: str, problem: ProblemError) -> None:
+        if path in {checkout.CHECKOUT_PATH, checkout.PAYMENTS_PATH}:
+            desk.metrics.refused(problem)
+
+    return refused
 
 
 def _describe(app: FastAPI, max_orders: int, *, has_keys: bool) -> None:

@@ -10,19 +10,21 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pedidos_checkout.domain.phones import e164
 from pedidos_checkout.domain.pricing import MOST_LINES, MOST_OF_ONE
 from pedidos_common.domain.orders import parse_tier
+from pedidos_orchestrator.api.models_queues import WholeNumber
 from pedidos_orchestrator.api.models_status import Wire
 
 CHECKOUT_ID = "co_ry3xhi4d2kqaz5vmw7tn6plgbe"
 TRACKING_URL = f"http://127.0.0.1:3000/api/orders/status/{CHECKOUT_ID}"
 CUSTOMER_ID = r"^[A-Za-z0-9._:@+-]{1,100}$"
-# what HTML takes for an address of mail; nothing in it ends a header
-EMAIL = (
-    r"^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
-    r"(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?){0,10}$"
-)
+# what mail servers take, without quoted names; nothing in it ends a header
+ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]{1,64}"
+LABEL = "[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+EMAIL = rf"^{ATOM}(\.{ATOM}){{0,31}}@{LABEL}(\.{LABEL}){{1,10}}$"
+LONGEST_MAILBOX = 64
 # as people write it; it is kept as E.164 has it
 PHONE = r"^ *\+[ ().-]*[1-9]([ ().-]*[0-9]){6,15}[ ().-]*$"
-ONE_LINE = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]+$"
+CONTROL = r"\x00-\x1f\x7f-\x9f\u2028\u2029"
+ONE_LINE = rf"^[^{CONTROL}]*[^\s{CONTROL}][^{CONTROL}]*$"
 SKU = r"^[A-Za-z0-9][A-Za-z0-9._:/-]{0,63}$"
 DISCOUNT_CODE = r"^[A-Za-z0-9_-]{1,40}$"
 # begins with a letter, so that a card's number is never taken for one, nor kept
@@ -37,6 +39,12 @@ def _known_tier(text: str) -> str:
     return parse_tier(text).value
 
 
+def _short_mailbox(address: str) -> str:
+    if address.index("@") > LONGEST_MAILBOX:
+        raise ValueError(f"at most {LONGEST_MAILBOX} characters before the @")
+    return address
+
+
 class CustomerSent(BaseModel):
     """Who orders, as the shop says it."""
 
@@ -44,7 +52,11 @@ class CustomerSent(BaseModel):
 
     id: str = Field(pattern=CUSTOMER_ID, examples=["c-1001"])
     name: str = Field(min_length=1, max_length=200, pattern=ONE_LINE, examples=["Ana Souza"])
-    email: str = Field(max_length=254, pattern=EMAIL, examples=["ana@example.com"])
+    email: Annotated[
+        str,
+        Field(max_length=254, pattern=EMAIL, examples=["ana@example.com"]),
+        AfterValidator(_short_mailbox),
+    ]
     phone: (
         Annotated[
             str,
@@ -75,7 +87,7 @@ class ItemSent(BaseModel):
     model_config = STRICT
 
     productId: str = Field(pattern=SKU, examples=["STA-001"])
-    quantity: int = Field(ge=1, le=MOST_OF_ONE, examples=[2])
+    quantity: WholeNumber = Field(ge=1, le=MOST_OF_ONE, examples=[2])
 
 
 class PaymentSent(BaseModel):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -27,21 +27,25 @@ from pedidos_orchestrator.problems import (
 )
 
 MAX_ERRORS = 20
+# the request's path, and what it was answered
+OnRefused = Callable[[str, ProblemError], None]
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 
 _log = structlog.get_logger()
 
 
-def install(app: FastAPI, limits: Mapping[str, str]) -> None:
+def install(app: FastAPI, limits: Mapping[str, str], on_refused: OnRefused) -> None:
     """Answer every error as a problem; `limits` says in words what each field may be.
 
     Its names begin with their place and know lists by `[]`: `query.limit`,
-    `body.items[].quantity`.
+    `body.items[].quantity`. `on_refused` is told of what no route has seen.
     """
 
     async def on_invalid(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)  # noqa: S101 - what it is installed for
-        return problem_response(request.scope, _of_validation(error, limits))
+        problem = _of_validation(error, limits)
+        on_refused(request.url.path, problem)
+        return problem_response(request.scope, problem)
 
     app.add_exception_handler(RequestValidationError, on_invalid)
     app.add_exception_handler(HTTPException, _on_error)
