@@ -31,6 +31,7 @@ from pedidos_common.adapters.mongo.runs import MongoRunStore
 from pedidos_common.adapters.redis.events import RedisEvents
 from pedidos_common.adapters.redis.logs import RedisLogGathering
 from pedidos_common.adapters.redis.transport import ArqTransport
+from pedidos_common.adapters.redis.turnstile import RedisTurnstile
 from pedidos_common.adapters.redis.worker import RingWorker
 from pedidos_common.domain.jobs import TRIGGER_OF
 from pedidos_common.ports import (
@@ -45,6 +46,7 @@ from pedidos_common.ports import (
     QueueState,
     RunStore,
     Transport,
+    Turnstile,
 )
 
 ADAPTERS: Mapping[type, type] = {
@@ -59,6 +61,7 @@ ADAPTERS: Mapping[type, type] = {
     Transport: ArqTransport,
     Events: RedisEvents,
     LogGathering: RedisLogGathering,
+    Turnstile: RedisTurnstile,
     CheckoutStore: MongoCheckoutStore,
     Catalogue: MongoCatalogue,
     Stock: MongoStock,
@@ -100,6 +103,7 @@ WRITING: Mapping[type, tuple[str, ...]] = {
     RingWorker: ("_take",),
     RedisEvents: ("publish",),
     RedisLogGathering: ("append", "clear"),
+    RedisTurnstile: ("enter",),
     **OF_CHECKOUTS,
 }
 READING: Mapping[type, tuple[str, ...]] = {

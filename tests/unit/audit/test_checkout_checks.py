@@ -160,6 +160,10 @@ BROKEN: dict[str, tuple[Callable[[], World], set[str]]] = {
         lambda: with_charge(replace(CHARGES[0], amount=Decimal("19.99"))),
         {"orders_have_charges"},
     ),
+    "the provider never heard of a payment": (
+        lambda: (GOOD[0], replace(GOOD[1], charges=CHARGES[1:])),
+        {"orders_have_charges", "records_agree"},
+    ),
     "money held for ever": (
         lambda: with_charge(charge("declined", "authorised")),
         {"nothing_undecided", "records_agree"},

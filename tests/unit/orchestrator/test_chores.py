@@ -17,11 +17,11 @@ from pedidos_common.ports import Bell, ImportRow
 from pedidos_common.testing.in_memory_controls import InMemoryProcesses
 from pedidos_common.testing.in_memory_imports import InMemoryImportStore
 from pedidos_common.testing.in_memory_orders import PlainChunk
-from pedidos_orchestrator import wiring
 from pedidos_orchestrator.deps import Deps
 from pedidos_orchestrator.engine.housekeeping import Housekeeping
 from pedidos_orchestrator.engine.regular_reconciliation import RegularReconciliation
 from pedidos_orchestrator.settings import OrchestratorSettings
+from pedidos_orchestrator.wiring import chores
 from tests.unit.api.world import shop_of
 from tests.unit.orchestrator.world import World
 
@@ -53,7 +53,7 @@ async def housekeeping_of(world: World, **settings: Any) -> Housekeeping:
     """What an orchestrator is wired with; it leads."""
     await world.seat.lead()
     chosen = OrchestratorSettings(**settings)
-    return wiring._housekeeping(chosen, deps_of(world), world.seat.leadership)
+    return chores.housekeeping_of(chosen, deps_of(world), world.seat.leadership)
 
 
 async def test_the_leaders_chores_and_how_often_each_is_due() -> None:

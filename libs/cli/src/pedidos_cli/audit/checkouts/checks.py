@@ -12,6 +12,7 @@ from pedidos_cli.audit.verdict import Check
 
 SHOWN = 5
 UNDECIDED = frozenset({"authorised", "requires_action"})
+MOVED_MONEY = frozenset({"authorised", "captured", "refunded"})
 
 
 def checks(stored: Stored, told: Told | None) -> Iterable[Check]:
@@ -172,12 +173,18 @@ def nothing_undecided(stored: Stored, told: Told) -> Check:
 
 
 def records_agree(stored: Stored, told: Told) -> Check:
-    """Our record of a payment says what the provider's says."""
+    """Our record of a payment says what the provider's says, and it has each that moved money."""
     known_as = {one.reference: one.payment for one in stored.checkouts.values()}
     wrong = [
         f"{charge.reference} {known_as.get(charge.reference)}, there {charge.status}"
         for charge in told.charges
         if known_as.get(charge.reference) != charge.status
+    ]
+    there = {charge.reference for charge in told.charges}
+    wrong += [
+        f"{reference} {status}, unknown there"
+        for reference, status in known_as.items()
+        if status in MOVED_MONEY and reference not in there
     ]
     return _none("records_agree", "Our payments are as the provider has them", "differ", wrong)
 

@@ -133,7 +133,7 @@ def _checkout(document: Mapping[str, Any]) -> CheckoutFacts:
         key=document.get("key"),
         total=_money(document["total"]),
         currency=document["currency"],
-        is_paid=document.get("method") is not None,
+        is_paid=bool(document["payment"]["required"]),
         phone=document["customer"].get("phone"),
         wanted=wanted,
     )
