@@ -30,7 +30,7 @@ async def test_a_ring_has_its_jobs_age_until_that_had_its_turn(ledger: JobLedger
     await ledger.settle(await claimed(ledger), Retry("its provider is paused", 0.0))
     (bell,) = await ledger.release_due(10)
     assert bell.ahead_seconds >= 61.0
-    await ledger.settle(await claimed(ledger), Retry("its customer", 0.0, steps_back=True))
+    await ledger.settle(await claimed(ledger), Retry("its customer", 0.0, fresh=True))
     (bell,) = await ledger.release_due(10)
     assert 60.0 <= bell.ahead_seconds < 61.0
 
@@ -57,7 +57,7 @@ async def test_what_is_put_off_is_counted_until_it_is_due(ledger: JobLedger) -> 
         await ledger.settle(await claimed(ledger, name), Retry("its provider is paused", 0.0))
     await ledger.settle(await claimed(ledger, "c"), Retry("it failed", 0.0, counts=True))
     await ledger.settle(
-        await claimed(ledger, "d"), Retry("its customer has to act", 0.0, steps_back=True)
+        await claimed(ledger, "d"), Retry("its customer has to act", 0.0, fresh=True)
     )
     queues = [QUEUE, "orders", "order-processing"]
     assert await ledger.put_off(queues, 10) == {QUEUE: 2, "orders": 0, "order-processing": 0}

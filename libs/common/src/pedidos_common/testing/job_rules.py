@@ -60,10 +60,10 @@ def with_outcome(job: Job, outcome: Outcome, now: datetime) -> Job:
             return replace(job, result=dict(result), error=None)
         case Failed(reason=reason, result=result):
             return replace(job, error=reason, result=dict(result) or job.result)
-        case Retry(reason=reason, delay_seconds=delay_seconds, result=result, counts=counts):
+        case Retry(reason=reason, delay_seconds=delay_seconds, result=result):
             due_at = now + timedelta(seconds=delay_seconds)
             kept = dict(result) or job.result
-            attempts = job.attempts + counts
+            attempts = (0 if outcome.fresh else job.attempts) + outcome.counts
             since = due_at if outcome.had_its_turn else job.stands_since
             job = replace(job, due_at=due_at, stands_since=since)
             return replace(job, error=reason, result=kept, attempts=attempts)

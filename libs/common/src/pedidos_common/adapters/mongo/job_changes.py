@@ -111,7 +111,8 @@ def _again_later(fields: Document, outcome: Retry, job: Job) -> list[Document]:
         literal["standsSince"] = due
     elif stands_by_age(job.queue):
         literal["putOff"] = True
-    return [{"$set": {**literal, "dueAt": due, "attempts": job.attempts + outcome.counts}}]
+    attempts = (0 if outcome.fresh else job.attempts) + outcome.counts
+    return [{"$set": {**literal, "dueAt": due, "attempts": attempts}}]
 
 
 def _ended(job: Job) -> Document:
