@@ -74,6 +74,16 @@ async def test_only_news_is_noted(book: PaymentBook) -> None:
         assert found.status is (told if follows(known, told) else known)
 
 
+async def test_what_is_told_of_another_charge_is_not_noted(book: PaymentBook) -> None:
+    await book.begin(NEW)
+    assert await book.note("pay_1", PaymentStatus.AUTHORISED, "ch_1")
+    assert not await book.note("pay_1", PaymentStatus.CAPTURED, "ch_2")
+    assert await book.note("pay_1", PaymentStatus.CAPTURED, "ch_1")
+    found = await book.get("pay_1")
+    assert found is not None
+    assert (found.status, found.provider_id) == (PaymentStatus.CAPTURED, "ch_1")
+
+
 async def test_nothing_is_noted_of_an_unknown_one(book: PaymentBook) -> None:
     assert not await book.note("pay_1", PaymentStatus.CAPTURED)
     assert await book.get("pay_1") is None

@@ -160,4 +160,25 @@ CHECKOUT_GUARDS = (
         "True",
         RECONCILING,
     ),
+    Mutant(
+        "a-second-charge-is-none-of-ours",
+        f"{CHECKOUT}/domain/reconciliation.py",
+        "return [Difference.SECOND_CHARGE] if told.status in HOLDING else []",
+        "pass",
+        RECONCILING,
+    ),
+    Mutant(
+        "what-may-pay-for-an-order-is-not-given-back",
+        f"{CHECKOUT}/domain/reconciliation.py",
+        "return checkout.kind is Kind.CHECKOUT and not is_confirmed",
+        "return True",
+        RECONCILING,
+    ),
+    Mutant(
+        "another-charge-is-not-noted",
+        f"{STORES}/payments.py",
+        '{"providerId": {"$in": [None, provider_id]}} if provider_id else {}',
+        "{}",
+        PAYMENTS,
+    ),
 )

@@ -11,7 +11,7 @@ import pytest
 
 from pedidos_checkout.domain.checkouts import Checkout
 from pedidos_checkout.domain.flow import new_job
-from pedidos_checkout.domain.payments import PaymentStatus, ProviderPayment
+from pedidos_checkout.domain.payments import PaymentEvent, PaymentStatus, ProviderPayment
 from pedidos_checkout.domain.placed_orders import order_of
 from pedidos_checkout.domain.reconciliation import (
     MOST_LISTED,
@@ -27,10 +27,11 @@ from pedidos_checkout.domain.reconciliation import (
     reconcile_job_now,
 )
 from pedidos_checkout.domain.steps import Step, job_id
-from pedidos_checkout.ports import ProviderPaused
+from pedidos_checkout.ports import ProviderPaused, ProviderRefused
 from pedidos_checkout.steps.comparing_payments import Ages
 from pedidos_checkout.steps.paying import payment_of
 from pedidos_checkout.steps.reconciling import Reconciling
+from pedidos_checkout.steps.webhooks import take_in
 from pedidos_checkout.testing.in_memory_stores import InMemoryReconciliations
 from pedidos_common.domain.jobs import Job, JobStatus, Retry, Succeeded
 from tests.unit.checkout.carts import a_checkout, a_payment
@@ -193,6 +194,58 @@ async def test_a_payment_that_is_not_ours_is_reported(scene: Scene) -> None:
     await scene.shop.provider.authorise("k", "pay_other", Decimal("5.00"), "EUR", "tok_ok")
     await scene.shop.provider.authorise("l", "other", Decimal("5.00"), "EUR", "tok_declined")
     assert await scene.found() == [(D.UNKNOWN_PAYMENT, R.NONE)]
+
+
+async def _charged_twice(scene: Scene, status: PaymentStatus) -> None:
+    (first,) = scene.shop.provider.payments.values()
+    second = replace(first, id="ch_second", status=status)
+    scene.shop.provider.payments[second.id] = second
+
+
+@pytest.mark.parametrize(("status", "then"), [(S.CAPTURED, S.REFUNDED), (S.AUTHORISED, S.VOIDED)])
+async def test_a_second_charge_goes_back_and_the_first_one_stays(
+    scene: Scene, status: PaymentStatus, then: PaymentStatus
+) -> None:
+    await scene.done(CART)
+    await _charged_twice(scene, status)
+    assert await scene.found() == [(D.SECOND_CHARGE, R.GIVEN_BACK)]
+    assert [one.status for one in scene.shop.provider.payments.values()] == [S.CAPTURED, then]
+    told = scene.shop.provider.payments["ch_second"]
+    await take_in(PaymentEvent("msg_1", told), scene.shop.book, scene.shop.ledger)
+    known = await scene.shop.book.get(CART.payment_id)
+    assert known is not None
+    assert (known.status, known.provider_id) == (S.CAPTURED, "ch_0")
+    assert await scene.found() == []
+
+
+async def test_a_second_charge_of_an_order_that_the_first_does_not_pay_is_left_to_people(
+    scene: Scene,
+) -> None:
+    await scene.done(CART)
+    await _charged_twice(scene, S.CAPTURED)
+    provider = scene.shop.provider
+    provider.payments["ch_0"] = replace(provider.payments["ch_0"], status=S.REFUNDED)
+    assert (D.SECOND_CHARGE, R.NONE) in await scene.found()
+    assert provider.payments["ch_second"].status is S.CAPTURED
+
+
+async def test_a_second_charge_without_any_order_goes_back(scene: Scene) -> None:
+    await scene.done(a_checkout(method="tok_declined"))
+    await _charged_twice(scene, S.CAPTURED)
+    assert await scene.found() == [(D.SECOND_CHARGE, R.GIVEN_BACK)]
+    assert scene.shop.provider.payments["ch_second"].status is S.REFUNDED
+
+
+async def test_a_second_charge_that_may_not_be_refunded_is_left_to_people(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refused(*_asked: object) -> None:
+        raise ProviderRefused("payment", "disputed", "not now")
+
+    await scene.done(CART)
+    await _charged_twice(scene, S.CAPTURED)
+    monkeypatch.setattr(scene.shop.provider, "refund", refused)
+    assert await scene.found() == [(D.SECOND_CHARGE, R.NONE)]
 
 
 async def test_what_only_we_know_of_is_reported_until_the_provider_knows_it(scene: Scene) -> None:

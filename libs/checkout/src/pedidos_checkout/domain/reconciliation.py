@@ -31,6 +31,7 @@ class Difference(StrEnum):
     AMOUNT = "amount"
     UNKNOWN_PAYMENT = "unknown_payment"  # it holds money, and no checkout is its own
     NOT_AT_PROVIDER = "not_at_provider"
+    SECOND_CHARGE = "second_charge"  # beside the one that our record is of
     CAPTURED_WITHOUT_ORDER = "captured_without_order"
     LEFT_AUTHORISED = "left_authorised"
     ORDER_WITHOUT_MONEY = "order_without_money"
@@ -45,6 +46,7 @@ class Repair(StrEnum):
 
     NOTED = "noted"
     REFUND = "refund"  # the job that gives the money back was created
+    GIVEN_BACK = "given_back"  # it was voided or refunded
     RELEASED = "released"
     SALE = "sale"  # the job that sells what is held was created
     NONE = "none"
@@ -178,6 +180,8 @@ def differences(
         return [Difference.UNKNOWN_PAYMENT] if told.status in HOLDING else []
     if (told.amount, told.currency) != (checkout.total, checkout.currency):
         return [Difference.AMOUNT]
+    if known is not None and known.provider_id not in {None, told.id}:
+        return [Difference.SECOND_CHARGE] if told.status in HOLDING else []
     found = []
     if known is None or follows(known.status, told.status):
         found.append(Difference.RECORD_BEHIND)
@@ -197,6 +201,19 @@ def _of_money(
     if is_captured:
         return Difference.CAPTURED_WITHOUT_ORDER if checkout.kind is Kind.CHECKOUT else None
     return Difference.LEFT_AUTHORISED if told.status in HOLDING else None
+
+
+def is_nobodys(
+    checkout: Checkout, order: PlacedOrder | None, first: ProviderPayment | None
+) -> bool:
+    """Whether a second charge pays for nothing: the `first` one was taken, or no order is there.
+
+    Where the order stands and the first one does not, the second may be what pays for it.
+    """
+    if first is not None and first.status is PaymentStatus.CAPTURED:
+        return True
+    is_confirmed = order is not None and order.status is PlacedStatus.CONFIRMED
+    return checkout.kind is Kind.CHECKOUT and not is_confirmed
 
 
 def undoing(checkout: Checkout, jobs: Iterable[Job]) -> Sequence[Step]:

@@ -175,7 +175,10 @@ class PaymentBook(Protocol):
         provider_id: str | None = None,
         decline_code: str | None = None,
     ) -> bool:
-        """Note what the provider told, where it is news (`payments.follows`); whether it was."""
+        """Note what the provider told, where it is news (`payments.follows`); whether it was.
+
+        What it tells of another charge under the same reference is none of this one.
+        """
         ...
 
     async def get(self, payment_id: str) -> Payment | None:

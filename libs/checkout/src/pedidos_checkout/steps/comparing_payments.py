@@ -27,6 +27,7 @@ from pedidos_checkout.ports import (
     Reconciliations,
 )
 from pedidos_checkout.steps.paying import payment_of
+from pedidos_checkout.steps.second_charges import repaired
 from pedidos_common.execution.registry import JobContext
 from pedidos_common.ports import JobLedger
 
@@ -120,9 +121,13 @@ class PaymentComparison:
             if kind is Difference.RECORD_BEHIND:
                 await self._note(told, checkout, findings)
             elif over:
-                steps = undoing(checkout, jobs) if kind in TO_UNDO else ()
-                await self.ledger.create([flow.new_job(checkout, step) for step in steps])
-                findings.add(_found(kind, told, Repair.REFUND if steps else Repair.NONE))
+                if kind is Difference.SECOND_CHARGE:
+                    repair = await repaired(told, known, checkout, order, self.provider)
+                else:
+                    steps = undoing(checkout, jobs) if kind in TO_UNDO else ()
+                    await self.ledger.create([flow.new_job(checkout, step) for step in steps])
+                    repair = Repair.REFUND if steps else Repair.NONE
+                findings.add(_found(kind, told, repair))
 
     async def _note(self, told: ProviderPayment, checkout: Checkout, findings: Findings) -> None:
         await self.book.begin(payment_of(checkout))

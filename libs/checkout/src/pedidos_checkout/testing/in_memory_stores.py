@@ -106,6 +106,8 @@ class InMemoryPaymentBook:
         known = self._payments.get(payment_id)
         if known is None or not follows(known.status, status):
             return False
+        if provider_id and known.provider_id not in {None, provider_id}:
+            return False
         self._payments[payment_id] = replace(
             known,
             status=status,

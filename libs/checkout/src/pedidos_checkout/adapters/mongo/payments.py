@@ -46,8 +46,9 @@ class MongoPaymentBook:
         """See `ports.PaymentBook.note`."""
         earlier = [str(known) for known in PaymentStatus if follows(known, status)]
         told = {"status": str(status), "providerId": provider_id, "declineCode": decline_code}
+        of_ours = {"providerId": {"$in": [None, provider_id]}} if provider_id else {}
         done = await self._payments.update_one(
-            {"_id": payment_id, "status": {"$in": earlier}},
+            {"_id": payment_id, "status": {"$in": earlier}, **of_ours},
             {
                 "$set": {name: value for name, value in told.items() if value is not None},
                 "$currentDate": {"updatedAt": True},
