@@ -109,12 +109,16 @@ async def test_what_the_provider_does_not_list_is_found(lab: Lab, book: PaymentB
         for number, status in enumerate(PaymentStatus)
         if status in {PaymentStatus.AUTHORISED, PaymentStatus.CAPTURED}
     ]
-    assert [one.id for one in await book.not_listed(0, 9)] == held
-    assert [one.id for one in await book.not_listed(0, 1)] == held[:1]
-    assert await book.not_listed(60, 9) == []
+    found = await book.not_listed(0, 9, None)
+    assert ([one.id for one in found.items], found.cursor) == (held, None)
+    first = await book.not_listed(0, 1, None)
+    assert [one.id for one in first.items] == held[:1]
+    rest = await book.not_listed(0, 1, first.cursor)
+    assert ([one.id for one in rest.items], rest.cursor) == (held[1:], None)
+    assert list((await book.not_listed(60, 9, None)).items) == []
     await book.listed([held[0], "pay_unknown"])
     await book.listed([])
-    assert [one.id for one in await book.not_listed(0, 9)] == held[1:]
+    assert [one.id for one in (await book.not_listed(0, 9, None)).items] == held[1:]
 
 
 async def _is_past(lab: Lab, moment: datetime) -> bool:

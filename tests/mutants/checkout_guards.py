@@ -161,6 +161,20 @@ CHECKOUT_GUARDS = (
         RECONCILING,
     ),
     Mutant(
+        "each-payment-that-is-not-listed-has-its-turn",
+        f"{CHECKOUT}/steps/comparing_payments.py",
+        "others_after=page.cursor",
+        "others_after=None",
+        RECONCILING,
+    ),
+    Mutant(
+        "a-list-that-is-new-is-read-anew",
+        f"{CHECKOUT}/steps/comparing_payments.py",
+        "if at is None or await self._leads_on(at):",
+        "if True:",
+        RECONCILING,
+    ),
+    Mutant(
         "a-second-charge-is-none-of-ours",
         f"{CHECKOUT}/domain/reconciliation.py",
         "return [Difference.SECOND_CHARGE] if told.status in HOLDING else []",

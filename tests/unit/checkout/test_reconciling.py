@@ -259,6 +259,42 @@ async def test_what_only_we_know_of_is_reported_until_the_provider_knows_it(scen
     assert await scene.found() == []  # it was in the list once
 
 
+async def test_however_many_only_we_know_of_each_has_its_turn(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pedidos_checkout.steps.comparing_payments.MOST_NOT_LISTED", 2)
+    await scene.done(*(a_checkout(name) for name in "bcdef"))
+    scene.shop.provider.payments.clear()
+    runs = [[one.about for one in (await scene.compare()).found] for _ in range(4)]
+    assert [len(about) for about in runs] == [2, 2, 1, 2]
+    assert len({about for run in runs for about in run}) == 5
+    assert runs[3] == runs[0]
+
+
+@pytest.mark.parametrize("refuses", [True, False])
+async def test_the_list_of_a_provider_that_was_set_up_anew_is_read_from_its_beginning(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, *, refuses: bool
+) -> None:
+    monkeypatch.setattr("pedidos_checkout.steps.comparing_payments.PAGE", 1)
+    await scene.done(*(a_checkout(name) for name in "bcd"))
+    await scene.compare()
+    provider, page = scene.shop.provider, scene.shop.provider.page
+
+    async def refusing(after: str | None, limit: int) -> Any:
+        if refuses and int(after or 0) >= len(provider.payments):
+            raise ProviderRefused("payment", "not_found", "there is no such cursor")
+        return await page(after, limit)
+
+    provider.payments.clear()
+    provider.keys.clear()
+    await scene.left(a_checkout("lost"), S.CAPTURED)
+    monkeypatch.setattr(provider, "page", refusing)
+    found = await scene.compare()
+    assert found.complete
+    assert "captured_without_order" in found.counts
+    assert await scene.kept.progress() == Progress()
+
+
 async def test_a_hold_of_a_checkout_that_is_over_is_released(scene: Scene) -> None:
     await scene.done(a_checkout("d", method="tok_declined"), CART)
     over = a_checkout("d")

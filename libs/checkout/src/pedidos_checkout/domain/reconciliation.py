@@ -114,7 +114,7 @@ class Findings:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Where to go on: cursors of the provider's list and of our products.
+    """Where to go on: cursors of the provider's list, of our products, of payments it has not.
 
     Everything before `anchor` is compared for good; a pass that was not finished goes on at
     `position`.
@@ -123,6 +123,7 @@ class Progress:
     anchor: str | None = None
     position: str | None = None
     stock_after: str | None = None
+    others_after: str | None = None
 
 
 def reconcile_job(now: datetime, every_minutes: int) -> NewJob:

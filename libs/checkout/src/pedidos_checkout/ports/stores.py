@@ -197,9 +197,15 @@ class PaymentBook(Protocol):
         """Note that the provider has them in its list."""
         ...
 
-    async def not_listed(self, older_than_seconds: float, limit: int) -> Sequence[Payment]:
+    async def not_listed(
+        self, older_than_seconds: float, limit: int, cursor: str | None
+    ) -> Page[Payment]:
         """Those authorised or captured by our record that were begun that long ago, oldest first,
-        and that the provider's list was not seen to have."""
+        and that the provider's list was not seen to have.
+
+        Raises:
+            ValueError: for a cursor that no page gave.
+        """
         ...
 
 
