@@ -128,7 +128,29 @@ async def test_money_without_an_order_goes_back(scene: Scene) -> None:
     await scene.shop.run()
     (payment,) = scene.shop.provider.payments.values()
     assert payment.status is S.REFUNDED
+    (mail,) = scene.shop.post.of("recovery")
+    assert "given back" in mail.text or "on its way back" in mail.text
     assert await scene.found() == []
+
+
+async def test_a_customer_who_was_told_already_is_not_told_again(scene: Scene) -> None:
+    declined = a_checkout("d", method="tok_declined")
+    await scene.done(declined)
+    (told,) = scene.shop.provider.payments.values()
+    later = replace(told, status=S.AUTHORISED)
+    scene.shop.provider.payments[told.id] = later
+    scene.shop.book._payments[told.reference] = replace(payment_of(declined), status=S.NEW)
+    assert (D.LEFT_AUTHORISED, R.REFUND) in await scene.found()
+    await scene.shop.run()
+    assert scene.shop.provider.payments[told.id].status is S.VOIDED
+    assert len(scene.shop.post.of("recovery")) == 1
+
+
+async def test_a_payment_alone_that_is_let_go_tells_nobody(scene: Scene) -> None:
+    await scene.left(a_payment(), S.AUTHORISED)
+    assert (D.LEFT_AUTHORISED, R.REFUND) in await scene.found()
+    await scene.shop.run()
+    assert scene.shop.post.mails == []
 
 
 @pytest.mark.parametrize("status", [S.AUTHORISED, S.REQUIRES_ACTION])

@@ -218,12 +218,11 @@ def is_nobodys(
 
 
 def undoing(checkout: Checkout, jobs: Iterable[Job]) -> Sequence[Step]:
-    """The steps that give everything back; none where the money's was done already.
+    """The steps that give everything back and tell the customer; none where the money's was done.
 
     Where that did not help, doing it again would not either.
     """
     known = {step_of(job.id) for job in jobs}
     if Step.UNDO_PAYMENT in known:
         return []
-    steps = (Step.UNDO_ORDER, Step.UNDO_STOCK, Step.UNDO_PAYMENT)
-    return [step for step in steps if flow.belongs(checkout, step) and step not in known]
+    return [step for step in flow.UNDO_ALL if flow.belongs(checkout, step) and step not in known]
