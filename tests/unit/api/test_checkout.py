@@ -95,6 +95,20 @@ async def test_the_same_key_is_the_same_checkout(world: World, shop: httpx.Async
     assert len({await accepted_id(shop), await accepted_id(shop)}) == 2  # without a key
 
 
+async def test_in_yen_nothing_is_taken_in_that_can_t_be_paid(world: World) -> None:
+    await world.shop.catalogue.add([(Product("SKU-1", "cup", Decimal("12.30")), 10)], [])
+    async with world.client_of(world.app(payment_url="http://p", currency="JPY")) as yen:
+        parts = await yen.post("/api/payments", json=PAYMENT)
+        whole = await yen.post("/api/payments", json=PAYMENT | {"amount": "12.00"})
+        unfit = await yen.post(PATH, json=CART)
+        assert (await yen.post("/api/products/sample")).status_code == 200
+        page = (await yen.get("/api/products?limit=1")).json()["items"]
+    assert (parts.status_code, whole.status_code, unfit.status_code) == (422, 202, 422)
+    assert "amount must be whole: JPY has no decimals" in parts.json()["detail"]
+    assert "12.30 JPY can't be paid" in unfit.json()["detail"]
+    assert page[0]["price"].endswith(".00")
+
+
 async def test_another_body_under_a_key_is_refused(shop: httpx.AsyncClient) -> None:
     await accepted_id(shop, headers=keyed("k"))
     other = CART | {"items": [{"productId": "SKU-1", "quantity": 3}]}

@@ -118,7 +118,7 @@ class PaymentRequest(BaseModel):
         }
     }
 
-    amount: str = Field(pattern=AMOUNT, description="two decimals", examples=["12.30"])
+    amount: str = Field(pattern=AMOUNT, description="always two decimals", examples=["12.30"])
     currency: str | None = Field(None, pattern=r"^[A-Z]{3}$", examples=["EUR"])
     method: str = Field(pattern=METHOD, examples=["tok_ok"])
     customer: CustomerSent
