@@ -95,6 +95,20 @@ async def test_the_same_key_is_the_same_checkout(world: World, shop: httpx.Async
     assert len({await accepted_id(shop), await accepted_id(shop)}) == 2  # without a key
 
 
+async def test_what_a_payment_is_for_is_kept_and_shown(
+    world: World, shop: httpx.AsyncClient
+) -> None:
+    sent = PAYMENT | {"reference": "invoice 2026-0815"}
+    job_id_ = (await shop.post("/api/payments", json=sent)).json()["data"]["jobId"]
+    kept = await world.shop.checkouts.get(job_id_)
+    assert kept is not None
+    assert kept.reference == "invoice 2026-0815"
+    status = (await shop.get(f"/api/orders/status/{job_id_}")).json()
+    assert status["reference"] == "invoice 2026-0815"
+    other = (await shop.get(f"/api/orders/status/{await accepted_id(shop)}")).json()
+    assert "reference" not in other
+
+
 async def test_in_yen_nothing_is_taken_in_that_can_t_be_paid(world: World) -> None:
     await world.shop.catalogue.add([(Product("SKU-1", "cup", Decimal("12.30")), 10)], [])
     async with world.client_of(world.app(payment_url="http://p", currency="JPY")) as yen:

@@ -63,7 +63,7 @@ class CheckoutStore(Protocol):
     async def erase_customer(self, name: str) -> int:
         """Replace who they are in every checkout of the customers of this name; in how many.
 
-        Name, mail address, phone number and session go; the shop's own id of them stays.
+        Name, mail address, phone number, session and reference go; the shop's own id of them stays.
         """
         ...
 

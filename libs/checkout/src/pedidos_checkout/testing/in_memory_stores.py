@@ -76,7 +76,7 @@ class InMemoryCheckoutStore:
         """See `ports.CheckoutStore.erase_customer`."""
         theirs = [one for one in self._checkouts.values() if one.customer.name == name]
         for one in theirs:
-            nobody = replace(one, customer=erased(one.customer), session=Session())
+            nobody = replace(one, customer=erased(one.customer), session=Session(), reference=None)
             self._checkouts[one.id] = nobody
         return len(theirs)
 

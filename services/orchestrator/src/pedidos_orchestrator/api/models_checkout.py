@@ -24,7 +24,6 @@ SKU = r"^[A-Za-z0-9][A-Za-z0-9._:/-]{0,63}$"
 DISCOUNT_CODE = r"^[A-Za-z0-9_-]{1,40}$"
 # begins with a letter, so that a card's number is never taken for one, nor kept
 METHOD = r"^[A-Za-z][A-Za-z0-9_.:-]{0,199}$"
-REFERENCE = r"^[!-~]{1,200}$"
 AMOUNT = r"^(0|[1-9][0-9]{0,8})\.[0-9]{2}$"
 TIERS = ("BRONZE", "PRATA", "OURO", "DIAMANTE", "SILVER", "GOLD", "DIAMOND")
 
@@ -123,7 +122,11 @@ class PaymentRequest(BaseModel):
     method: str = Field(pattern=METHOD, examples=["tok_ok"])
     customer: CustomerSent
     reference: str | None = Field(
-        None, min_length=1, max_length=200, pattern=ONE_LINE, description="what it is for"
+        None,
+        min_length=1,
+        max_length=200,
+        pattern=ONE_LINE,
+        description="what it is for, in words of your own; its status shows them",
     )
 
     @property
@@ -194,6 +197,7 @@ class CheckoutStatusShape(Wire):
     processingTime: int = Field(description="milliseconds", examples=[840])
     retryCount: int = Field(examples=[0])
     createdAt: str | None = Field(None, examples=["2026-01-02T03:04:05.678Z"])
+    reference: str | None = Field(None, examples=["invoice 2026-0815"])
     steps: list[StepShape]
 
 

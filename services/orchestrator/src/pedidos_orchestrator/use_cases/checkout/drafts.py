@@ -85,13 +85,24 @@ async def _priced(wanted: CartAsked, catalogue: Catalogue, now: Now, currency: s
     raise ProblemError(422, detail, slug="cart-refused", errors=errors)
 
 
-def draft_of_payment(asked: Asked, amount: Decimal, currency: str | None, method: str) -> Checkout:
+@dataclass(frozen=True, slots=True)
+class PaymentAsked:
+    """What is to be paid and how; `reference` says what for."""
+
+    amount: Decimal
+    currency: str | None
+    method: str
+    reference: str | None = None
+
+
+def draft_of_payment(asked: Asked, wanted: PaymentAsked) -> Checkout:
     """A payment alone.
 
     Raises:
         ProblemError: 422, when nothing is to be paid, or in another currency than the shop's, or
             parts of its smallest unit.
     """
+    amount, currency = wanted.amount, wanted.currency
     if amount <= ZERO:
         raise invalid("amount", "must be more than 0.00")
     if currency not in {None, asked.currency}:
@@ -108,8 +119,9 @@ def draft_of_payment(asked: Asked, amount: Decimal, currency: str | None, method
         discount=ZERO,
         total=amount,
         currency=asked.currency,
-        method=method,
+        method=wanted.method,
         key=asked.key,
         session=asked.session,
         trace=asked.trace,
+        reference=wanted.reference,
     )

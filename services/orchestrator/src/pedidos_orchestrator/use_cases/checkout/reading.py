@@ -54,7 +54,10 @@ class StatusReading:
 
 
 def status_view(checkout: Checkout, status: CheckoutStatus) -> dict[str, Any]:
-    """The status as clients see it; nothing of it says who the customer is."""
+    """The status as clients see it; nothing of it says who the customer is.
+
+    Unless the caller's own reference does.
+    """
     failure = {"error": status.error, "code": status.code, "money": status.money}
     return {
         "jobId": checkout.id,
@@ -64,6 +67,7 @@ def status_view(checkout: Checkout, status: CheckoutStatus) -> dict[str, Any]:
         "processingTime": status.processing_ms,
         "retryCount": status.retries,
         "createdAt": iso(checkout.created_at),
+        **({"reference": checkout.reference} if checkout.reference else {}),
         "steps": [_step_view(step) for step in status.steps],
         **({"order": order_view(status.order)} if status.order else {}),
         **{name: str(value) for name, value in failure.items() if value is not None},
