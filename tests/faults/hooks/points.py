@@ -71,7 +71,7 @@ OF_CHECKOUTS: Mapping[type, tuple[str, ...]] = {
     MongoCatalogue: ("add",),
     MongoStock: ("reserve", "pin", "commit", "release", "release_expired"),
     MongoPaymentBook: ("begin", "note", "listed"),
-    MongoPlacedOrders: ("create", "confirm", "cancel", "erase_customer"),
+    MongoPlacedOrders: ("create", "confirm", "cancel", "erase_customer", "erase"),
     MongoReconciliations: ("save", "keep"),
 }
 WRITING: Mapping[type, tuple[str, ...]] = {

@@ -70,8 +70,9 @@ def price(
         refusal = _refusal(code, discount, subtotal, now)
         if refusal is not None:
             return [FieldError("discountCode", refusal)]
-    taken = code is not None and discount is not None
-    off = taken_off(subtotal, discount, currency) if taken else NOTHING
+    off = NOTHING
+    if code is not None and discount is not None:
+        off = taken_off(subtotal, discount, currency)
     return Cart(lines, subtotal, off, subtotal - off)
 
 

@@ -259,6 +259,10 @@ class PlacedOrders(Protocol):
         """As `CheckoutStore.erase_customer`, in orders."""
         ...
 
+    async def erase(self, checkout_id: str) -> None:
+        """The same in the order of one checkout, where there is one."""
+        ...
+
 
 class Reconciliations(Protocol):
     """What was compared, and how far."""

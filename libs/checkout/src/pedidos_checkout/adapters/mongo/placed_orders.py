@@ -129,6 +129,12 @@ class MongoPlacedOrders:
         done = await self._orders.update_many({"customer.name": name}, {"$set": erasure()})
         return done.modified_count
 
+    @guarded
+    async def erase(self, checkout_id: str) -> None:
+        """See `ports.PlacedOrders.erase`."""
+        one = _whole({"_id": order_id_of(checkout_id)})
+        await self._orders.update_one(one, {"$set": erasure()})
+
 
 def _whole(query: Document) -> Document:
     """Without those that were cancelled before they came."""
