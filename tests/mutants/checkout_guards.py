@@ -11,6 +11,7 @@ CHECKOUTS = ("tests/contract/test_checkout_store.py",)
 PAYMENTS = ("tests/contract/test_payment_book.py",)
 PLACED = ("tests/contract/test_placed_orders.py",)
 RECONCILING = ("tests/unit/checkout/test_reconciling.py",)
+ERASED_MEANWHILE = ("tests/unit/checkout/test_erased_meanwhile.py",)
 
 CHECKOUT_GUARDS = (
     Mutant(
@@ -194,5 +195,12 @@ CHECKOUT_GUARDS = (
         '{"providerId": {"$in": [None, provider_id]}} if provider_id else {}',
         "{}",
         PAYMENTS,
+    ),
+    Mutant(
+        "who-writes-an-order-looks-for-an-erasure",
+        f"{CHECKOUT}/steps/ordering.py",
+        "        await self._erased_meanwhile(checkout, order)\n",
+        "",
+        ERASED_MEANWHILE,
     ),
 )
