@@ -57,6 +57,7 @@ _BY_PROVOCATION: Mapping[tuple[str, Provoke], tuple[Point, ...]] = {
         *(*_of(_LEDGER, "claim"), *_settles("Succeeded"), *_of(_ORDERS, "mark_processed")),
         *(*_of("RingWorker", "_take"), *_of("RedisEvents", "publish")),
         *_of("MongoLeaseKeeper", "beat"),
+        *_of("RedisTurnstile", "enter"),
     ),
     ("worker", a_failing_run): (
         *(*_of(_ORDERS, "mark_each", "mark_failures"), *_settles("Retry")),

@@ -38,6 +38,8 @@ ENVIRON = {
     "GENERATION_CONCURRENCY": "1",
     "NORMAL_ENQUEUE_BATCH_SIZE": "500",
 }
+# so high that nothing waits: each job of a run asks whether it may begin
+RATE = '[queues.orders]\nrate = "10000/1s"\n'
 
 
 @contextlib.contextmanager
@@ -52,7 +54,10 @@ def hurting(
     mode = folder / "mode.json"
     handlers.switch(mode)
     failpoints = Failpoints(folder / "failpoints")
-    environ = failpoints.environ({**ENVIRON, **more, handlers.VARIABLE: str(mode)})
+    queues = folder / "queues.toml"
+    queues.write_text(RATE, encoding="utf-8")
+    own = {handlers.VARIABLE: str(mode), "QUEUES_FILE": str(queues)}
+    environ = failpoints.environ({**ENVIRON, **more, **own})
     with running_stack(folder / "stack", environ, 1 + with_twin, workers=3) as stack:
         with Twin(stack, environ) if with_twin else contextlib.nullcontext() as twin:
             yield Hurting(stack, failpoints, mode, quantity, twin)

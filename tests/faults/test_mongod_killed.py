@@ -20,7 +20,7 @@ from pedidos_common.adapters.mongo.runs import MongoRunStore
 from pedidos_common.domain.jobs import JobStatus, Succeeded
 from pedidos_common.domain.runs import AbortRequest, Phase
 from pedidos_common.testing.eventually import eventually
-from tests.contract.test_job_ledger import claimed, new, stored
+from tests.contract.jobs.ledgers import claimed, new, stored
 from tests.contract.test_order_store import FOREVER, WHOLE, chunk
 from tests.contract.test_run_store import a_run
 from tests.e2e.stack import until

@@ -18,7 +18,7 @@ from pedidos_common.domain.jobs import JobStatus, Succeeded
 from pedidos_common.domain.orders import StatusCounts
 from pedidos_common.domain.runs import Phase
 from pedidos_common.testing.eventually import eventually
-from tests.contract.test_job_ledger import RUN, claimed, new
+from tests.contract.jobs.ledgers import RUN, claimed, new
 from tests.contract.test_order_store import FOREVER, WHOLE, at, chunk
 from tests.contract.test_run_store import a_run
 from tests.e2e.stack import until

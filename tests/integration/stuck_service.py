@@ -21,11 +21,11 @@ from pedidos_common.adapters.mongo.controls import MongoQueueState
 from pedidos_common.adapters.redis.worker import RingWorker
 from pedidos_common.execution import life_signs, process
 from pedidos_common.execution.heartbeat import Heartbeat, Rhythm
-from pedidos_orchestrator import wiring
 from pedidos_orchestrator.engine.housekeeping import Housekeeping
 from pedidos_orchestrator.engine.leader import Leadership
 from pedidos_orchestrator.engine.reconcile import Reconciler
 from pedidos_orchestrator.engine.run_engine import RunEngine
+from pedidos_orchestrator.wiring import around
 
 MODULE = "tests.integration.stuck_service"
 EVENT_LOOP = "event loop"
@@ -72,7 +72,7 @@ def main(service: str) -> None:
     life_signs.SILENT_SECONDS = float(os.environ["SILENT_SECONDS"])
     life_signs.MONGODB_CALL_SECONDS = 0.0
     rhythm: Any = partial(Rhythm, hang_seconds=float(os.environ["HANG_SECONDS"]))
-    for module in (process, wiring):
+    for module in (process, around):
         module.Rhythm = rhythm  # type: ignore[attr-defined]
     for part, (kind, name) in PLACES.items():
         wrap = _hanging_thread if kind is Heartbeat else _hanging

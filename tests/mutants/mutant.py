@@ -7,7 +7,7 @@ from dataclasses import dataclass
 COMMON = "libs/common/src/pedidos_common"
 ORCHESTRATOR = "services/orchestrator/src/pedidos_orchestrator"
 WORKER = "services/worker/src/pedidos_worker"
-LEDGER = ("tests/contract/test_job_ledger.py",)
+LEDGER = ("tests/contract/jobs",)
 LEASES = ("tests/contract/test_leases.py",)
 DRIVER = ("tests/unit/mongo_adapters/test_driver_errors.py",)
 DOORBELL = ("tests/integration/test_redis_transport.py",)

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from pedidos_common.domain.pipeline import Limits
-from pedidos_orchestrator.wiring import (
+from pedidos_orchestrator.wiring.background import (
     BATCHES_AHEAD,
     CHUNKS_AHEAD,
     LEAST_GROUPS_AHEAD,

@@ -13,6 +13,7 @@ from pedidos_checkout.adapters.mongo.checkouts import MongoCheckoutStore
 from pedidos_checkout.adapters.mongo.payments import MongoPaymentBook
 from pedidos_checkout.adapters.mongo.placed_orders import MongoPlacedOrders
 from pedidos_checkout.adapters.mongo.reconciliations import MongoReconciliations
+from pedidos_checkout.adapters.mongo.removals import MongoRemovals
 from pedidos_checkout.adapters.mongo.stock import MongoStock
 from pedidos_checkout.ports import (
     Catalogue,
@@ -20,6 +21,7 @@ from pedidos_checkout.ports import (
     PaymentBook,
     PlacedOrders,
     Reconciliations,
+    Removals,
     Stock,
 )
 from pedidos_common.adapters.mongo.controls import MongoQueueState
@@ -31,6 +33,7 @@ from pedidos_common.adapters.mongo.runs import MongoRunStore
 from pedidos_common.adapters.redis.events import RedisEvents
 from pedidos_common.adapters.redis.logs import RedisLogGathering
 from pedidos_common.adapters.redis.transport import ArqTransport
+from pedidos_common.adapters.redis.turnstile import RedisTurnstile
 from pedidos_common.adapters.redis.worker import RingWorker
 from pedidos_common.domain.jobs import TRIGGER_OF
 from pedidos_common.ports import (
@@ -45,6 +48,7 @@ from pedidos_common.ports import (
     QueueState,
     RunStore,
     Transport,
+    Turnstile,
 )
 
 ADAPTERS: Mapping[type, type] = {
@@ -59,20 +63,23 @@ ADAPTERS: Mapping[type, type] = {
     Transport: ArqTransport,
     Events: RedisEvents,
     LogGathering: RedisLogGathering,
+    Turnstile: RedisTurnstile,
     CheckoutStore: MongoCheckoutStore,
     Catalogue: MongoCatalogue,
     Stock: MongoStock,
     PaymentBook: MongoPaymentBook,
     PlacedOrders: MongoPlacedOrders,
     Reconciliations: MongoReconciliations,
+    Removals: MongoRemovals,
 }
 OF_CHECKOUTS: Mapping[type, tuple[str, ...]] = {
-    MongoCheckoutStore: ("accept", "begun", "keep_reply", "erase_customer"),
+    MongoCheckoutStore: ("accept", "begun", "keep_reply", "erase_customer", "remove"),
     MongoCatalogue: ("add",),
-    MongoStock: ("reserve", "pin", "commit", "release", "release_expired"),
-    MongoPaymentBook: ("begin", "note", "listed"),
-    MongoPlacedOrders: ("create", "confirm", "cancel", "erase_customer", "erase"),
+    MongoStock: ("reserve", "pin", "commit", "release", "release_expired", "note_removed"),
+    MongoPaymentBook: ("begin", "note", "listed", "remove"),
+    MongoPlacedOrders: ("create", "confirm", "cancel", "erase_customer", "erase", "remove"),
     MongoReconciliations: ("save", "keep"),
+    MongoRemovals: ("begin", "end"),
 }
 WRITING: Mapping[type, tuple[str, ...]] = {
     MongoJobLedger: (
@@ -100,6 +107,7 @@ WRITING: Mapping[type, tuple[str, ...]] = {
     RingWorker: ("_take",),
     RedisEvents: ("publish",),
     RedisLogGathering: ("append", "clear"),
+    RedisTurnstile: ("enter",),
     **OF_CHECKOUTS,
 }
 READING: Mapping[type, tuple[str, ...]] = {
@@ -124,12 +132,13 @@ READING: Mapping[type, tuple[str, ...]] = {
     ArqTransport: ("missing", "receive", "depth"),
     RedisEvents: ("listen", "close"),
     RedisLogGathering: ("newest",),
-    MongoCheckoutStore: ("by_key", "get", "among", "not_begun"),
+    MongoCheckoutStore: ("by_key", "get", "among", "not_begun", "accepted_before"),
     MongoCatalogue: ("products", "page", "discount"),
-    MongoStock: ("holds", "levels", "page"),
+    MongoStock: ("holds", "holding", "levels", "page"),
     MongoPaymentBook: ("get", "among", "page", "not_listed"),
     MongoPlacedOrders: ("of_checkout", "among", "of_customer"),
-    MongoReconciliations: ("progress", "get", "page"),
+    MongoReconciliations: ("progress", "get", "page", "standing"),
+    MongoRemovals: ("standing",),
 }
 
 

@@ -104,6 +104,19 @@ async def test_work_without_workers_is_degraded(world: World, client: Client) ->
     assert [worker["name"] for worker in found["workers"]] == ["g", "w"]
 
 
+async def test_work_of_a_queue_asks_for_who_takes_that_queue_alone(
+    world: World, client: Client
+) -> None:
+    """Jobs of a checkout, where workers of their own do them."""
+    await world.ledger.create([NewJob("co_a:payment", "f", "payment-processing", Band.HIGH, {})])
+    [warning] = (await _health(client))["warnings"]
+    assert "no live worker takes jobs of queue 'payment-processing'" in warning
+    queues = ("payment-processing", "inventory")
+    world.processes.seen(ProcessReport("w", "worker", "h", 2, queues, 25, 1))
+    found = await _health(client)
+    assert (found["status"], found["warnings"], found["waiting"]) == ("healthy", [], 1)
+
+
 async def test_a_silent_run_is_stuck_but_not_while_paused(world: World, client: Client) -> None:
     run = await world.started(client)
     await world.runs.project(run.id, {"stalledMs": 61_000}, EPOCH)
@@ -376,19 +389,21 @@ async def test_dead_jobs_in_pages(world: World, client: Client) -> None:
 
 async def test_however_many_watch_the_jobs_are_counted_once(world: World) -> None:
     looks = []
-    counts = world.ledger.counts
+    standing = world.ledger.standing
 
-    async def counted(*scope: Any) -> Any:
-        looks.append(scope)
-        return await counts(*scope)
+    async def counted(*wanted: Any) -> Any:
+        looks.append(wanted)
+        return await standing(*wanted)
 
-    world.ledger.counts = counted  # type: ignore[method-assign, assignment]
+    world.ledger.standing = counted  # type: ignore[method-assign, assignment]
     async with world.client_of(world.app(counts_seconds=60.0)) as client:
         for _ in range(3):
             await asyncio.gather(
                 *(client.get(f"/pedidos/{what}") for what in ("health/queue", "queue/status") * 5)
             )
-        assert len(looks) == 1
+        [(_queues, _statuses, counted_up_to)] = looks
+        assert (await client.get("/pedidos/queue/status")).json()["countedUpTo"] == counted_up_to
+        assert (await _health(client))["countedUpTo"] == counted_up_to
         await world.ledger.create([NewJob("a:1", "f", "orders", Band.HIGH, {})])
         await client.post("/pedidos/queue/clean", params={"state": "completed"})
         assert (await client.get("/pedidos/queue/status")).json()["waiting"] == 1

@@ -24,6 +24,7 @@ async def test_without_a_provider_there_is_nothing_to_compare_with(client: Clien
     answer = await client.post("/api/reconciliations")
     assert (answer.status_code, answer.json()["type"]) == (503, "/problems/not-configured")
     assert "PAYMENT_URL" in answer.json()["detail"]
+    assert answer.json()["setting"] == "PAYMENT_URL"
 
 
 async def test_reports_are_read_newest_first(world: World, client: Client) -> None:

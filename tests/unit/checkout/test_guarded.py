@@ -76,8 +76,9 @@ async def test_a_failing_provider_is_left_alone_and_tried_again() -> None:
     with pytest.raises(ProviderPaused) as paused:
         await lab.call()
     assert 60.0 <= paused.value.retry_after_seconds <= 72.0
-    assert deferred(paused.value).counts is False
-    assert deferred(paused.value).delay_seconds == paused.value.retry_after_seconds
+    put_off = deferred(paused.value)
+    assert (put_off.counts, put_off.deferred) == (False, True)
+    assert put_off.delay_seconds == paused.value.retry_after_seconds
     lab.clock.advance(60.0)
     assert await lab.call() == "done"
     assert lab.state() is BreakerState.CLOSED

@@ -32,7 +32,7 @@ from pedidos_checkout.steps.comparing_payments import Ages
 from pedidos_checkout.steps.paying import payment_of
 from pedidos_checkout.steps.reconciling import Reconciling
 from pedidos_checkout.steps.webhooks import take_in
-from pedidos_checkout.testing.in_memory_stores import InMemoryReconciliations
+from pedidos_checkout.testing.in_memory_stores import InMemoryReconciliations, InMemoryRemovals
 from pedidos_common.domain.jobs import Job, JobStatus, Retry, Succeeded
 from tests.unit.checkout.carts import a_checkout, a_payment
 from tests.unit.checkout.shop import Context, Shop
@@ -50,6 +50,7 @@ class Scene:
         for sku in ("tea", "cup"):
             self.shop.stock.put(sku, 100)
         self.kept = InMemoryReconciliations(self.shop.clock)
+        self.removals = InMemoryRemovals()
         self.comparison = Reconciling(
             provider=self.shop.provider,
             book=self.shop.book,
@@ -58,6 +59,7 @@ class Scene:
             stock=self.shop.stock,
             ledger=self.shop.ledger,
             kept=self.kept,
+            removals=self.removals,
         )
         self.runs = 0
 
@@ -424,6 +426,17 @@ def test_a_report_lists_so_many_and_counts_all() -> None:
     assert len(report.found) == MOST_LISTED
     assert report.counts == {"hold_left": MOST_LISTED + 5}
     assert report.repairs == {"released": MOST_LISTED + 5}
+
+
+def test_what_is_left_is_counted_by_kind_over_all_runs_of_the_job() -> None:
+    findings = Findings()
+    for n in range(MOST_LISTED + 5):
+        findings.add(Found(D.HOLD_LEFT, f"co_{n}", "held", R.RELEASED))
+    findings.add(Found(D.AMOUNT, "pay_1", "odd"))
+    findings.add(Found(D.SALE_LEFT, "co_x", "held", R.SALE))
+    again = Findings(findings.report("r", FOREVER, complete=False))
+    again.add(Found(D.SALE_LEFT, "co_y", "held"))
+    assert again.report("r", FOREVER, complete=True).left == {"amount": 1, "sale_left": 1}
 
 
 def _job(step: Step, status: JobStatus = JobStatus.SUCCEEDED, **result: str) -> Job:

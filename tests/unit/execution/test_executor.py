@@ -20,6 +20,7 @@ from pedidos_common.domain.jobs import (
     NewJob,
     Outcome,
     Released,
+    Retry,
     RetryPolicy,
     Succeeded,
 )
@@ -542,6 +543,28 @@ async def test_every_line_of_a_job_tells_the_job_its_run_and_its_trace() -> None
         assert (line["jobId"], line["runId"]) == (JOB, SCOPE)
         assert TRACE in line["traceId"]
     assert "jobId" not in lines[-1]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "level"),
+    [
+        (Succeeded(), "debug"),
+        (Retry("the provider rests", 60.0, deferred=True), "debug"),
+        (Retry("the provider answered 500", 2.0, counts=True), "warning"),
+        (Retry("3 orders failed and are tried again", 2.0), "warning"),
+        (Failed("for good"), "warning"),
+    ],
+)
+async def test_a_job_that_is_put_off_is_no_warning(outcome: Outcome, level: str) -> None:
+    async def work(_job: Job, _context: JobContext) -> Outcome:
+        return outcome
+
+    bench = Bench(work)
+    await bench.create()
+    with capture_logs() as lines:
+        await bench.run_once()
+    [line] = [line for line in lines if line["event"] == "job_settled"]
+    assert line["log_level"] == level
 
 
 async def test_the_lines_of_a_job_without_a_run_name_none() -> None:

@@ -7,8 +7,8 @@ import pytest
 from pedidos_common.domain.orders import Priority
 from pedidos_common.domain.pipeline import Limits
 from pedidos_common.domain.runs import Run
-from pedidos_orchestrator import wiring
 from pedidos_orchestrator.settings import OrchestratorSettings
+from pedidos_orchestrator.wiring.background import engine_settings_of
 from tests.unit.orchestrator.world import World
 from tests.world.ending import ended_well
 
@@ -56,5 +56,5 @@ def test_open_batches_outlast_the_change_of_a_leader_and_small_ones_do_not_fill_
     settings = OrchestratorSettings(
         normal_enqueue_batch_size=group_orders, orders_batch_size=batch_orders
     )
-    limits = wiring._engine_settings(settings).limits
+    limits = engine_settings_of(settings).limits
     assert limits.normal_groups * group_orders == limits.vip_orders == orders

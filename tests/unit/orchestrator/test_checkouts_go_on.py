@@ -7,8 +7,9 @@ from pedidos_checkout.domain.flow import first_job
 from pedidos_checkout.domain.steps import Step, job_id
 from pedidos_common.domain.jobs import JobStatus
 from pedidos_common.domain.queues import QueueTable
-from pedidos_orchestrator import wiring
 from pedidos_orchestrator.settings import OrchestratorSettings
+from pedidos_orchestrator.wiring.background import scope_is_open
+from pedidos_orchestrator.wiring.chores import housekeeping_of
 from pedidos_worker.settings import WorkerSettings
 from pedidos_worker.wiring import service_of
 from tests.unit.checkout.carts import a_checkout
@@ -21,7 +22,7 @@ async def test_a_job_whose_worker_was_lost_is_queued_again_without_any_run() -> 
     await world.ledger.create([first_job(checkout)])
     await world.ledger.claim(job_id(checkout, Step.PAYMENT), "w")
     world.clock.advance(60.0)
-    is_open = wiring._scope_is_open(deps_of(world))
+    is_open = scope_is_open(deps_of(world))
     assert await world.ledger.expire_leases(is_open) == 1
     job = await world.ledger.get(job_id(checkout, Step.PAYMENT))
     assert job is not None
@@ -41,7 +42,7 @@ async def test_what_nobody_began_is_begun_by_the_leader() -> None:
     deps = deps_of(world)
     await deps.checkout.checkouts.accept(checkout)
     await world.seat.lead()
-    keeping = wiring._housekeeping(OrchestratorSettings(), deps, world.seat.leadership)
+    keeping = housekeeping_of(OrchestratorSettings(), deps, world.seat.leadership)
     await keeping.round()
     assert await world.ledger.get(job_id(checkout, Step.PAYMENT)) is None  # it may yet be begun
     world.clock.advance(10.0)

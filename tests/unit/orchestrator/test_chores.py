@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry
+from pydantic import ValidationError
 
 from pedidos_common.domain.ids import OrderRange
 from pedidos_common.domain.imports import ImportGone
@@ -17,12 +18,14 @@ from pedidos_common.ports import Bell, ImportRow
 from pedidos_common.testing.in_memory_controls import InMemoryProcesses
 from pedidos_common.testing.in_memory_imports import InMemoryImportStore
 from pedidos_common.testing.in_memory_orders import PlainChunk
-from pedidos_orchestrator import wiring
 from pedidos_orchestrator.deps import Deps
 from pedidos_orchestrator.engine.housekeeping import Housekeeping
 from pedidos_orchestrator.engine.regular_reconciliation import RegularReconciliation
 from pedidos_orchestrator.settings import OrchestratorSettings
+from pedidos_orchestrator.wiring import chores
+from pedidos_orchestrator.wiring.background import leader_metrics_of
 from tests.unit.api.world import shop_of
+from tests.unit.checkout.carts import a_free_checkout
 from tests.unit.orchestrator.world import World
 
 DAY_SECONDS = 86_400.0
@@ -53,7 +56,7 @@ async def housekeeping_of(world: World, **settings: Any) -> Housekeeping:
     """What an orchestrator is wired with; it leads."""
     await world.seat.lead()
     chosen = OrchestratorSettings(**settings)
-    return wiring._housekeeping(chosen, deps_of(world), world.seat.leadership)
+    return chores.housekeeping_of(chosen, deps_of(world), world.seat.leadership)
 
 
 async def test_the_leaders_chores_and_how_often_each_is_due() -> None:
@@ -64,6 +67,7 @@ async def test_the_leaders_chores_and_how_often_each_is_due() -> None:
         "holds": 5.0,
         "zombies": 60.0,
         "retention": 600.0,
+        "old checkouts": 5.0,
         "abandoned uploads": 3_600.0,
     }
 
@@ -94,6 +98,25 @@ async def test_each_chore_does_what_it_is_called() -> None:
     assert (await world.counts(old)).total == 0
     with pytest.raises(ImportGone):
         await world.imports.append("abandoned", [ImportRow(2, "Ana", 1)])
+
+
+@pytest.mark.parametrize(("days", "is_kept"), [(0, True), (3, True), (1, False)])
+async def test_old_checkouts_go_where_that_is_wanted(days: int, is_kept: bool) -> None:
+    world = World()
+    deps, cart = deps_of(world), a_free_checkout()
+    await deps.checkout.checkouts.accept(cart)
+    await deps.checkout.checkouts.begun([cart.id])
+    world.clock.advance(2 * DAY_SECONDS)
+    await world.seat.lead()
+    settings = OrchestratorSettings(checkouts_retention_days=days)
+    await chores.housekeeping_of(settings, deps, world.seat.leadership).round()
+    assert (await deps.checkout.checkouts.get(cart.id) is not None) is is_kept
+
+
+@pytest.mark.parametrize("days", [-1, 0.5, "a week"])
+def test_checkouts_are_kept_for_whole_days(days: Any) -> None:
+    with pytest.raises(ValidationError, match="checkouts_retention_days"):
+        OrchestratorSettings(checkouts_retention_days=days)
 
 
 async def test_payments_are_compared_once_in_each_slot_of_time() -> None:
@@ -129,6 +152,27 @@ async def test_payments_are_compared_where_that_is_wanted(
     assert keeping.failures == 0
     functions = [job.function for job in world.ledger._by_id()]
     assert ("reconcile-payments" in functions) is compares
+
+
+@pytest.mark.parametrize(
+    ("settings", "period", "ended"),
+    [
+        ({**PAYING, "reconcile_every_minutes": 2}, 120.0, 0.0),
+        ({**PAYING, "reconcile_every_minutes": 0}, None, 0.0),
+        ({}, None, None),
+    ],
+)
+async def test_comparisons_are_watched_where_they_are_wanted(
+    settings: dict[str, Any], period: float | None, ended: float | None
+) -> None:
+    world, registry = World(), CollectorRegistry()
+    await world.seat.lead()
+    chosen = OrchestratorSettings(**settings)
+    metrics = leader_metrics_of(chosen, deps_of(world, registry), world.seat.leadership)
+    await metrics.look()
+    names = ("period_seconds", "ended_timestamp_seconds")
+    seen = [registry.get_sample_value(f"pedidos_reconciliation_{name}") for name in names]
+    assert seen == [period, ended]
 
 
 @pytest.mark.parametrize(("url", "told"), [(None, 0), ("https://shop.test/hook", 1)])

@@ -8,8 +8,8 @@ from typing import Any
 
 from structlog.testing import capture_logs
 
-from pedidos_orchestrator import wiring
 from pedidos_orchestrator.settings import OrchestratorSettings
+from pedidos_orchestrator.wiring.background import engine_settings_of
 from tests.unit.orchestrator.world import World
 
 EVERY_SECONDS = 5.0
@@ -35,4 +35,4 @@ async def test_progress_is_logged_at_its_pace_with_the_run_s_id() -> None:
 
 def test_the_pace_is_the_setting_s() -> None:
     settings = OrchestratorSettings(log_progress_every_ms=1_500)
-    assert wiring._engine_settings(settings).progress_log_seconds == 1.5
+    assert engine_settings_of(settings).progress_log_seconds == 1.5

@@ -59,7 +59,7 @@ from pedidos_orchestrator.use_cases.start_run import MAX_SEED
 VERSION = "0.1.0"
 # carts of 100 lines, and what a payment provider tells of one payment
 SMALL_BODIES = {checkout.CHECKOUT_PATH: 65_536, checkout.PAYMENTS_PATH: 65_536, SIGNED_PATH: 65_536}
-COUNTING_PATHS = ("/pedidos/health/queue", "/pedidos/queue/status")
+HEALTH_PATH = "/pedidos/health/queue"
 ROUTES = (
     docs,
     runs,
@@ -99,8 +99,8 @@ def create_app(deps: Deps, settings: ApiSettings) -> FastAPI:
     app.add_middleware(
         ReadLimit,
         seconds=settings.read_seconds,
-        # what counts or looks through all there is
-        longer=dict.fromkeys((orders.LIST_PATH, *COUNTING_PATHS), settings.scan_seconds),
+        # what looks through all orders, or all open jobs
+        longer=dict.fromkeys((orders.LIST_PATH, HEALTH_PATH), settings.scan_seconds),
     )
     app.add_middleware(
         BodyLimit,
@@ -151,7 +151,7 @@ def _context(deps: Deps, settings: ApiSettings) -> ApiContext:
         settings,
         queue_state,
         Fresh(read),
-        shared_counts(deps.ledger, settings),
+        shared_counts(deps, settings),
         shared_queues(deps, settings),
         broadcast,
         Redrive(deps),

@@ -13,6 +13,7 @@ from pedidos_orchestrator.tracing import trace_of
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 2
+SET_UP_SECONDS = 60  # before it is worth asking again for what an operator has yet to set up
 
 EXAMPLES: Mapping[int, tuple[str, str]] = {
     400: ("bad-request", "the body could not be read"),
@@ -66,6 +67,23 @@ def invalid(field: str, detail: str) -> ProblemError:
     """A parameter that is not what it may be."""
     errors = [{"field": field, "detail": detail}]
     return ProblemError(422, f"{field} {detail}", errors=errors)
+
+
+def no_checkout() -> ProblemError:
+    """No payment provider is set up, so nothing is sold here."""
+    detail = "checkout is not set up here: set PAYMENT_URL (and PAYMENT_API_KEY), see /docs"
+    return _not_configured(detail, "PAYMENT_URL")
+
+
+def no_webhooks() -> ProblemError:
+    """Nothing is set up that the payment provider's webhooks could be checked by."""
+    detail = "webhooks are not set up here: set PAYMENT_WEBHOOK_SECRET"
+    return _not_configured(detail, "PAYMENT_WEBHOOK_SECRET")
+
+
+def _not_configured(detail: str, setting: str) -> ProblemError:
+    headers = {"retry-after": str(SET_UP_SECONDS)}
+    return ProblemError(503, detail, slug="not-configured", headers=headers, setting=setting)
 
 
 def shortened(text: str, limit: int = 80) -> str:

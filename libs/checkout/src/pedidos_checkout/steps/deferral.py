@@ -12,4 +12,4 @@ def deferred(error: ProviderPaused) -> Retry:
     `ProviderUnavailable` needs nothing of the kind: let it out of the job's function, and it is an
     attempt that failed, with the function's backoff.
     """
-    return Retry(str(error), error.retry_after_seconds)
+    return Retry(str(error), error.retry_after_seconds, deferred=True)

@@ -128,7 +128,7 @@ class StepFunction:
                 result = {"refused": code.value, "error": error}
                 return Succeeded(result, self._due(checkout, job, code))
             case Waits(reason, delay_seconds, result):
-                return Retry(reason, delay_seconds, result)
+                return Retry(reason, delay_seconds, result, deferred=True)
             case Impossible(reason):
                 return self._failed(checkout, job, reason)
 

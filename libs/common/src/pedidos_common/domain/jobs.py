@@ -185,7 +185,8 @@ class Retry:
 
     `counts` says that this was an attempt that failed; a server that was away is none. `refused`
     says that this worker does not understand the job, or can't read its payload: one of another
-    release must take it, or the payload must be mended.
+    release must take it, or the payload must be mended. `deferred` says that nothing went wrong:
+    the job waits for its turn, for news, or for a provider that is left alone.
     """
 
     reason: str
@@ -193,6 +194,7 @@ class Retry:
     result: Mapping[str, Any] = field(default_factory=dict)
     counts: bool = False
     refused: bool = False
+    deferred: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -186,8 +186,7 @@ class Executor:
 
     async def _note(self, job: Job, outcome: Outcome, seconds: float) -> None:
         await self._observe(job, outcome, seconds)
-        quiet = isinstance(outcome, Succeeded | Released) or getattr(outcome, "refused", False)
-        emit = log.debug if quiet else log.warning
+        emit = log.debug if _is_quiet(outcome) else log.warning
         emit(
             "job_settled",
             outcome=type(outcome).__name__.lower(),
@@ -213,6 +212,13 @@ class Executor:
 
 def void(_value: object) -> None:
     """Take a value and return nothing, for callbacks that must return None."""
+
+
+def _is_quiet(outcome: Outcome) -> bool:
+    """Whether nothing went wrong, or somebody else tells it: a refusal has a line of its own."""
+    if isinstance(outcome, Retry):
+        return outcome.refused or outcome.deferred
+    return isinstance(outcome, Succeeded | Released)
 
 
 def _note_end(span: Span, outcome: Outcome) -> None:

@@ -52,6 +52,7 @@ class Turns:
                 if is_stopping():
                     return Released()
                 if self._monotonic() + wait > give_up_at:
-                    return Retry(f"{queue} is at its rate of {rate}: it waits for room", wait)
+                    reason = f"{queue} is at its rate of {rate}: it waits for room"
+                    return Retry(reason, wait, deferred=True)
                 await asyncio.sleep(wait)
         return None

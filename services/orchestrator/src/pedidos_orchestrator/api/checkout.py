@@ -22,7 +22,7 @@ from pedidos_orchestrator.api.models_checkout import (
 )
 from pedidos_orchestrator.api.status_reading import encode
 from pedidos_orchestrator.http.security import TRACKING_PATH
-from pedidos_orchestrator.problems import ProblemError, problems
+from pedidos_orchestrator.problems import no_checkout, problems
 from pedidos_orchestrator.tracing import trace_of
 from pedidos_orchestrator.use_cases.checkout.accepting import Reply, Wanted
 from pedidos_orchestrator.use_cases.checkout.drafts import (
@@ -120,10 +120,7 @@ async def pay(
 
 def _refuse_unconfigured(api: ApiContext) -> None:
     if not api.settings.has_checkout:
-        detail = "checkout is not set up here: set PAYMENT_URL (and PAYMENT_API_KEY), see /docs"
-        problem = ProblemError(
-            503, detail, slug="not-configured", headers={"retry-after": "60"}, setting="PAYMENT_URL"
-        )
+        problem = no_checkout()
         api.desk.metrics.refused(problem)
         raise problem
 

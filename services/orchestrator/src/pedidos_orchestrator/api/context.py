@@ -10,8 +10,8 @@ from uuid import UUID
 from fastapi import Depends, Query
 from starlette.requests import HTTPConnection
 
-from pedidos_common.domain.jobs import Job, JobStatus
-from pedidos_common.ports import Page
+from pedidos_common.domain.jobs import Job
+from pedidos_common.ports import Page, QueueDepth
 from pedidos_orchestrator.api.checkout_watchers import CheckoutWatchers
 from pedidos_orchestrator.api.live import StatusBroadcast
 from pedidos_orchestrator.api.status_reading import CachedQueueState
@@ -37,7 +37,7 @@ class ApiContext:
     settings: ApiSettings
     queue_state: CachedQueueState
     status: Fresh[bytes]
-    counts: Fresh[Mapping[JobStatus, int]]
+    counts: Fresh[Sequence[QueueDepth]]
     queues: Fresh[Sequence[QueueFacts]]
     broadcast: StatusBroadcast
     redrive: Redrive

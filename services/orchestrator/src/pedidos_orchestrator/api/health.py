@@ -10,6 +10,7 @@ from pedidos_orchestrator.api.context import Context
 from pedidos_orchestrator.api.models_status import QueueHealth
 from pedidos_orchestrator.problems import problems
 from pedidos_orchestrator.use_cases.health import gather_facts, health_of
+from pedidos_orchestrator.use_cases.queue_health import counted_up_to
 
 router = APIRouter(prefix="/pedidos", tags=["operations"])
 
@@ -23,4 +24,4 @@ router = APIRouter(prefix="/pedidos", tags=["operations"])
 async def queue_health(api: Context) -> dict[str, Any]:
     """What waits and moves, which processes live, and what is wrong."""
     facts = await gather_facts(await api.queue_state.read(), api.counts, api.deps, api.settings)
-    return health_of(facts, api.settings)
+    return health_of(facts, api.settings, counted_up_to(api.deps.table))

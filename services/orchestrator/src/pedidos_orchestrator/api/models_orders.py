@@ -9,7 +9,14 @@ from pydantic import BaseModel, ConfigDict, Field, StrictBool, model_validator
 
 from pedidos_common.domain.jobs import JobStatus
 from pedidos_common.domain.orders import OrderStatus, Priority, Tier
-from pedidos_orchestrator.api.models_status import ORDER_ID, RUN_ID, QueueStateName, Wire
+from pedidos_orchestrator.api.models_status import (
+    COUNTED,
+    COUNTED_UP_TO,
+    ORDER_ID,
+    RUN_ID,
+    QueueStateName,
+    Wire,
+)
 
 MAX_IDS = 1_000
 JobId = Annotated[str, Field(min_length=1, max_length=300)]
@@ -177,6 +184,7 @@ class QueueStatus(Wire):
     failed: int = Field(examples=[0])
     delayed: int = Field(examples=[0])
     cancelled: int = Field(examples=[0])
+    countedUpTo: int = Field(examples=[COUNTED], description=COUNTED_UP_TO)
     rings: Rings
 
 

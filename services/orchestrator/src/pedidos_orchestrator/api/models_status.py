@@ -12,6 +12,9 @@ QueueStateName = Literal["running", "paused", "closed"]
 RUN_ID = "01934f1e-7c00-8a1b-8c3d-4e0000000000"
 ORDER_ID = "01934f1e-7c00-8a1b-8c3d-4e0000000001"
 
+COUNTED = 20_001
+COUNTED_UP_TO = "jobs of one queue and status are counted no further: so many means so many or more"
+
 
 class Wire(BaseModel):
     """Base of all shapes: fields have the names that clients see."""
@@ -137,6 +140,7 @@ class QueueHealth(Wire):
     completed: int = Field(examples=[981])
     failed: int = Field(examples=[0])
     delayed: int = Field(examples=[0])
+    countedUpTo: int = Field(examples=[COUNTED], description=COUNTED_UP_TO)
     phase: Phase = Field(examples=["WAITING_VIP_DRAIN"])
     generating: bool
     enqueueing: bool

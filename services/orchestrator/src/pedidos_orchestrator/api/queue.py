@@ -29,6 +29,7 @@ from pedidos_orchestrator.api.models_orders import (
 from pedidos_orchestrator.job_states import STATUS_OF
 from pedidos_orchestrator.problems import not_found, problems
 from pedidos_orchestrator.use_cases.clean import CleanState, clean_queue
+from pedidos_orchestrator.use_cases.queue_health import count_of, counted_up_to
 from pedidos_orchestrator.views import job_view
 
 QUEUE_TOPIC = "queue"
@@ -80,12 +81,14 @@ async def close(api: Context) -> dict[str, str]:
 )
 async def queue_status(api: Context) -> dict[str, Any]:
     """Jobs by status, and the rings that the broker holds."""
-    counts = await api.counts()
+    depths = await api.counts()
+    counts = {status: count_of(depths, status) for status in JobStatus}
     rings = await asyncio.gather(*(_depth(api, queue) for queue in QUEUES))
     return {
         "state": await api.deps.queue_state.read(),
-        "jobs": {status.value: counts.get(status, 0) for status in JobStatus},
-        **{name: counts.get(status, 0) for name, status in STATUS_OF.items()},
+        "jobs": {status.value: count for status, count in counts.items()},
+        **{name: counts[status] for name, status in STATUS_OF.items()},
+        "countedUpTo": counted_up_to(api.deps.table),
         "rings": dict(zip(QUEUES, rings, strict=True)),
     }
 

@@ -12,7 +12,7 @@ from pedidos_orchestrator.api.models_reconciliation import (
     ReconciliationAsked,
     ReconciliationPageShape,
 )
-from pedidos_orchestrator.problems import ProblemError, problems
+from pedidos_orchestrator.problems import no_checkout, problems
 from pedidos_orchestrator.times import iso
 from pedidos_orchestrator.use_cases.reconciliation import ask_for_reconciliation
 
@@ -34,8 +34,7 @@ async def ask(api: Context) -> dict[str, str]:
     """A job of its own does it, beside the regular ones (`RECONCILE_EVERY_MINUTES`). What can be
     repaired is: money without an order goes back, what is held for nobody is released."""
     if not api.settings.has_checkout:
-        detail = "there is nothing to compare with: set PAYMENT_URL (and PAYMENT_API_KEY)"
-        raise ProblemError(503, detail, slug="not-configured", headers={"retry-after": "60"})
+        raise no_checkout()
     deps = api.deps
     return {"id": await ask_for_reconciliation(deps.runs, deps.ledger, deps.transport)}
 

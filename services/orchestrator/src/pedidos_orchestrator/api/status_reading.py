@@ -5,19 +5,23 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any
 
 from pedidos_common.domain.errors import Unavailable
-from pedidos_common.domain.jobs import JobStatus
-from pedidos_common.ports import JobLedger, QueueDepth, QueueState, RunStore
+from pedidos_common.ports import QueueDepth, QueueState, RunStore
 from pedidos_orchestrator.deps import ApiSettings, Deps
 from pedidos_orchestrator.http.fresh_status import Ages, Fresh
 from pedidos_orchestrator.projections import status_of
 from pedidos_orchestrator.times import iso
-from pedidos_orchestrator.use_cases.queue_health import QueueFacts, count_done, look_at_queues
+from pedidos_orchestrator.use_cases.queue_health import (
+    QueueFacts,
+    count_all,
+    count_done,
+    look_at_queues,
+)
 
 QUEUE_STATE_SECONDS = 1.0
 DONE_TIMES = 15.0  # what is done is counted so much more seldom than what is not
@@ -63,12 +67,12 @@ def status_reader(
     return read
 
 
-def shared_counts(ledger: JobLedger, settings: ApiSettings) -> Fresh[Mapping[JobStatus, int]]:
-    """Jobs by status: every job has to be looked at for them, so all who ask share a look."""
+def shared_counts(deps: Deps, settings: ApiSettings) -> Fresh[Sequence[QueueDepth]]:
+    """Each queue's jobs by status; all who ask share a look."""
 
-    async def read() -> Mapping[JobStatus, int]:
-        async with _within(settings.scan_seconds, "counts of jobs"):
-            return await ledger.counts()
+    async def read() -> Sequence[QueueDepth]:
+        async with _within(settings.read_seconds, "counts of jobs"):
+            return await count_all(deps)
 
     return Fresh(read, ages=_counted(settings))
 

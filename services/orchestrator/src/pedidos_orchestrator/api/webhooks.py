@@ -11,7 +11,7 @@ from pedidos_orchestrator.api.context import Context
 from pedidos_orchestrator.api.models_checkout import WebhookTaken
 from pedidos_orchestrator.deps import WebhookRefused
 from pedidos_orchestrator.http.security import SIGNED_PATH
-from pedidos_orchestrator.problems import ProblemError, problems
+from pedidos_orchestrator.problems import ProblemError, no_webhooks, problems
 
 HEADERS = ("webhook-id", "webhook-timestamp", "webhook-signature")
 BODY = {
@@ -43,14 +43,7 @@ async def payments(request: Request, api: Context) -> dict[str, Any]:
     new, is answered alike. It only hastens: a payment whose webhook never comes goes on too."""
     ports = api.deps.checkout
     if ports.read_webhook is None:
-        detail = "webhooks are not set up here: set PAYMENT_WEBHOOK_SECRET"
-        raise ProblemError(
-            503,
-            detail,
-            slug="not-configured",
-            headers={"retry-after": "60"},
-            setting="PAYMENT_WEBHOOK_SECRET",
-        )
+        raise no_webhooks()
     try:
         event = ports.read_webhook(request.headers, await request.body())
     except WebhookRefused as error:

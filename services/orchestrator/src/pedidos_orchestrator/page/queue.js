@@ -23,7 +23,7 @@ export function queueCard() {
     const warnings = warningsOf(health);
     drawWarnings(warnings);
     show(by("warnings"), warnings.length > 0);
-    for (const [name, draw] of tiles) draw(queue[name]);
+    for (const [name, draw] of tiles) draw(queue[name], queue.countedUpTo);
     write(by("rings"), ringsOf(queue.rings));
     drawRoom(health.room);
     drawWorkers(health.workers.slice(0, MOST_WORKERS));
@@ -66,8 +66,8 @@ function room({ store }) {
 function tile(name) {
   const value = el("dd", {}, NONE);
   by("counts").append(el("div", { "data-count": name }, el("dt", {}, name), value));
-  return (number) => {
-    write(value, count(number));
+  return (number, most) => {
+    write(value, count(number) + (number >= most ? "+" : ""));
     value.classList.toggle("bad", name === "failed" && number > 0);
   };
 }

@@ -8,14 +8,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
-from pedidos_common.domain.jobs import Job, JobStatus
+from pedidos_common.domain.jobs import OPEN, Job, JobStatus
 from pedidos_common.domain.orders import OrderStatus
+from pedidos_common.domain.queues import GENERATION, ORDERS
 from pedidos_common.domain.room import Room
-from pedidos_common.domain.run_jobs import GENERATION_QUEUE, ORDERS_QUEUE
 from pedidos_common.domain.runs import Phase, Run
-from pedidos_common.ports import JobFilter, OrderFilter, ProcessSeen
+from pedidos_common.ports import JobFilter, OrderFilter, ProcessSeen, QueueDepth
 from pedidos_orchestrator.deps import ApiSettings, Check, Deps
-from pedidos_orchestrator.job_states import WAITING, kinds
+from pedidos_orchestrator.job_states import STATUS_OF, WAITING, kinds
+from pedidos_orchestrator.use_cases.queue_health import SHOWN, Depths, count_of
 from pedidos_orchestrator.views import phase_of, process_view
 
 T = TypeVar("T")
@@ -29,12 +30,13 @@ ENQUEUEING = frozenset({Phase.ENQUEUE_VIP, Phase.ENQUEUE_NORMAL})
 class Facts:
     """What a verdict is made of.
 
-    `quiet_ms` is how long nothing of the active run has moved, or without one, of what waits.
-    `refused` are waiting jobs that workers handed back because they don't understand them.
+    `depths` has each queue's jobs, as far as they are counted. `quiet_ms` is how long nothing of
+    the active run has moved, or without one, of what waits. `refused` are waiting jobs that workers
+    handed back because they don't understand them.
     """
 
     run: Run | None
-    counts: Mapping[JobStatus, int]
+    depths: Sequence[QueueDepth]
     queue_state: str
     processes: Sequence[ProcessSeen]
     redis_ok: bool
@@ -46,10 +48,13 @@ class Facts:
     room: Sequence[Room] = ()
 
     @property
-    def outstanding(self) -> int:
-        """Jobs that are not final."""
-        names = (JobStatus.QUEUED, JobStatus.RUNNING, JobStatus.RETRYING)
-        return sum(self.counts.get(status, 0) for status in names)
+    def with_work(self) -> Sequence[str]:
+        """The queues that have jobs which are not final."""
+        return [depth.queue for depth in self.depths if depth.counts.keys() & OPEN]
+
+    def count(self, status: JobStatus) -> int:
+        """How many jobs have the status."""
+        return count_of(self.depths, status)
 
     @property
     def active(self) -> bool:
@@ -59,7 +64,7 @@ class Facts:
     @property
     def has_failed(self) -> bool:
         """Whether a job or an order is a dead letter."""
-        return self.counts.get(JobStatus.FAILED, 0) > 0 or self.has_dead_orders
+        return self.count(JobStatus.FAILED) > 0 or self.has_dead_orders
 
     @property
     def refused_ms(self) -> float:
@@ -72,12 +77,9 @@ class Facts:
         return any(queue in seen.report.queues for seen in self.processes)
 
 
-Count = Callable[[], Awaitable[Mapping[JobStatus, int]]]
-
-
-async def gather_facts(queue_state: str, count: Count, deps: Deps, settings: ApiSettings) -> Facts:
-    """Look at everything once, side by side; `count` tells jobs by status."""
-    run, counts, processes, servers, dead = await asyncio.gather(
+async def gather_facts(queue_state: str, count: Depths, deps: Deps, settings: ApiSettings) -> Facts:
+    """Look at everything once, side by side; `count` tells each queue's jobs by status."""
+    run, depths, processes, servers, dead = await asyncio.gather(
         deps.runs.current(),
         count(),
         deps.processes.live(settings.live_within_seconds),
@@ -86,13 +88,13 @@ async def gather_facts(queue_state: str, count: Count, deps: Deps, settings: Api
     )
     redis_ok, policy, room = servers
     quiet_ms, refused, now = await asyncio.gather(
-        _quiet_ms(run, counts, deps),
+        _quiet_ms(run, depths, deps),
         deps.ledger.page(REFUSED, REFUSED_AT_MOST, None),
         deps.runs.now(),
     )
     return Facts(
         run=run,
-        counts=counts,
+        depths=depths,
         queue_state=queue_state,
         processes=processes,
         redis_ok=redis_ok,
@@ -132,7 +134,7 @@ async def _or_nothing(ask: Callable[[], Awaitable[T]], seconds: float) -> T | No
         return None
 
 
-async def _quiet_ms(run: Run | None, counts: Mapping[JobStatus, int], deps: Deps) -> float:
+async def _quiet_ms(run: Run | None, depths: Sequence[QueueDepth], deps: Deps) -> float:
     """How long the run has not moved, by its engine, or since its engine last wrote.
 
     Without an active run, the ledger knows: what was sent again has no engine.
@@ -140,26 +142,22 @@ async def _quiet_ms(run: Run | None, counts: Mapping[JobStatus, int], deps: Deps
     if run is None or not run.active:
         return await deps.ledger.quiet_seconds() * 1000
     stalled = float(run.live.get("stalledMs") or 0.0)
-    if stalled and counts.get(
-        JobStatus.RUNNING
-    ):  # a job whose lease is renewed is at work, however long its orders take
+    if stalled and count_of(depths, JobStatus.RUNNING):
+        # a job whose lease is renewed is at work, however long its orders take
         stalled = min(stalled, await deps.ledger.quiet_seconds() * 1000)
     written = run.updated_at or run.created_at
     return max(stalled, (await deps.runs.now() - written).total_seconds() * 1000)
 
 
-def health_of(facts: Facts, settings: ApiSettings) -> dict[str, Any]:
-    """The answer of `GET /pedidos/health/queue`."""
+def health_of(facts: Facts, settings: ApiSettings, limit: int) -> dict[str, Any]:
+    """The answer of `GET /pedidos/health/queue`; `limit` is how far jobs were counted."""
     is_stuck = _is_stuck(facts, settings)
     warnings = _warnings(facts)
-    counts, live = facts.counts, dict(facts.run.live) if facts.run else {}
+    live = dict(facts.run.live) if facts.run else {}
     return {
         "status": _status(facts, is_stuck, bool(warnings)),
-        "waiting": counts.get(JobStatus.QUEUED, 0),
-        "active": counts.get(JobStatus.RUNNING, 0),
-        "completed": counts.get(JobStatus.SUCCEEDED, 0),
-        "failed": counts.get(JobStatus.FAILED, 0),
-        "delayed": counts.get(JobStatus.RETRYING, 0),
+        **{name: facts.count(STATUS_OF[name]) for name in SHOWN},
+        "countedUpTo": limit,
         "phase": phase_of(facts.run).value,
         **_going_on(facts, live),
         "hasFailedJobs": facts.has_failed,
@@ -184,15 +182,14 @@ def _room_view(room: Room) -> dict[str, Any]:
 
 def _is_stuck(facts: Facts, settings: ApiSettings) -> bool:
     """Work is there and nothing moves, though it may."""
-    waits = facts.active or facts.outstanding > 0
-    still_ms = max(facts.quiet_ms, facts.refused_ms)
-    return waits and facts.queue_state == "running" and still_ms > settings.stuck_after_ms
+    still_ms = max(facts.quiet_ms, facts.refused_ms)  # 0 where nothing waits
+    return facts.queue_state == "running" and still_ms > settings.stuck_after_ms
 
 
 def _going_on(facts: Facts, live: Mapping[str, Any]) -> dict[str, bool]:
     run = facts.run
     if run is None or not run.active:
-        return {"generating": False, "enqueueing": False, "processing": facts.outstanding > 0}
+        return {"generating": False, "enqueueing": False, "processing": bool(facts.with_work)}
     written = int(live.get("generated") or 0)
     generating = run.phase is Phase.GENERATING and written < run.plan.quantity
     final = sum(_final(live.get(lane)) for lane in ("vip", "normal"))
@@ -227,11 +224,21 @@ def _warnings(facts: Facts) -> list[str]:
             f"Redis evicts keys ({facts.eviction_policy}): set maxmemory-policy to {GOOD_POLICY}"
         )
     found += [room.advice() for room in facts.room if room.nearly_full]
+    return [*found, *_unserved(facts), *_not_understood(facts)]
+
+
+def _unserved(facts: Facts) -> list[str]:
+    wanted = list(facts.with_work)
+    if facts.active:
+        wanted.append(ORDERS)
     if facts.run is not None and facts.run.phase is Phase.GENERATING:
-        found += _absent(facts, GENERATION_QUEUE, "generator")
-    if facts.active or facts.outstanding:
-        found += _absent(facts, ORDERS_QUEUE, "worker")
-    return [*found, *_not_understood(facts)]
+        wanted.append(GENERATION)
+    return [
+        f"work is there, but no live {'generator' if queue == GENERATION else 'worker'} "
+        f"takes jobs of queue {queue!r}: start one"
+        for queue in sorted(set(wanted))
+        if not facts.serves(queue)
+    ]
 
 
 def _not_understood(facts: Facts) -> list[str]:
@@ -242,9 +249,3 @@ def _not_understood(facts: Facts) -> list[str]:
         f"or mend what can't be read ({why})"
         for kind, why in kinds(facts.refused).items()
     ]
-
-
-def _absent(facts: Facts, queue: str, service: str) -> list[str]:
-    if facts.serves(queue):
-        return []
-    return [f"work is there, but no live {service} takes jobs of queue {queue!r}: start one"]

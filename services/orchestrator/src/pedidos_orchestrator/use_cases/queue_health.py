@@ -102,6 +102,17 @@ def _with(depth: QueueDepth, more: QueueDepth) -> QueueDepth:
     return replace(depth, counts={**depth.counts, **more.counts})
 
 
+async def count_all(deps: Deps) -> Sequence[QueueDepth]:
+    """How many jobs stand where, in each queue."""
+    table = deps.table
+    return await deps.ledger.standing(table.names, list(JobStatus), counted_up_to(table))
+
+
+def count_of(depths: Sequence[QueueDepth], status: JobStatus) -> int:
+    """How many jobs of these queues have the status, as far as they were counted."""
+    return sum(depth.counts.get(status, 0) for depth in depths)
+
+
 def counted_up_to(table: QueueTable) -> int:
     """How far jobs are counted: at least beyond every limit there is."""
     limits = [policy.refuse_above or 0 for policy in table.policies.values()]

@@ -24,6 +24,9 @@ async def ensure_checkout_indexes(database: Database) -> None:
     await database["checkouts"].create_index(
         "createdAt", name="not_begun", partialFilterExpression={"begun": False}
     )
+    await database["checkouts"].create_index(
+        [("createdAt", ASCENDING), ("_id", ASCENDING)], name="oldest"
+    )
     await database["payments"].create_index(
         [("status", ASCENDING), ("createdAt", ASCENDING), ("_id", ASCENDING)],
         name="unlisted",
@@ -42,4 +45,7 @@ async def ensure_checkout_indexes(database: Database) -> None:
     )
     await database["reconciliations"].create_index(
         "startedAt", name="forget", expireAfterSeconds=REPORTS_SECONDS
+    )
+    await database["reconciliations"].create_index(
+        [("complete", ASCENDING), ("finishedAt", DESCENDING)], name="ended"
     )
