@@ -16,7 +16,7 @@ class ExitStatus(IntEnum):
     FAILED = 1  # the run ended ABORTED or ERROR, or the audit failed
     USAGE = 2  # bad input, an unknown id
     UNREACHABLE = 3  # no stack answers
-    CONFLICT = 4  # refused because a run is active
+    CONFLICT = 4  # refused because of what goes on: a run is active, a queue drains
     INTERRUPTED = 130
 
 
