@@ -7,10 +7,32 @@ from typing import Any
 
 import pytest
 
+from pedidos_cli import checkout_states
 from tests.unit.cli.conftest import Ended
-from tests.unit.cli.fake_api import FakeApi
+from tests.unit.cli.fake_api import FakeApi, events
 
 Pedidos = Callable[..., Ended]
+JOB = "co_ry3xhi4d2kqaz5vmw7tn6plgbe"
+STATUS = f"/api/orders/status/{JOB}"
+AWAY = (503, {"detail": "this process shuts down"})
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checkout_states, "POLL_SECONDS", 0.01)
+
+
+def state(status: str, **changed: Any) -> dict[str, Any]:
+    """How a checkout stands, as the API says it."""
+    known: dict[str, Any] = {
+        "jobId": JOB,
+        "status": status,
+        "progress": 100 if status == "completed" else 12,
+        "message": f"it is {status}",
+        "processingTime": 840,
+        "steps": [],
+    }
+    return known | changed
 
 
 @pytest.mark.parametrize(
@@ -38,3 +60,46 @@ def test_a_stack_that_is_not_ready_is_still_one_that_does_not_answer(
     api.routes["POST /api/checkout"] = (503, {"detail": "MongoDB does not answer"})
     ended = pedidos("checkout", "place", "--api", api.url)
     assert (ended.status, "not ready" in ended.err) == (3, True)
+
+
+def test_a_stream_that_ends_too_early_is_opened_anew(api: FakeApi, pedidos: Pedidos) -> None:
+    back = state("failed", money="pending", message="it did not come about")
+    api.routes |= {
+        f"GET {STATUS}/stream": [
+            events(state("processing")),
+            AWAY,
+            events(back),
+            events(state("completed")),
+        ],
+        f"GET {STATUS}": [state("processing"), AWAY, back],
+    }
+    ended = pedidos("checkout", "watch", JOB, "--api", api.url)
+    assert ended.status == 0
+    assert f"{JOB}: completed" in ended.out
+    assert len(api.requests(f"{STATUS}/stream")) == 4
+    assert ended.err.count("it is processing") == 1
+
+
+def test_what_is_not_decided_is_no_success(
+    api: FakeApi, pedidos: Pedidos, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checkout_states, "PATIENCE_SECONDS", 0.05)
+    accepted = {"jobId": JOB, "status": "queued", "trackingUrl": "http://shop/track"}
+    api.routes |= {
+        "POST /api/checkout": (202, {"data": accepted}),
+        f"GET {STATUS}/stream": [events(state("processing")), AWAY],
+        f"GET {STATUS}": AWAY,
+    }
+    ended = pedidos("checkout", "place", "--api", api.url)
+    assert (ended.status, ended.out) == (3, "")
+    assert f"{JOB} was processing when it was last seen" in ended.err
+    assert f"`pedidos checkout watch {JOB}`" in ended.err
+
+
+def test_a_checkout_that_is_gone_is_an_unknown_id(api: FakeApi, pedidos: Pedidos) -> None:
+    api.routes |= {
+        f"GET {STATUS}/stream": b"retry: 1000\n\nevent: status\ndata: {}\n\n",
+        f"GET {STATUS}": (404, {"detail": f"no checkout has the id {JOB}"}),
+    }
+    ended = pedidos("checkout", "watch", JOB, "--api", api.url)
+    assert (ended.status, "no checkout has the id" in ended.err) == (2, True)

@@ -11,13 +11,13 @@ from uuid import uuid4
 import typer
 from rich.table import Table
 
+from pedidos_cli.checkout_states import status_path, until_final
 from pedidos_cli.client import Json
 from pedidos_cli.errors import CliError, ExitStatus
 from pedidos_cli.options import Api, ApiKey, AsJson
 from pedidos_cli.session import Session, with_api
 
 CHECKOUT = typer.Typer(no_args_is_help=True, help="Place orders live, and see how they stand.")
-QUIET_SECONDS = 60.0
 PLACE_SECONDS = 40.0
 MARKS = {"succeeded": "✓", "failed": "✗", "running": "…", "retrying": "↻", "queued": "·"}
 
@@ -66,7 +66,7 @@ def place(
     api_key: ApiKey = None,
     as_json: AsJson = False,
 ) -> None:
-    """Place an order, and follow it to its end; status 1 where it failed."""
+    """Place an order, and follow it to its end; exit status 1 where it failed."""
     who = {"id": customer, "name": name, "email": email, "tier": tier.upper()}
     if phone:
         who["phone"] = phone
@@ -95,7 +95,7 @@ def pay(
     api_key: ApiKey = None,
     as_json: AsJson = False,
 ) -> None:
-    """Take a payment alone, and follow it to its end."""
+    """Take a payment alone, and follow it to its end; exit status 1 where it failed."""
     who = {"id": customer, "name": name, "email": email}
     sent: dict[str, Any] = {"amount": amount, "method": method, "customer": who}
     if reference:
@@ -105,20 +105,20 @@ def pay(
 
 @CHECKOUT.command()
 def status(job_id: JobId, api: Api = None, api_key: ApiKey = None, as_json: AsJson = False) -> None:
-    """How a checkout stands, step by step."""
+    """How a checkout stands, step by step; exit status 1 where it failed."""
 
     async def body(session: Session) -> int:
-        return _show(session, await session.client.get(_path(job_id)))
+        return _show(session, await session.client.get(status_path(job_id)))
 
     with_api(api, api_key, body, as_json=as_json)
 
 
 @CHECKOUT.command()
 def watch(job_id: JobId, api: Api = None, api_key: ApiKey = None, as_json: AsJson = False) -> None:
-    """Follow a checkout to its end."""
+    """Follow a checkout to its end; exit status 1 where it failed."""
 
     async def body(session: Session) -> int:
-        return _show(session, await _followed(session, job_id))
+        return _show(session, await until_final(session.client, job_id, session.out.note))
 
     with_api(api, api_key, body, as_json=as_json)
 
@@ -168,24 +168,9 @@ def _send(
         if detach or data["status"] != "queued":
             return _show(session, data)
         session.out.note(f"Accepted as {data['jobId']}; its status: {data['trackingUrl']}")
-        return _show(session, await _followed(session, data["jobId"]))
+        return _show(session, await until_final(session.client, data["jobId"], session.out.note))
 
     with_api(api, api_key, body, as_json=as_json)
-
-
-async def _followed(session: Session, job_id: str) -> Json:
-    """The last status that its stream brings; each message on the way is noted once."""
-    told, latest = "", {}
-    path = f"{_path(job_id)}/stream"
-    async with session.client.stream(path, quiet_seconds=QUIET_SECONDS) as response:
-        async for line in response.aiter_lines():
-            if not line.startswith("data:"):
-                continue
-            latest = json.loads(line.removeprefix("data:"))
-            if (message := f"{latest['progress']:3d} %  {latest['message']}") != told:
-                told = message
-                session.out.note(message)
-    return latest or await session.client.get(_path(job_id))
 
 
 def _show(session: Session, found: Json) -> int:
@@ -209,10 +194,6 @@ def describe(found: Json) -> str:
         outcome = step["outcome"] if step["outcome"] not in {None, "done"} else step["status"]
         lines.append(f"  {mark} {step['step']}: {outcome}")
     return "\n".join(lines)
-
-
-def _path(job_id: str) -> str:
-    return f"/api/orders/status/{quote(job_id, safe='')}"
 
 
 def _item(text: str) -> dict[str, Any]:

@@ -60,7 +60,9 @@ def _ask(customer: str, *, as_json: bool) -> None:
     )
     if as_json:
         raise refused
-    question = f"Erase {text.cell(customer)!r} from all orders and checkouts? It can't be brought back"
+    question = (
+        f"Erase {text.cell(customer)!r} from all orders and checkouts? It can't be brought back"
+    )
     try:
         said = typer.confirm(question, err=True)
     except typer.Abort:
