@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from pedidos_cli.audit.checkouts.audit import verdict_of
 from pedidos_cli.audit.checkouts.checks import checks
 from pedidos_cli.audit.checkouts.stored import (
     CheckoutFacts,
@@ -222,3 +223,15 @@ def test_without_the_providers_books_their_checks_are_not_checkable() -> None:
     unchecked = {check.key for check in checks(GOOD[0], None) if check.passed is None}
     assert {"charged_once", "charges_have_orders", "messages_sent"} <= unchecked
     assert not any(check.passed is False for check in checks(GOOD[0], None))
+
+
+def test_where_nothing_was_ordered_there_is_nothing_to_audit() -> None:
+    shelf = StockFacts("cup", available=5, held=0, sold=0, received=5)
+    nothing = verdict_of(Stored({}, [shelf], ()), Told((), {}, {}))
+    assert (nothing.passed, nothing.failed) == (False, ())
+    assert nothing.headline().startswith("Nothing to audit of 0 checkouts: nothing was ordered")
+    wrong = verdict_of(Stored({}, [replace(shelf, available=4)], ()), None)
+    assert (wrong.passed, wrong.failed) == (False, ("stock_adds_up",))
+    # what was sold is still of somebody
+    sold = verdict_of(Stored({}, [replace(shelf, available=4, sold=1)], ()), None)
+    assert sold.failed == ("stock_is_sold",)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -103,3 +104,43 @@ def test_a_checkout_that_is_gone_is_an_unknown_id(api: FakeApi, pedidos: Pedidos
     }
     ended = pedidos("checkout", "watch", JOB, "--api", api.url)
     assert (ended.status, "no checkout has the id" in ended.err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("place", "--item", "STA-001=x"), "--item STA-001=x"),
+        (("place", "--file", "{broken"), "is not JSON"),
+        (("place", "--file", "[]"), "no JSON object"),
+        (("place", "--key", ""), "--key"),
+        (("pay", "1.00", "--key", " "), "--key"),
+        (("status", ""), "JOB_ID"),
+        (("watch", ""), "JOB_ID"),
+        (("orders", ""), "CUSTOMER"),
+    ],
+)
+def test_what_is_written_wrong_is_bad_input_and_asks_nothing(
+    api: FakeApi, pedidos: Pedidos, tmp_path: Path, arguments: tuple[str, ...], told: str
+) -> None:
+    if "--file" in arguments:
+        (tmp_path / "cart.json").write_text(arguments[-1])
+        arguments = (*arguments[:-1], str(tmp_path / "cart.json"))
+    ended = pedidos("checkout", *arguments, "--api", api.url)
+    assert (ended.status, ended.out) == (2, "")
+    assert told.lower() in ended.err.lower()
+    assert api.asked == []
+
+
+def test_a_refused_step_is_marked_as_what_went_wrong(api: FakeApi, pedidos: Pedidos) -> None:
+    steps = [
+        {"step": "payment", "status": "succeeded", "outcome": "card_declined"},
+        {"step": "recovery", "status": "succeeded", "outcome": "done"},
+        {"step": "stock", "status": "waiting", "outcome": None},
+    ]
+    api.routes[f"GET {STATUS}"] = state("failed", steps=steps)
+    ended = pedidos("checkout", "status", JOB, "--api", api.url)
+    assert ended.status == 1
+    assert "✗ payment: card_declined" in ended.out
+    assert "✓ recovery: succeeded" in ended.out
+    assert "  stock: waiting" in ended.out
+    assert "status 1" in pedidos("checkout", "status", "--help").out

@@ -96,6 +96,6 @@ class _Following:
     def _left(self, error: CliError) -> str:
         known = self.latest.get("status", "accepted")
         return (
-            f"{error.message}. {self.job_id} was {known} when it was last seen, and goes on without "
-            f"being watched: `pedidos checkout watch {self.job_id}`"
+            f"{error.message}. {self.job_id} was {known} when it was last seen; "
+            f"`pedidos checkout watch {self.job_id}` goes on"
         )

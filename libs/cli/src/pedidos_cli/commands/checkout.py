@@ -19,11 +19,23 @@ from pedidos_cli.session import Session, with_api
 
 CHECKOUT = typer.Typer(no_args_is_help=True, help="Place orders live, and see how they stand.")
 PLACE_SECONDS = 40.0
+USAGE = ExitStatus.USAGE
 MARKS = {"succeeded": "✓", "failed": "✗", "running": "…", "retrying": "↻", "queued": "·"}
 
-JobId = Annotated[str, typer.Argument(help="Id of the checkout: co_…")]
+
+def _given(text: str | None) -> str | None:
+    # An empty shell variable most likely: what it was to hold is not to be made up.
+    if text is not None and not text.strip():
+        raise typer.BadParameter("it is empty")
+    return text
+
+
+JobId = Annotated[str, typer.Argument(help="Id of the checkout: co_…", callback=_given)]
 Detach = Annotated[bool, typer.Option("--detach", help="Do not wait for its end.")]
-Key = Annotated[str | None, typer.Option("--key", help="Idempotency-Key; a new one if not given.")]
+Key = Annotated[
+    str | None,
+    typer.Option("--key", help="Idempotency-Key; a new one if not given.", callback=_given),
+]
 Method = Annotated[str, typer.Option(help="The payment provider's token.")]
 CustomerName = Annotated[str, typer.Option(help="Who orders.")]
 CustomerId = Annotated[str, typer.Option("--customer", help="The shop's id of the customer.")]
@@ -125,7 +137,9 @@ def watch(job_id: JobId, api: Api = None, api_key: ApiKey = None, as_json: AsJso
 
 @CHECKOUT.command()
 def orders(
-    customer: Annotated[str, typer.Argument(help="The shop's id of the customer.")],
+    customer: Annotated[
+        str, typer.Argument(help="The shop's id of the customer.", callback=_given)
+    ],
     limit: Annotated[int, typer.Option(min=1, max=1_000, help="How many at most.")] = 20,
     api: Api = None,
     api_key: ApiKey = None,
@@ -190,16 +204,21 @@ def describe(found: Json) -> str:
     if order := found.get("order"):
         lines.append(f"  order {order['orderNumber']}: {order['total']} {order['currency']}")
     for step in found.get("steps", ()):
-        mark = MARKS.get(step["status"], " ")
+        mark = _mark(step)
         outcome = step["outcome"] if step["outcome"] not in {None, "done"} else step["status"]
         lines.append(f"  {mark} {step['step']}: {outcome}")
     return "\n".join(lines)
 
 
+def _mark(step: Json) -> str:
+    is_refused = step["status"] == "succeeded" and step["outcome"] not in {None, "done"}
+    return MARKS.get("failed" if is_refused else step["status"], " ")
+
+
 def _item(text: str) -> dict[str, Any]:
     product, _, quantity = text.partition("=")
     if not (quantity or "1").isdecimal():
-        raise CliError(f"--item {text}: write PRODUCT or PRODUCT=QUANTITY, as STA-001=2")
+        raise CliError(f"--item {text}: write PRODUCT or PRODUCT=QUANTITY, as STA-001=2", USAGE)
     return {"productId": product, "quantity": int(quantity or "1")}
 
 
@@ -207,7 +226,7 @@ def _from_file(path: Path) -> Json:
     try:
         sent = json.loads(path.read_text("utf-8"))
     except ValueError as error:
-        raise CliError(f"{path} is not JSON: {error}") from None
+        raise CliError(f"{path} is not JSON: {error}", USAGE) from None
     if not isinstance(sent, dict):
-        raise CliError(f"{path} holds no JSON object")
+        raise CliError(f"{path} holds no JSON object", USAGE)
     return sent
