@@ -144,3 +144,25 @@ def test_a_refused_step_is_marked_as_what_went_wrong(api: FakeApi, pedidos: Pedi
     assert "✓ recovery: succeeded" in ended.out
     assert "  stock: waiting" in ended.out
     assert "status 1" in pedidos("checkout", "status", "--help").out
+
+
+@pytest.mark.parametrize(
+    ("seen", "complete", "told"),
+    [
+        ({"payments": 0, "products": 120}, True, "Compared 0 payments, 120 products: 2 differ"),
+        ({}, False, "Compared nothing: 2 differences"),
+    ],
+)
+def test_a_reconciliation_says_what_it_left_for_later(
+    api: FakeApi, pedidos: Pedidos, seen: dict[str, int], complete: bool, told: str
+) -> None:
+    report = {"id": "reconcile:1", "finishedAt": "now", "complete": complete, "seen": seen}
+    report |= {"counts": {"amount": 2}, "differences": []}
+    api.routes |= {
+        "POST /api/reconciliations": {"id": "reconcile:1"},
+        "GET /api/reconciliations": {"items": [report]},
+    }
+    said = pedidos("checkout", "reconcile", "--api", api.url).out
+    assert told in said
+    assert "younger than 5 minutes are left for later" in said
+    assert ("did not come to" in said) is not complete
