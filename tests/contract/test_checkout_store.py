@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import datetime
 from functools import partial
 
 import pytest
 
 from pedidos_checkout.adapters.mongo.checkouts import MongoCheckoutStore
-from pedidos_checkout.domain.checkouts import Customer, Kind, Session
+from pedidos_checkout.domain.checkouts import Checkout, Customer, Kind, Session
 from pedidos_checkout.ports import Accepted, CheckoutStore
 from pedidos_checkout.testing.in_memory_stores import InMemoryCheckoutStore
 from pedidos_common.domain.orders import ERASED
-from tests.contract.carts import ANA, a_checkout, an_id, checkout_lab
+from tests.contract.carts import ANA, FOREVER, a_checkout, an_id, checkout_lab
 from tests.contract.lab import KINDS, Lab
 
 
@@ -131,3 +132,35 @@ async def test_a_customer_is_erased_from_theirs_alone(store: CheckoutStore) -> N
     assert found[an_id(1)].session == Session()
     assert found[an_id(3)].customer == bia
     assert await store.erase_customer("Ana") == 0
+
+
+async def test_old_ones_are_found_oldest_first_and_removed(lab: Lab, store: CheckoutStore) -> None:
+    for number in (3, 1, 2, 4):
+        await store.accept(a_checkout(number, key=f"k{number}"))
+        await lab.until(partial(_is_past, lab, await lab.now()))
+    await store.begun([an_id(n) for n in (1, 2, 3)])
+    first = await store.accepted_before(FOREVER, 2)
+    assert [one.id for one in first] == [an_id(3), an_id(1)]
+    rest = await store.accepted_before(FOREVER, 2, first[-1])
+    assert [one.id for one in rest] == [an_id(2)]
+    assert rest[0].created_at is not None
+    before = await store.accepted_before(rest[0].created_at, 9)
+    assert [one.id for one in before] == [an_id(3), an_id(1)]
+    for _ in range(2):
+        await store.remove([an_id(3), an_id(9)])
+    assert await store.get(an_id(3)) is None
+    assert (await store.accept(a_checkout(5, key="k3"))).is_new
+    assert not (await store.accept(a_checkout(6, key="k1"))).is_new
+
+
+async def test_those_of_the_same_moment_are_each_found_once(lab: Lab, store: CheckoutStore) -> None:
+    await asyncio.gather(*(store.accept(a_checkout(number)) for number in range(9)))
+    await store.begun([an_id(number) for number in range(9)])
+    found: list[Checkout] = []
+    for _ in range(5):
+        found += await store.accepted_before(FOREVER, 2, found[-1] if found else None)
+    assert sorted(one.id for one in found) == sorted(an_id(number) for number in range(9))
+
+
+async def _is_past(lab: Lab, moment: datetime) -> bool:
+    return await lab.now() > moment

@@ -89,6 +89,14 @@ async def test_payments_are_paged_by_id(book: PaymentBook) -> None:
     assert set(await book.among(["pay_3", "pay_9"])) == {"pay_3"}
 
 
+async def test_payments_are_removed(book: PaymentBook) -> None:
+    for number in (1, 2):
+        await book.begin(replace(NEW, id=f"pay_{number}"))
+    for _ in range(2):
+        await book.remove(["pay_1", "pay_9"])
+    assert set(await book.among(["pay_1", "pay_2"])) == {"pay_2"}
+
+
 async def test_what_the_provider_does_not_list_is_found(lab: Lab, book: PaymentBook) -> None:
     for number, status in enumerate(PaymentStatus):
         begun = await book.begin(replace(NEW, id=f"pay_{number}", status=status))

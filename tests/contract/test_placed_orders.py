@@ -136,3 +136,20 @@ async def test_a_customer_is_erased(orders: PlacedOrders) -> None:
     assert found is not None
     assert found.customer == replace(ANA, name=ERASED, email=ERASED, phone=None)
     assert await orders.erase_customer("Ana") == 0
+
+
+async def test_orders_are_removed_and_what_was_cancelled_before(orders: PlacedOrders) -> None:
+    for number in (1, 2):
+        await orders.create(an_order(number), FOREVER)
+    await orders.cancel(an_id(3))
+    first = await orders.of_customer(ANA.id, 1, None)
+    for _ in range(2):
+        await orders.remove([ONE, an_id(3), an_id(9)])
+    page = await orders.of_customer(ANA.id, 9, None)
+    assert [one.checkout_id for one in page.items] == [an_id(2)]
+    assert (await orders.create(an_order(3), FOREVER)).status is PlacedStatus.AWAITING_PAYMENT
+    # a page that was asked for before goes on where it stood
+    assert first.cursor is not None
+    assert ONE not in {
+        one.checkout_id for one in (await orders.of_customer(ANA.id, 9, first.cursor)).items
+    }

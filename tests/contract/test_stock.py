@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 
@@ -14,7 +15,16 @@ from pedidos_checkout.domain.shop import Product
 from pedidos_checkout.ports import Stock, StockLevel
 from pedidos_checkout.testing.in_memory_shop import InMemoryCatalogue, InMemoryStock
 from pedidos_common.domain.errors import LeaseLost
-from tests.contract.carts import FOREVER, INK, LONG_AGO, PEN, a_line, an_id, checkout_lab
+from tests.contract.carts import (
+    FOREVER,
+    INK,
+    LONG_AGO,
+    PEN,
+    a_checkout,
+    a_line,
+    an_id,
+    checkout_lab,
+)
 from tests.contract.lab import KINDS, Lab
 
 ONE, OTHER = an_id(1), an_id(2)
@@ -224,3 +234,25 @@ async def test_levels_are_paged_by_product(stock: Stock) -> None:
     rest = await stock.page(1, first.cursor)
     assert (rest.items, rest.cursor) == ([StockLevel(PEN.sku, 3, 2, 0, PENS)], None)
     assert await stock.levels([UNKNOWN.sku]) == {}
+
+
+async def test_who_holds_anything_is_told(stock: Stock) -> None:
+    carts = [a_checkout(number) for number in (1, 2)]
+    assert await stock.holding(carts) == set()
+    await _reserve(stock, lines=[a_line(INK)])
+    assert await stock.holding(carts) == {ONE}
+    assert await stock.holding([replace(carts[0], lines=())]) == set()
+    await stock.commit(ONE, CART, FOREVER)
+    assert await stock.holding(carts) == set()
+
+
+async def test_what_was_sold_in_removed_checkouts_counts_once(stock: Stock) -> None:
+    await _reserve(stock)
+    await stock.commit(ONE, CART, FOREVER)
+    for number, sold in ((1, {PEN.sku: 1, UNKNOWN.sku: 1}), (1, {PEN.sku: 1}), (3, {PEN.sku: 1})):
+        await stock.note_removed(number, sold)
+    await stock.note_removed(2, {PEN.sku: 5, INK.sku: 1})
+    await stock.note_removed(4, {})
+    levels = await stock.levels([PEN.sku, INK.sku])
+    assert {sku: level.sold_removed for sku, level in levels.items()} == {PEN.sku: 2, INK.sku: 1}
+    assert await _stands(stock) == (3, 0, 2)

@@ -19,6 +19,7 @@ from pedidos_checkout.adapters.mongo.checkouts import MongoCheckoutStore
 from pedidos_checkout.adapters.mongo.payments import MongoPaymentBook
 from pedidos_checkout.adapters.mongo.placed_orders import MongoPlacedOrders
 from pedidos_checkout.adapters.mongo.reconciliations import MongoReconciliations
+from pedidos_checkout.adapters.mongo.removals import MongoRemovals
 from pedidos_checkout.adapters.mongo.stock import MongoStock
 from pedidos_common.adapters.mongo import client as mongo
 from pedidos_common.adapters.mongo.controls import MongoQueueState
@@ -64,6 +65,7 @@ def deps_on(connections: Connections) -> Deps:
             payments=MongoPaymentBook(database),
             orders=MongoPlacedOrders(database),
             reconciliations=MongoReconciliations(database),
+            removals=MongoRemovals(database),
         ),
         checks=connections.checks(),
         eviction_policy=connections.eviction_policy,

@@ -82,6 +82,30 @@ async def test_jobs_of_a_queue_are_counted_without_looking_at_one(
     assert listed["docsExamined"] == 1 + len(first.items), listed["planSummary"]
 
 
+async def test_the_oldest_checkouts_are_found_without_a_scan(
+    mongo_uri: str, mongo_database: str
+) -> None:
+    async with connect(mongo_uri, "reader") as client:
+        database = durable(client, mongo_database)
+        await ensure_checkout_indexes(database)
+        store = MongoCheckoutStore(database)
+        carts = [a_checkout(n) for n in range(60)]
+        for number in range(0, 60, 10):  # ten of a moment at most
+            await asyncio.gather(*(store.accept(cart) for cart in carts[number : number + 10]))
+        await store.begun([cart.id for cart in carts])
+        await database.command({"profile": 2})
+        first = await store.accepted_before(FOREVER, 5)
+        rest = await store.accepted_before(FOREVER, 5, first[-1])
+        await database.command({"profile": 0})
+        calls = database["system.profile"].find({"command.find": "checkouts"})
+        seen = [call async for call in calls]
+    assert len({cart.id for cart in (*first, *rest)}) == 10
+    # behind another one those of its moment are looked at too
+    assert all(call["docsExamined"] <= 5 + 10 for call in seen), seen
+    assert seen[0]["docsExamined"] == 5
+    assert not any(call.get("hasSortStage") for call in seen)
+
+
 async def test_checkouts_and_customers_orders_are_found_without_a_scan(
     mongo_uri: str, mongo_database: str
 ) -> None:

@@ -15,6 +15,7 @@ from pedidos_checkout.adapters.mongo.indexes import ensure_checkout_indexes
 from pedidos_checkout.adapters.mongo.payments import MongoPaymentBook
 from pedidos_checkout.adapters.mongo.placed_orders import MongoPlacedOrders
 from pedidos_checkout.adapters.mongo.reconciliations import MongoReconciliations
+from pedidos_checkout.adapters.mongo.removals import MongoRemovals
 from pedidos_checkout.adapters.mongo.stock import MongoStock
 from pedidos_checkout.domain.checkouts import Checkout
 from pedidos_checkout.domain.payments import PaymentStatus
@@ -51,6 +52,7 @@ async def ports(sandbox: Sandbox, mongo_uri: str, mongo_database: str) -> AsyncI
             orders=MongoPlacedOrders(database),
             provider=HttpPayments(calls),
             reconciliations=MongoReconciliations(database),
+            removals=MongoRemovals(database),
         )
     await calls.close()
 

@@ -13,6 +13,7 @@ from pedidos_checkout.adapters.mongo.checkouts import MongoCheckoutStore
 from pedidos_checkout.adapters.mongo.payments import MongoPaymentBook
 from pedidos_checkout.adapters.mongo.placed_orders import MongoPlacedOrders
 from pedidos_checkout.adapters.mongo.reconciliations import MongoReconciliations
+from pedidos_checkout.adapters.mongo.removals import MongoRemovals
 from pedidos_checkout.adapters.mongo.stock import MongoStock
 from pedidos_checkout.ports import (
     Catalogue,
@@ -20,6 +21,7 @@ from pedidos_checkout.ports import (
     PaymentBook,
     PlacedOrders,
     Reconciliations,
+    Removals,
     Stock,
 )
 from pedidos_common.adapters.mongo.controls import MongoQueueState
@@ -68,14 +70,16 @@ ADAPTERS: Mapping[type, type] = {
     PaymentBook: MongoPaymentBook,
     PlacedOrders: MongoPlacedOrders,
     Reconciliations: MongoReconciliations,
+    Removals: MongoRemovals,
 }
 OF_CHECKOUTS: Mapping[type, tuple[str, ...]] = {
-    MongoCheckoutStore: ("accept", "begun", "keep_reply", "erase_customer"),
+    MongoCheckoutStore: ("accept", "begun", "keep_reply", "erase_customer", "remove"),
     MongoCatalogue: ("add",),
-    MongoStock: ("reserve", "pin", "commit", "release", "release_expired"),
-    MongoPaymentBook: ("begin", "note", "listed"),
-    MongoPlacedOrders: ("create", "confirm", "cancel", "erase_customer"),
+    MongoStock: ("reserve", "pin", "commit", "release", "release_expired", "note_removed"),
+    MongoPaymentBook: ("begin", "note", "listed", "remove"),
+    MongoPlacedOrders: ("create", "confirm", "cancel", "erase_customer", "remove"),
     MongoReconciliations: ("save", "keep"),
+    MongoRemovals: ("begin", "end"),
 }
 WRITING: Mapping[type, tuple[str, ...]] = {
     MongoJobLedger: (
@@ -128,12 +132,13 @@ READING: Mapping[type, tuple[str, ...]] = {
     ArqTransport: ("missing", "receive", "depth"),
     RedisEvents: ("listen", "close"),
     RedisLogGathering: ("newest",),
-    MongoCheckoutStore: ("by_key", "get", "among", "not_begun"),
+    MongoCheckoutStore: ("by_key", "get", "among", "not_begun", "accepted_before"),
     MongoCatalogue: ("products", "page", "discount"),
-    MongoStock: ("holds", "levels", "page"),
+    MongoStock: ("holds", "holding", "levels", "page"),
     MongoPaymentBook: ("get", "among", "page", "not_listed"),
     MongoPlacedOrders: ("of_checkout", "among", "of_customer"),
     MongoReconciliations: ("progress", "get", "page"),
+    MongoRemovals: ("standing",),
 }
 
 

@@ -22,6 +22,7 @@ from pedidos_checkout.testing.in_memory_stores import (
     InMemoryCheckoutStore,
     InMemoryPaymentBook,
     InMemoryReconciliations,
+    InMemoryRemovals,
 )
 from pedidos_common.domain.ids import OrderRange, order_id
 from pedidos_common.domain.jobs import Job
@@ -57,6 +58,7 @@ def shop_of(clock: Callable[[], datetime]) -> CheckoutDeps:
         payments=InMemoryPaymentBook(clock),
         orders=InMemoryPlacedOrders(clock),
         reconciliations=InMemoryReconciliations(clock),
+        removals=InMemoryRemovals(),
     )
 
 

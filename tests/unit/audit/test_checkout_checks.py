@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -235,3 +236,52 @@ def test_where_nothing_was_ordered_there_is_nothing_to_audit() -> None:
     # what was sold is still of somebody
     sold = verdict_of(Stored({}, [replace(shelf, available=4, sold=1)], ()), None)
     assert sold.failed == ("stock_is_sold",)
+
+
+LATER = datetime(2026, 3, 1, tzinfo=UTC)
+
+
+def removed(*names: str, before: datetime = LATER) -> Stored:
+    """The good world, of which retention removed some."""
+    left = {key: one for key, one in PEOPLE.items() if key.removeprefix("co_") not in names}
+    return replace(GOOD[0], checkouts=left, removed_before=before)
+
+
+def failures(stored: Stored, told: Told) -> set[str]:
+    return {check.key for check in checks(stored, told) if check.passed is False}
+
+
+def test_what_retention_removed_is_not_missed() -> None:
+    stock = [replace(STOCK, sold_removed=2)]
+    charges = tuple(replace(one, created=LATER - timedelta(days=1)) for one in CHARGES)
+    stored = replace(removed("well", "declined", "back", "alone"), stock=stock)
+    assert failures(stored, replace(GOOD[1], charges=charges)) == set()
+
+
+def test_a_charge_of_a_time_that_is_kept_is_missed() -> None:
+    charges = tuple(replace(one, created=LATER + timedelta(hours=2)) for one in CHARGES)
+    told = replace(GOOD[1], charges=charges)
+    assert failures(removed("alone"), told) == {"charges_have_orders", "records_agree"}
+
+
+def test_sales_that_no_removal_explains_are_wrong() -> None:
+    charges = tuple(replace(one, created=LATER) for one in CHARGES)
+    told = replace(GOOD[1], charges=charges)
+    assert failures(removed("well"), told) == {"stock_is_sold"}
+
+
+def test_jobs_that_retention_removed_are_not_missed() -> None:
+    people = {key: replace(one, jobs={}, is_old=True) for key, one in PEOPLE.items()}
+    assert failures(replace(GOOD[0], checkouts=people), GOOD[1]) == set()
+    last = replace(WELL, jobs={"sms": WELL.jobs["sms"]}, is_old=True)
+    assert failures(*with_checkout(last)) == set()
+
+
+def test_an_open_job_of_an_old_checkout_is_seen() -> None:
+    undo = job("undo-payment", "retrying")
+    back = replace(GIVEN_BACK, jobs={"undo-payment": undo}, is_old=True)
+    assert failures(*with_checkout(back)) == {"ended"}
+
+
+def test_without_its_jobs_a_young_checkout_has_not_ended() -> None:
+    assert "ended" in failures(*with_checkout(replace(WELL, jobs={})))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, cast
 
@@ -22,6 +23,10 @@ class Held(dict[str, Any]):
         """All of them."""
         return iter(self.values())
 
+    def find_one(self, query: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """The one of this id."""
+        return cast("Mapping[str, Any] | None", self.get(query["_id"]))
+
 
 class Database:
     """A database that holds one checkout."""
@@ -29,7 +34,12 @@ class Database:
     def __init__(self, checkout: Checkout) -> None:
         document = {"_id": checkout.id, **checkout_document(checkout)}
         self.checkouts = Held(one=document)
-        self.jobs = self.placed_orders = self.payments = self.stock = Held()
+        self.jobs = self.placed_orders = self.payments = self.stock = self.removals = Held()
+        self.codec_options = None
+
+    def command(self, _name: str, **_options: object) -> Mapping[str, Any]:
+        """What the server says of itself: its time."""
+        return {"localTime": datetime(2026, 1, 1, tzinfo=UTC)}
 
 
 def facts_of(checkout: Checkout) -> CheckoutFacts:
@@ -55,5 +65,6 @@ def test_a_checkout_is_read_as_it_is_stored(method: str | None) -> None:
 )
 def test_a_charge_counts_in_its_currency(currency: str, amount: str) -> None:
     entry = {"id": "ch_1", "reference": "pay_1", "status": "captured", "history": []}
+    entry |= {"created": "2026-01-01T00:00:00Z"}
     charge = charge_of({**entry, "amount": 1234, "currency": currency})
     assert charge.amount == Decimal(amount)

@@ -31,7 +31,7 @@ from pedidos_checkout.ports import ProviderPaused
 from pedidos_checkout.steps.comparing_payments import Ages
 from pedidos_checkout.steps.paying import payment_of
 from pedidos_checkout.steps.reconciling import Reconciling
-from pedidos_checkout.testing.in_memory_stores import InMemoryReconciliations
+from pedidos_checkout.testing.in_memory_stores import InMemoryReconciliations, InMemoryRemovals
 from pedidos_common.domain.jobs import Job, JobStatus, Retry, Succeeded
 from tests.unit.checkout.carts import a_checkout, a_payment
 from tests.unit.checkout.shop import Context, Shop
@@ -49,6 +49,7 @@ class Scene:
         for sku in ("tea", "cup"):
             self.shop.stock.put(sku, 100)
         self.kept = InMemoryReconciliations(self.shop.clock)
+        self.removals = InMemoryRemovals()
         self.comparison = Reconciling(
             provider=self.shop.provider,
             book=self.shop.book,
@@ -57,6 +58,7 @@ class Scene:
             stock=self.shop.stock,
             ledger=self.shop.ledger,
             kept=self.kept,
+            removals=self.removals,
         )
         self.runs = 0
 

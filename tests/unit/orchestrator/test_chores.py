@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry
+from pydantic import ValidationError
 
 from pedidos_common.domain.ids import OrderRange
 from pedidos_common.domain.imports import ImportGone
@@ -23,6 +24,7 @@ from pedidos_orchestrator.engine.regular_reconciliation import RegularReconcilia
 from pedidos_orchestrator.settings import OrchestratorSettings
 from pedidos_orchestrator.wiring import chores
 from tests.unit.api.world import shop_of
+from tests.unit.checkout.carts import a_free_checkout
 from tests.unit.orchestrator.world import World
 
 DAY_SECONDS = 86_400.0
@@ -64,6 +66,7 @@ async def test_the_leaders_chores_and_how_often_each_is_due() -> None:
         "holds": 5.0,
         "zombies": 60.0,
         "retention": 600.0,
+        "old checkouts": 5.0,
         "abandoned uploads": 3_600.0,
     }
 
@@ -94,6 +97,25 @@ async def test_each_chore_does_what_it_is_called() -> None:
     assert (await world.counts(old)).total == 0
     with pytest.raises(ImportGone):
         await world.imports.append("abandoned", [ImportRow(2, "Ana", 1)])
+
+
+@pytest.mark.parametrize(("days", "is_kept"), [(0, True), (3, True), (1, False)])
+async def test_old_checkouts_go_where_that_is_wanted(days: int, is_kept: bool) -> None:
+    world = World()
+    deps, cart = deps_of(world), a_free_checkout()
+    await deps.checkout.checkouts.accept(cart)
+    await deps.checkout.checkouts.begun([cart.id])
+    world.clock.advance(2 * DAY_SECONDS)
+    await world.seat.lead()
+    settings = OrchestratorSettings(checkouts_retention_days=days)
+    await chores.housekeeping_of(settings, deps, world.seat.leadership).round()
+    assert (await deps.checkout.checkouts.get(cart.id) is not None) is is_kept
+
+
+@pytest.mark.parametrize("days", [-1, 0.5, "a week"])
+def test_checkouts_are_kept_for_whole_days(days: Any) -> None:
+    with pytest.raises(ValidationError, match="checkouts_retention_days"):
+        OrchestratorSettings(checkouts_retention_days=days)
 
 
 async def test_payments_are_compared_once_in_each_slot_of_time() -> None:

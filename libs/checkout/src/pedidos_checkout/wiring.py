@@ -16,6 +16,7 @@ from pedidos_checkout.adapters.mongo.checkouts import MongoCheckoutStore
 from pedidos_checkout.adapters.mongo.payments import MongoPaymentBook
 from pedidos_checkout.adapters.mongo.placed_orders import MongoPlacedOrders
 from pedidos_checkout.adapters.mongo.reconciliations import MongoReconciliations
+from pedidos_checkout.adapters.mongo.removals import MongoRemovals
 from pedidos_checkout.adapters.mongo.stock import MongoStock
 from pedidos_checkout.adapters.smtp.mail import SmtpMail, server_of
 from pedidos_checkout.adapters.smtp.messages import address_of
@@ -143,6 +144,7 @@ def steps_of(
         mails=providers.mail,
         texts=providers.sms,
         reconciliations=MongoReconciliations(database),
+        removals=MongoRemovals(database),
         hold_seconds=settings.checkout_hold_seconds,
         payment_wait_seconds=settings.checkout_payment_wait_seconds,
         policies=table.policies,

@@ -16,6 +16,7 @@ from pedidos_checkout.ports import (
     PaymentBook,
     PlacedOrders,
     Reconciliations,
+    Removals,
     Stock,
 )
 from pedidos_common.domain.queues import QueueTable
@@ -81,6 +82,7 @@ class CheckoutDeps:
     payments: PaymentBook
     orders: PlacedOrders
     reconciliations: Reconciliations
+    removals: Removals
     prepare: Callable[[], Awaitable[None]] = nothing_to_prepare
     executor_of: ExecutorOf | None = None
     read_webhook: ReadWebhook | None = None

@@ -15,6 +15,7 @@ from pedidos_checkout.ports.providers import (
     SmsSender,
     TextMessage,
 )
+from pedidos_checkout.ports.removals import Removals
 from pedidos_checkout.ports.stores import (
     Accepted,
     Catalogue,
@@ -45,6 +46,7 @@ __all__ = [
     "ProviderRefused",
     "ProviderUnavailable",
     "Reconciliations",
+    "Removals",
     "SmsSender",
     "Stock",
     "StockLevel",

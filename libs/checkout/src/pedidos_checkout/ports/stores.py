@@ -56,6 +56,16 @@ class CheckoutStore(Protocol):
         """Those that were accepted that long ago and not noted as begun, oldest first."""
         ...
 
+    async def accepted_before(
+        self, before: datetime, limit: int, after: Checkout | None = None
+    ) -> Sequence[Checkout]:
+        """Those that were accepted before a time and have begun, oldest first, behind `after`."""
+        ...
+
+    async def remove(self, checkout_ids: Sequence[str]) -> None:
+        """Delete them; their keys are free from then on."""
+        ...
+
     async def keep_reply(self, checkout_id: str, reply: Mapping[str, Any]) -> None:
         """Keep what a synchronous checkout answered; the first one counts."""
         ...
@@ -96,7 +106,8 @@ class Catalogue(Protocol):
 class StockLevel:
     """A product's stock: what can be bought, what is held for checkouts, what was sold.
 
-    `stocked` is all that ever came in.
+    `stocked` is all that ever came in, `sold_removed` what of `sold` was bought in checkouts that
+    are not kept any more.
     """
 
     sku: str
@@ -104,6 +115,7 @@ class StockLevel:
     held: int
     sold: int
     stocked: int
+    sold_removed: int = 0
 
     @property
     def adds_up(self) -> bool:
@@ -152,6 +164,17 @@ class Stock(Protocol):
         """
         ...
 
+    async def holding(self, checkouts: Sequence[Checkout]) -> frozenset[str]:
+        """The ids of those that hold any of what they ask for."""
+        ...
+
+    async def note_removed(self, number: int, sold: Mapping[str, int]) -> None:
+        """Note what of each product was sold in checkouts that the removal of this number removes.
+
+        It counts once however often it is told, as long as no later one was.
+        """
+        ...
+
     async def levels(self, skus: Sequence[str]) -> Mapping[str, StockLevel]:
         """How the named products stand."""
         ...
@@ -184,6 +207,10 @@ class PaymentBook(Protocol):
 
     async def among(self, payment_ids: Sequence[str]) -> Mapping[str, Payment]:
         """Those of the named payments that there are."""
+        ...
+
+    async def remove(self, payment_ids: Sequence[str]) -> None:
+        """Delete them."""
         ...
 
     async def page(self, limit: int, cursor: str | None) -> Page[Payment]:
@@ -234,6 +261,10 @@ class PlacedOrders(Protocol):
 
     async def among(self, checkout_ids: Sequence[str]) -> Mapping[str, PlacedOrder]:
         """The orders of those of the named checkouts that have one, by checkout."""
+        ...
+
+    async def remove(self, checkout_ids: Sequence[str]) -> None:
+        """Delete the orders of these checkouts, and what is left of those cancelled before."""
         ...
 
     async def of_customer(

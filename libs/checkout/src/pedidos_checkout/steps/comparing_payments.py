@@ -19,12 +19,14 @@ from pedidos_checkout.domain.reconciliation import (
     is_over,
     undoing,
 )
+from pedidos_checkout.domain.removal import Removed
 from pedidos_checkout.ports import (
     CheckoutStore,
     PaymentBook,
     PaymentProvider,
     PlacedOrders,
     Reconciliations,
+    Removals,
 )
 from pedidos_checkout.steps.paying import payment_of
 from pedidos_common.execution.registry import JobContext
@@ -33,6 +35,8 @@ from pedidos_common.ports import JobLedger
 PAGE = 100
 MOST_PAGES = 1_000
 MOST_NOT_LISTED = 200
+# the provider's clock and the database server's
+CLOCKS_APART_SECONDS = 3_600.0
 TO_UNDO = frozenset({Difference.CAPTURED_WITHOUT_ORDER, Difference.LEFT_AUTHORISED})
 
 
@@ -54,6 +58,7 @@ class PaymentComparison:
     orders: PlacedOrders
     ledger: JobLedger
     kept: Reconciliations
+    removals: Removals
     ages: Ages
     most_pages: int = MOST_PAGES
 
@@ -96,9 +101,13 @@ class PaymentComparison:
         known = await self.book.among(list(ids))
         checkouts = await self.checkouts.among(list(ids.values()))
         orders = await self.orders.among(list(ids.values()))
+        # looked for behind the checkouts: it is noted before any of them goes
+        removed = await self.removals.standing()
         for one in listed:
             checkout_id = ids[one.reference]
             checkout = checkouts.get(checkout_id)
+            if checkout is None and _may_be_removed(one, removed):
+                continue
             if differences(one, known.get(one.reference), checkout, orders.get(checkout_id)):
                 await self._judge(one, checkout, findings)
         await self.book.listed(list(ids))
@@ -116,6 +125,9 @@ class PaymentComparison:
         over = is_over(checkout, jobs)
         order = await self.orders.of_checkout(checkout.id)
         known = await self.book.get(told.reference)
+        # looked for last: what is removed goes before its payment and order do
+        if await self.checkouts.get(checkout.id) is None:
+            return
         for kind in differences(told, known, checkout, order):
             if kind is Difference.RECORD_BEHIND:
                 await self._note(told, checkout, findings)
@@ -125,7 +137,9 @@ class PaymentComparison:
                 findings.add(_found(kind, told, Repair.REFUND if steps else Repair.NONE))
 
     async def _note(self, told: ProviderPayment, checkout: Checkout, findings: Findings) -> None:
-        await self.book.begin(payment_of(checkout))
+        # what may be removed in this moment would come back, and stay
+        if not _may_be_removed(told, await self.removals.standing()):
+            await self.book.begin(payment_of(checkout))
         if await self.book.note(told.reference, told.status, told.id, told.decline_code):
             findings.add(_found(Difference.RECORD_BEHIND, told, Repair.NOTED))
 
@@ -146,6 +160,13 @@ def _checkout_id(reference: str) -> str:
 
 def _is_older(one: ProviderPayment, now: datetime, seconds: float) -> bool:
     return one.created_at is None or one.created_at <= now - timedelta(seconds=seconds)
+
+
+def _may_be_removed(listed: ProviderPayment, removed: Removed) -> bool:
+    """Whether it is of a time of which retention removed checkouts."""
+    if removed.before is None:
+        return False
+    return _is_older(listed, removed.before, -CLOCKS_APART_SECONDS)
 
 
 def _found(kind: Difference, told: ProviderPayment, repair: Repair) -> Found:

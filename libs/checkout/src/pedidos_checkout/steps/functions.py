@@ -13,6 +13,7 @@ from pedidos_checkout.ports import (
     PaymentProvider,
     PlacedOrders,
     Reconciliations,
+    Removals,
     SmsSender,
     Stock,
 )
@@ -32,7 +33,7 @@ from pedidos_common.ports import JobLedger
 class StepPorts:
     """What the steps stand on, and how long they wait for customers and hold stock.
 
-    Without `reconciliations` nothing is compared with the provider.
+    Without `reconciliations` or `removals` nothing is compared with the provider.
     """
 
     checkouts: CheckoutStore
@@ -44,6 +45,7 @@ class StepPorts:
     mails: MailSender | None = None
     texts: SmsSender | None = None
     reconciliations: Reconciliations | None = None
+    removals: Removals | None = None
     hold_seconds: float = 900.0
     payment_wait_seconds: float = 900.0
     policies: Mapping[str, QueuePolicy] = field(default_factory=lambda: DEFAULTS)
@@ -67,7 +69,7 @@ def step_functions(ports: StepPorts) -> Sequence[JobFunction]:
 
 def reconciling_of(ports: StepPorts) -> Reconciling | None:
     """The comparison with the provider; None where nothing is kept of it."""
-    if ports.reconciliations is None:
+    if ports.reconciliations is None or ports.removals is None:
         return None
     return Reconciling(
         provider=ports.provider,
@@ -77,6 +79,7 @@ def reconciling_of(ports: StepPorts) -> Reconciling | None:
         stock=ports.stock,
         ledger=ports.ledger,
         kept=ports.reconciliations,
+        removals=ports.removals,
     )
 
 

@@ -19,6 +19,7 @@ from pedidos_checkout.ports import (
     PlacedOrders,
     ProviderPaused,
     Reconciliations,
+    Removals,
     Stock,
 )
 from pedidos_checkout.steps.comparing_payments import MOST_PAGES as MOST_PAYMENT_PAGES
@@ -45,6 +46,7 @@ class Reconciling:
     stock: Stock
     ledger: JobLedger
     kept: Reconciliations
+    removals: Removals
     ages: Ages = field(default_factory=Ages)
     most_payment_pages: int = MOST_PAYMENT_PAGES
     most_stock_pages: int = MOST_STOCK_PAGES
@@ -85,6 +87,7 @@ class Reconciling:
             orders=self.orders,
             ledger=self.ledger,
             kept=self.kept,
+            removals=self.removals,
             ages=self.ages,
             most_pages=self.most_payment_pages,
         )

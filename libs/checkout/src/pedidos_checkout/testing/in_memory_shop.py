@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from pedidos_checkout.domain.checkouts import Line, quantities
+from pedidos_checkout.domain.checkouts import Checkout, Line, quantities
 from pedidos_checkout.domain.placed_orders import PlacedOrder, PlacedStatus, order_number
 from pedidos_checkout.domain.shop import Discount, Product
 from pedidos_checkout.ports import StockLevel
@@ -26,6 +26,8 @@ class _Shelf:
     available: int
     stocked: int
     sold: int = 0
+    sold_removed: int = 0
+    removal: int = 0
     holds: dict[str, _Hold] = field(default_factory=dict)
 
     def give_back(self, checkout_id: str) -> None:
@@ -38,7 +40,7 @@ class _Shelf:
 
     def level(self, sku: str) -> StockLevel:
         held = sum(hold.quantity for hold in self.holds.values())
-        return StockLevel(sku, self.available, held, self.sold, self.stocked)
+        return StockLevel(sku, self.available, held, self.sold, self.stocked, self.sold_removed)
 
 
 class InMemoryStock:
@@ -125,6 +127,17 @@ class InMemoryStock:
             for sku, shelf in held[:limit]
             for checkout_id, hold in shelf.holds.items()
         ]
+
+    async def holding(self, checkouts: Sequence[Checkout]) -> frozenset[str]:
+        """See `ports.Stock.holding`."""
+        return frozenset(one.id for one in checkouts if self._mine(one.id, one.lines))
+
+    async def note_removed(self, number: int, sold: Mapping[str, int]) -> None:
+        """See `ports.Stock.note_removed`."""
+        for sku, quantity in sold.items():
+            shelf = self._shelves.get(sku)
+            if shelf is not None and shelf.removal < number:
+                shelf.sold_removed, shelf.removal = shelf.sold_removed + quantity, number
 
     async def levels(self, skus: Sequence[str]) -> Mapping[str, StockLevel]:
         """See `ports.Stock.levels`."""
@@ -221,6 +234,12 @@ class InMemoryPlacedOrders:
     async def among(self, checkout_ids: Sequence[str]) -> Mapping[str, PlacedOrder]:
         """See `ports.PlacedOrders.among`."""
         return {one: self._orders[one] for one in checkout_ids if one in self._orders}
+
+    async def remove(self, checkout_ids: Sequence[str]) -> None:
+        """See `ports.PlacedOrders.remove`."""
+        for one in checkout_ids:
+            self._orders.pop(one, None)
+            self._cancelled_before.discard(one)
 
     async def of_customer(
         self, customer_id: str, limit: int, cursor: str | None

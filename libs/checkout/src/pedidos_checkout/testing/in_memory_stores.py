@@ -10,6 +10,7 @@ from typing import Any
 from pedidos_checkout.domain.checkouts import Checkout, Customer, Kind, Session
 from pedidos_checkout.domain.payments import Payment, PaymentStatus, follows
 from pedidos_checkout.domain.reconciliation import Progress, Report
+from pedidos_checkout.domain.removal import Removal, Removed
 from pedidos_checkout.ports import Accepted
 from pedidos_common.domain.orders import ERASED
 from pedidos_common.ports import Page
@@ -18,6 +19,10 @@ from pedidos_common.ports import Page
 def erased(customer: Customer) -> Customer:
     """The customer without who they are."""
     return replace(customer, name=ERASED, email=ERASED, phone=None)
+
+
+def _age(checkout: Checkout) -> tuple[datetime | None, str]:
+    return checkout.created_at, checkout.id
 
 
 class InMemoryCheckoutStore:
@@ -65,6 +70,21 @@ class InMemoryCheckoutStore:
         left = [self._checkouts[one] for one in self._not_begun]
         old = [one for one in left if one.created_at is not None and one.created_at <= deadline]
         return sorted(old, key=lambda one: (one.created_at, one.id))[:limit]
+
+    async def accepted_before(
+        self, before: datetime, limit: int, after: Checkout | None = None
+    ) -> Sequence[Checkout]:
+        """See `ports.CheckoutStore.accepted_before`."""
+        begun = [one for one in self._checkouts.values() if one.is_begun]
+        old = [one for one in begun if one.created_at is not None and one.created_at < before]
+        behind = [one for one in old if after is None or _age(one) > _age(after)]
+        return sorted(behind, key=_age)[:limit]
+
+    async def remove(self, checkout_ids: Sequence[str]) -> None:
+        """See `ports.CheckoutStore.remove`."""
+        for one in checkout_ids:
+            self._checkouts.pop(one, None)
+            self._not_begun.discard(one)
 
     async def keep_reply(self, checkout_id: str, reply: Mapping[str, Any]) -> None:
         """See `ports.CheckoutStore.keep_reply`."""
@@ -123,6 +143,11 @@ class InMemoryPaymentBook:
         """See `ports.PaymentBook.among`."""
         return {one: self._payments[one] for one in payment_ids if one in self._payments}
 
+    async def remove(self, payment_ids: Sequence[str]) -> None:
+        """See `ports.PaymentBook.remove`."""
+        for one in payment_ids:
+            self._payments.pop(one, None)
+
     async def page(self, limit: int, cursor: str | None) -> Page[Payment]:
         """See `ports.PaymentBook.page`."""
         rest = [one for key, one in sorted(self._payments.items()) if not cursor or key > cursor]
@@ -176,3 +201,27 @@ class InMemoryReconciliations:
         newest = sorted(self._reports.items(), reverse=True)
         rest = [one for key, one in newest if cursor is None or key < cursor]
         return Page(rest[:limit], rest[limit - 1].id if len(rest) > limit else None)
+
+
+class InMemoryRemovals:
+    """How far retention came, in a variable."""
+
+    def __init__(self) -> None:
+        self._stands = Removed()
+
+    async def standing(self) -> Removed:
+        """See `ports.Removals.standing`."""
+        return self._stands
+
+    async def begin(self, number: int, removal: Removal, before: datetime) -> bool:
+        """See `ports.Removals.begin`."""
+        stands = self._stands
+        if stands.under_way is not None or number != stands.number + 1:
+            return False
+        self._stands = Removed(number, max(before, stands.before or before), removal)
+        return True
+
+    async def end(self, number: int) -> None:
+        """See `ports.Removals.end`."""
+        if number == self._stands.number:
+            self._stands = replace(self._stands, under_way=None)

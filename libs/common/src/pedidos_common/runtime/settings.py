@@ -182,6 +182,7 @@ class RetentionSettings(Settings):
 
     orders_retention_days: int = Field(0, ge=0, le=36_500)
     jobs_retention_days: int = Field(7, ge=0, le=36_500)
+    checkouts_retention_days: int = Field(0, ge=0, le=36_500)
 
 
 class WebhookSettings(Settings):

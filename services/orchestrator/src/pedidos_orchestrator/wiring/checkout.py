@@ -13,6 +13,7 @@ from pedidos_checkout.adapters.mongo.indexes import ensure_checkout_indexes
 from pedidos_checkout.adapters.mongo.payments import MongoPaymentBook
 from pedidos_checkout.adapters.mongo.placed_orders import MongoPlacedOrders
 from pedidos_checkout.adapters.mongo.reconciliations import MongoReconciliations
+from pedidos_checkout.adapters.mongo.removals import MongoRemovals
 from pedidos_checkout.adapters.mongo.stock import MongoStock
 from pedidos_checkout.catalogue_cache import CachedCatalogue
 from pedidos_checkout.domain.payments import PaymentEvent
@@ -47,6 +48,7 @@ def checkout_deps_of(
         payments=MongoPaymentBook(database),
         orders=MongoPlacedOrders(database),
         reconciliations=MongoReconciliations(database),
+        removals=MongoRemovals(database),
         prepare=lambda: ensure_checkout_indexes(database),
         read_webhook=_webhook_reader(secret.get_secret_value()) if secret else None,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pedidos_checkout.steps.begin import BeginSweep
+from pedidos_checkout.steps.removing import RemovingOld
 from pedidos_orchestrator.deps import Deps
 from pedidos_orchestrator.engine.aftermath import Aftermath
 from pedidos_orchestrator.engine.housekeeping import (
@@ -44,6 +45,16 @@ def housekeeping_of(
     async def release_holds() -> None:
         await shop.stock.release_expired(HOLDS_AT_ONCE)
 
+    old = RemovingOld(
+        checkouts=shop.checkouts,
+        book=shop.payments,
+        orders=shop.orders,
+        stock=shop.stock,
+        ledger=deps.ledger,
+        removals=shop.removals,
+        now=deps.runs.now,
+        days=settings.checkouts_retention_days,
+    )
     compare = RegularReconciliation(
         deps.runs, deps.ledger, deps.transport, settings.reconcile_every_minutes
     )
@@ -53,6 +64,7 @@ def housekeeping_of(
         Chore("holds", 5.0, release_holds),
         Chore("zombies", 60.0, ZombieSweep(deps.runs, deps.orders, deps.ledger).sweep),
         Chore("retention", 600.0, expire),
+        Chore("old checkouts", 5.0, old.sweep),
         Chore("abandoned uploads", 3600.0, forget_uploads),
     ]
     if settings.payment_url is not None and settings.reconcile_every_minutes:

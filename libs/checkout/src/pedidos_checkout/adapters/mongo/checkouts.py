@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from pymongo import ReturnDocument, UpdateOne
@@ -15,6 +16,8 @@ from pedidos_common.adapters.grouping import Grouped
 from pedidos_common.adapters.mongo.client import Collection, Database, Document, confirmed
 from pedidos_common.adapters.mongo.errors import DUPLICATE_KEY, guarded, is_transient
 
+LOOKS = 3
+
 
 class MongoCheckoutStore:
     """`ports.CheckoutStore` on the collection `checkouts`; used in one event loop."""
@@ -26,9 +29,14 @@ class MongoCheckoutStore:
     @guarded
     async def accept(self, checkout: Checkout) -> Accepted:
         """See `ports.CheckoutStore.accept`."""
-        if await self._insertions.ask(checkout):
-            return Accepted(checkout, is_new=True)
-        return Accepted(checkout_of(await self._there(checkout)), is_new=False)
+        for _look in range(LOOKS):
+            if await self._insertions.ask(checkout):
+                return Accepted(checkout, is_new=True)
+            found = await self._there(checkout)
+            if found is not None:
+                return Accepted(checkout_of(found), is_new=False)
+            # the one that had its key was removed in between
+        raise LookupError(f"checkout {checkout.id} was there, and is not any more")
 
     async def _insert(self, checkouts: Sequence[Checkout]) -> Sequence[bool | Exception]:
         try:
@@ -52,19 +60,16 @@ class MongoCheckoutStore:
         except Exception as error:  # noqa: BLE001 - it is raised to whoever asked
             return error
 
-    async def _there(self, checkout: Checkout) -> Document:
+    async def _there(self, checkout: Checkout) -> Document | None:
         """The one that is there, by a write: what a majority does not have yet is waited for."""
         same: list[Document] = [{"_id": checkout.id}]
         if checkout.key is not None:
             same.append({"kind": str(checkout.kind), "key": checkout.key})
-        found = await self._checkouts.find_one_and_update(
+        return await self._checkouts.find_one_and_update(
             {"$or": same},
             {"$currentDate": {"askedAgainAt": True}},
             return_document=ReturnDocument.AFTER,
         )
-        if found is None:
-            raise LookupError(f"checkout {checkout.id} was there, and is not any more")
-        return found
 
     @guarded
     async def by_key(self, kind: Kind, key: str) -> Checkout | None:
@@ -101,6 +106,25 @@ class MongoCheckoutStore:
         # what a fail-over takes back would get jobs and no checkout
         found = confirmed(self._checkouts).find(query).sort("createdAt", 1).limit(limit)
         return [checkout_of(document) async for document in found]
+
+    @guarded
+    async def accepted_before(
+        self, before: datetime, limit: int, after: Checkout | None = None
+    ) -> Sequence[Checkout]:
+        """See `ports.CheckoutStore.accepted_before`."""
+        query: Document = {"createdAt": {"$lt": before}, "begun": None}
+        if after is not None:
+            at = after.created_at
+            later = [{"createdAt": {"$gt": at}}, {"createdAt": at, "_id": {"$gt": after.id}}]
+            query = {"createdAt": {"$gte": at, "$lt": before}, "begun": None, "$or": later}
+        oldest = [("createdAt", 1), ("_id", 1)]
+        found = confirmed(self._checkouts).find(query).sort(oldest).limit(limit)
+        return [checkout_of(document) async for document in found]
+
+    @guarded
+    async def remove(self, checkout_ids: Sequence[str]) -> None:
+        """See `ports.CheckoutStore.remove`."""
+        await self._checkouts.delete_many({"_id": {"$in": list(checkout_ids)}})
 
     @guarded
     async def keep_reply(self, checkout_id: str, reply: Mapping[str, Any]) -> None:

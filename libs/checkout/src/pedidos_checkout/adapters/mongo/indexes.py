@@ -24,6 +24,9 @@ async def ensure_checkout_indexes(database: Database) -> None:
     await database["checkouts"].create_index(
         "createdAt", name="not_begun", partialFilterExpression={"begun": False}
     )
+    await database["checkouts"].create_index(
+        [("createdAt", ASCENDING), ("_id", ASCENDING)], name="oldest"
+    )
     await database["payments"].create_index(
         [("status", ASCENDING), ("createdAt", ASCENDING)],
         name="not_listed",

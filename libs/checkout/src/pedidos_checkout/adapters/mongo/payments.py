@@ -68,6 +68,11 @@ class MongoPaymentBook:
         return {document["_id"]: payment_of(document) async for document in found}
 
     @guarded
+    async def remove(self, payment_ids: Sequence[str]) -> None:
+        """See `ports.PaymentBook.remove`."""
+        await self._payments.delete_many({"_id": {"$in": list(payment_ids)}})
+
+    @guarded
     async def page(self, limit: int, cursor: str | None) -> Page[Payment]:
         """See `ports.PaymentBook.page`."""
         query: Document = {"_id": {"$gt": cursor}} if cursor else {}

@@ -111,6 +111,12 @@ class MongoPlacedOrders:
         return {document["checkoutId"]: order_of(document) async for document in found}
 
     @guarded
+    async def remove(self, checkout_ids: Sequence[str]) -> None:
+        """See `ports.PlacedOrders.remove`."""
+        ids = [order_id_of(one) for one in checkout_ids]
+        await self._orders.delete_many({"_id": {"$in": ids}})
+
+    @guarded
     async def of_customer(
         self, customer_id: str, limit: int, cursor: str | None
     ) -> Page[PlacedOrder]:

@@ -9,7 +9,7 @@ from datetime import datetime
 from pymongo import UpdateOne
 
 from pedidos_checkout.adapters.mongo import stock_changes as changes
-from pedidos_checkout.domain.checkouts import Line, quantities
+from pedidos_checkout.domain.checkouts import Checkout, Line, quantities
 from pedidos_checkout.ports import StockLevel
 from pedidos_common.adapters.mongo.client import Collection, Database, Document, confirmed
 from pedidos_common.adapters.mongo.errors import guarded
@@ -128,6 +128,24 @@ class MongoStock:
         ]
 
     @guarded
+    async def holding(self, checkouts: Sequence[Checkout]) -> frozenset[str]:
+        """See `ports.Stock.holding`."""
+        skus = {line.sku for one in checkouts for line in one.lines}
+        if not skus:
+            return frozenset()
+        theirs = {changes.hold(one.id): 1 for one in checkouts}
+        found = confirmed(self._stock).find({"_id": {"$in": sorted(skus)}}, theirs)
+        held = [set(document.get("holds", {})) async for document in found]
+        return frozenset().union(*held)
+
+    @guarded
+    async def note_removed(self, number: int, sold: Mapping[str, int]) -> None:
+        """See `ports.Stock.note_removed`."""
+        if sold:
+            notes = [changes.noting_removed(number, *one) for one in sorted(sold.items())]
+            await self._stock.bulk_write(notes, ordered=False)
+
+    @guarded
     async def levels(self, skus: Sequence[str]) -> Mapping[str, StockLevel]:
         """See `ports.Stock.levels`."""
         levels = await self._levels([{"$match": {"_id": {"$in": list(skus)}}}])
@@ -136,7 +154,14 @@ class MongoStock:
     async def _levels(self, first: Sequence[Document]) -> list[StockLevel]:
         found = await confirmed(self._stock).aggregate(changes.levels_pipeline(first))
         return [
-            StockLevel(one["_id"], one["available"], one["held"], one["sold"], one["stocked"])
+            StockLevel(
+                sku=one["_id"],
+                available=one["available"],
+                held=one["held"],
+                sold=one["sold"],
+                stocked=one["stocked"],
+                sold_removed=one.get("soldRemoved", 0),
+            )
             async for one in found
         ]
 

@@ -80,6 +80,14 @@ def expiring(checkout_id: str, sku: str, quantity: int, held_at: datetime) -> Up
     )
 
 
+def noting_removed(number: int, sku: str, quantity: int) -> UpdateOne:
+    """So much of what is sold is of checkouts that the removal of this number removes."""
+    return UpdateOne(
+        {"_id": sku, "removal": {"$not": {"$gte": number}}},
+        {"$inc": {"soldRemoved": quantity}, "$set": {"removal": number}},
+    )
+
+
 AS_LIST = {"$objectToArray": "$holds"}
 
 
@@ -113,4 +121,5 @@ def held_pipeline(after: str | None, limit: int) -> list[Document]:
 def levels_pipeline(first: Sequence[Document]) -> list[Document]:
     """How products stand, their holds summed by the server."""
     held = {"$sum": {"$map": {"input": AS_LIST, "as": "hold", "in": "$$hold.v.quantity"}}}
-    return [*first, {"$project": {"available": 1, "sold": 1, "stocked": 1, "held": held}}]
+    fields = dict.fromkeys(("available", "sold", "stocked", "soldRemoved"), 1)
+    return [*first, {"$project": {**fields, "held": held}}]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
 from decimal import Decimal
 
 from pedidos_cli.audit.checkouts.stored import CheckoutFacts, Stored
@@ -11,6 +12,8 @@ from pedidos_cli.audit.checkouts.told import Charge, Told
 from pedidos_cli.audit.verdict import Check
 
 SHOWN = 5
+# the provider's clock and the database server's
+CLOCKS_APART = timedelta(hours=1)
 UNDECIDED = frozenset({"authorised", "requires_action"})
 MOVED_MONEY = frozenset({"authorised", "captured", "refunded"})
 
@@ -81,7 +84,7 @@ def keys_once(stored: Stored) -> Check:
 
 def refused_or_ordered(stored: Stored) -> Check:
     """A checkout that is over came to its order (or payment), or says why it did not."""
-    over = [one for one in stored.checkouts.values() if one.is_over]
+    over = [one for one in stored.checkouts.values() if one.is_over and not one.is_forgotten]
     wrong = [one.id for one in over if not (_came_about(one) or _says_why(one))]
     well = sum(_came_about(one) for one in over)
     title = f"Each came about or says why not ({well} came about, {len(over) - well} did not)"
@@ -113,6 +116,8 @@ def stock_is_sold(stored: Stored) -> Check:
     for one in stored.checkouts.values():
         if one.confirmed:
             wanted.update(one.wanted)
+    for s in stored.stock:
+        wanted[s.sku] += s.sold_removed
     wrong = [
         f"{s.sku} sold {s.sold}, ordered {wanted[s.sku]}"
         for s in stored.stock
@@ -139,14 +144,28 @@ def charges_have_orders(stored: Stored, told: Told) -> Check:
     """Every charge that stands has exactly one order; any other was given back."""
     by_reference = {one.reference: one for one in stored.checkouts.values()}
     wrong = []
-    for charge in told.charges:
+    kept = _kept(stored, told)
+    for charge in kept:
         one = by_reference.get(charge.reference)
         due = 1 if one is not None and _came_about(one) else 0
         if charge.taken != due:
             wrong.append(f"{charge.reference} taken {charge.taken}, due {due}")
-    taken = sum(charge.taken for charge in told.charges)
+    taken = sum(charge.taken for charge in kept)
     title = f"Every charge has one order or one refund ({taken} stand)"
     return _none("charges_have_orders", title, "wrong", wrong)
+
+
+def _kept(stored: Stored, told: Told) -> Sequence[Charge]:
+    """Without those of a time of which checkouts were removed, where nothing is kept of them."""
+    if stored.removed_before is None:
+        return told.charges
+    known = {one.reference for one in stored.checkouts.values()}
+    until = stored.removed_before + CLOCKS_APART
+    return [
+        charge
+        for charge in told.charges
+        if charge.reference in known or charge.created is None or charge.created >= until
+    ]
 
 
 def orders_have_charges(stored: Stored, told: Told) -> Check:
@@ -177,7 +196,7 @@ def records_agree(stored: Stored, told: Told) -> Check:
     known_as = {one.reference: one.payment for one in stored.checkouts.values()}
     wrong = [
         f"{charge.reference} {known_as.get(charge.reference)}, there {charge.status}"
-        for charge in told.charges
+        for charge in _kept(stored, told)
         if known_as.get(charge.reference) != charge.status
     ]
     there = {charge.reference for charge in told.charges}
@@ -210,7 +229,7 @@ def messages_sent(stored: Stored, told: Told) -> Check:
 def _is_lost(one: CheckoutFacts, step: str, book: Mapping[str, int]) -> bool:
     job = one.jobs.get(step)
     if job is None:
-        return one.is_over and step in _messages_due(one)
+        return one.is_over and not one.is_forgotten and step in _messages_due(one)
     was_sent = job.skipped or bool(book.get(f"{one.id}:{step}"))
     return job.status == "failed" or (job.status == "succeeded" and not was_sent)
 

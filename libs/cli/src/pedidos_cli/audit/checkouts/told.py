@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from urllib.parse import urlsplit
@@ -33,6 +34,7 @@ class Charge:
     currency: str
     captures: int
     refunds: int
+    created: datetime | None = None
 
     @property
     def taken(self) -> int:
@@ -85,6 +87,7 @@ def charge_of(entry: Mapping[str, Any]) -> Charge:
         currency=entry["currency"],
         captures=events["capture"],
         refunds=events["refund"],
+        created=datetime.fromisoformat(entry["created"]),
     )
 
 
