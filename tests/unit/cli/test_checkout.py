@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from pedidos_checkout.sample_shop import sample_shop
 from pedidos_cli import checkout_states
 from tests.unit.cli.conftest import Ended
 from tests.unit.cli.fake_api import FakeApi, events
@@ -166,3 +167,11 @@ def test_a_reconciliation_says_what_it_left_for_later(
     assert told in said
     assert "younger than 5 minutes are left for later" in said
     assert ("did not come to" in said) is not complete
+
+
+def test_who_adds_the_sample_shop_is_told_of_its_codes(api: FakeApi, pedidos: Pedidos) -> None:
+    api.routes["POST /api/products/sample"] = {"added": 120}
+    said = pedidos("checkout", "seed", "--api", api.url).out
+    assert "120 products added" in said
+    live = [one.code for one in sample_shop().discounts if one.valid_until is None]
+    assert f"discount codes {' and '.join(live)} hold from now on" in " ".join(said.split())

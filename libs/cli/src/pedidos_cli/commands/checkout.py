@@ -15,6 +15,7 @@ from pedidos_cli.checkout_states import status_path, until_final
 from pedidos_cli.client import Json
 from pedidos_cli.errors import CliError, ExitStatus
 from pedidos_cli.options import Api, ApiKey, AsJson
+from pedidos_cli.sample_shop import WARNING
 from pedidos_cli.session import Session, with_api
 
 CHECKOUT = typer.Typer(no_args_is_help=True, help="Place orders live, and see how they stand.")
@@ -45,13 +46,14 @@ Tier = Annotated[str, typer.Option(help="BRONZE, PRATA, OURO or DIAMANTE (VIP)."
 
 @CHECKOUT.command()
 def seed(api: Api = None, api_key: ApiKey = None, as_json: AsJson = False) -> None:
-    """Add the sample shop: 120 products and three discount codes; what is there stays."""
+    """Add the sample shop, for trials: 120 products, and discount codes that hold at once; what is
+    there stays."""
 
     async def body(session: Session) -> None:
         answer = await session.client.post("/api/products/sample")
         if session.out.as_json:
             session.out.document(answer)
-        session.out.say(f"{answer['added']} products added.")
+        session.out.say(f"{answer['added']} products added. {WARNING}.")
 
     with_api(api, api_key, body, as_json=as_json)
 
