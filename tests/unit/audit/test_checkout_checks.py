@@ -19,7 +19,7 @@ from pedidos_cli.audit.checkouts.stored import (
     StockFacts,
     Stored,
 )
-from pedidos_cli.audit.checkouts.told import Charge, Told
+from pedidos_cli.audit.checkouts.told import Charge, Told, mail_id
 
 World = tuple[Stored, Told]
 TOTAL = Decimal("20.00")
@@ -81,7 +81,11 @@ CHARGES = (
     charge("back", "refunded", 1, 1),
     charge("alone", "captured", 1),
 )
-MAILS = {"co_well:confirmation": 1, "co_declined:recovery": 1, "co_back:recovery": 1}
+MAILS = {
+    mail_id("co_well", "confirmation"): 1,
+    mail_id("co_declined", "recovery"): 1,
+    mail_id("co_back", "recovery"): 1,
+}
 STOCK = StockFacts("cup", available=8, held=0, sold=2, received=10)
 GOOD: World = (Stored(PEOPLE, [STOCK], ()), Told(CHARGES, MAILS, {"co_well:sms": 2}))
 
