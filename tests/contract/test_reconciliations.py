@@ -8,7 +8,14 @@ from dataclasses import replace
 import pytest
 
 from pedidos_checkout.adapters.mongo.reconciliations import MongoReconciliations
-from pedidos_checkout.domain.reconciliation import Difference, Found, Progress, Repair, Report
+from pedidos_checkout.domain.reconciliation import (
+    Difference,
+    Found,
+    Progress,
+    Repair,
+    Report,
+    Standing,
+)
 from pedidos_checkout.ports import Reconciliations
 from pedidos_checkout.testing.in_memory_stores import InMemoryReconciliations
 from tests.contract.carts import FOREVER, checkout_lab
@@ -21,6 +28,7 @@ REPORT = Report(
     counts={"amount": 1},
     repairs={"none": 1},
     found=(Found(Difference.AMOUNT, "pay_1", "$odd", Repair.NONE),),
+    left={"amount": 1},
 )
 
 
@@ -74,3 +82,32 @@ async def test_reports_come_newest_first(kept: Reconciliations) -> None:
     assert [one.id for one in first.items] == ["reconcile:3", "reconcile:2"]
     rest = await kept.page(2, first.cursor)
     assert ([one.id for one in rest.items], rest.cursor) == (["reconcile:1"], None)
+
+
+async def test_how_things_stand_goes_by_the_newest_report_and_by_the_last_whole_one(
+    lab: Lab, kept: Reconciliations
+) -> None:
+    await kept.save(Progress("a"))
+    assert await kept.standing() == Standing()
+    for name in ("1", "2"):
+        await kept.keep(replace(REPORT, id=f"reconcile:{name}", complete=True))
+        if lab.clock is not None:
+            lab.clock.advance(1.0)
+    ended = await kept.get("reconcile:2")
+    assert ended is not None
+    counts = {"amount": 2, "hold_left": 1}
+    await kept.keep(replace(REPORT, id="reconcile:3", counts=counts, left={"amount": 2}))
+    assert await kept.standing() == Standing(ended.finished_at, counts, {"amount": 2})
+
+
+async def test_a_report_of_an_earlier_release_tells_nothing_of_what_is_left(
+    lab: Lab, kept: Reconciliations
+) -> None:
+    if lab.database is None:  # memory holds none of an earlier release
+        return
+    await kept.keep(REPORT)
+    await lab.database["reconciliations"].update_one({"_id": REPORT.id}, {"$unset": {"left": 1}})
+    assert await kept.standing() == Standing(None, REPORT.counts, {})
+    found = await kept.get(REPORT.id)
+    assert found is not None
+    assert found.left == {}

@@ -14,7 +14,9 @@ from typing import Any
 import httpx
 import pytest
 from bson import Decimal128
+from playwright.sync_api import expect
 
+from tests.browser import chromium, opened
 from tests.e2e.stack import Stack, running_stack, until
 
 OVER = frozenset({"completed", "failed"})
@@ -119,6 +121,32 @@ def test_an_order_is_placed_paid_and_confirmed(shop: Stack) -> None:
     orders = shop.get("/api/customers/c-1/orders")["items"]
     assert found["order"]["orderId"] in {one["orderId"] for one in orders}
     assert [one["status"] for one in charges(shop, [checkout_id])] == ["captured"]
+
+
+@pytest.mark.slow
+def test_a_checkout_is_followed_on_the_live_page(shop: Stack) -> None:
+    """From the cart to the last message, and one that fails, beside what the provider has."""
+    phone = {"customer": cart()["customer"] | {"id": "c-page", "phone": "+55 11 91234-5678"}}
+    fault(shop, operation="authorise", mode="slow", seconds=2.0, times=1)
+    with chromium() as browser, opened(browser, str(shop.http.base_url)) as page:
+        field = page.get_by_label("Checkout (id or tracking URL)")
+        state, pills = page.locator("#checkout-state"), page.locator("#steps .pill")
+        answer = place(shop, **phone).json()["data"]
+        field.fill(answer["trackingUrl"])
+        field.press("Enter")
+        expect(state).to_have_text("processing")
+        expect(pills.first).to_have_text("running")
+        expect(state).to_have_text("completed")
+        expect(pills).to_have_text(["done"] * 7)  # payment to confirmation, and the SMS
+        number = ended(shop, answer["jobId"])["order"]["orderNumber"]
+        expect(page.locator("#checkout-facts")).to_contain_text(number)
+        assert [one["status"] for one in charges(shop, [answer["jobId"]])] == ["captured"]
+        page.get_by_label("Customer (id)").fill("c-page")
+        page.get_by_role("button", name="Show orders").click()
+        expect(page.get_by_role("button", name=f"Follow order {number}")).to_be_visible()
+        page.goto(f"/#checkout={placed(shop, payment={'method': 'tok_capture_declined'})}")
+        expect(state).to_have_text("failed")
+        expect(page.locator("#checkout-items")).to_have_text("The money was given back.")
 
 
 def test_what_went_through_adds_up_and_is_compared_on_request(shop: Stack) -> None:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import httpx
 import promql_parser
 import pytest
 
 from deploy.write import RULES
-from tests.e2e.conftest import Switch
-from tests.e2e.stack import Stack, until
+from tests.e2e import handlers
+from tests.e2e.scraped import Scrape
+from tests.e2e.stack import Stack, running_stack, until
 from tests.monitoring.prometheus import Prometheus, running_prometheus, targets_of
 from tests.monitoring.rules import Asked, alerts, program, queries_of_dashboards, rules
 
@@ -18,12 +23,36 @@ NEEDS_A_FAILURE = ('status=~"5.."', "pedidos_job_leases_lost_total")
 # With it each query has an answer, be its series there or not.
 OR_NOTHING = " or on () vector(0)"
 DATA_SECONDS = 45.0
+OWN_SLOTS = "[queues.payment-processing]\nconcurrency = 10\n"
+CART: dict[str, Any] = {
+    "customer": {"id": "c-1", "name": "Ana Souza", "email": "ana@example.com"},
+    "items": [{"productId": "STA-001", "quantity": 1}],
+    "payment": {"method": "tok_ok"},
+}
 
 
 @pytest.fixture(scope="session", autouse=True)
 def there() -> None:
     """Looked up before a stack is started for it."""
     program("prometheus")
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Iterator[Stack]:
+    """A stack with all that is measured: orders that fail, providers, a queue with own slots."""
+    handler_file, queues = tmp_path / "mode.json", tmp_path / "queues.toml"
+    handlers.switch(handler_file, "failing")
+    queues.write_text(OWN_SLOTS, "utf-8")
+    environ = {
+        "ORDER_HANDLER": handlers.SPEC,
+        "ORDER_HANDLER_CONCURRENCY": "10",
+        handlers.VARIABLE: str(handler_file),
+        "QUEUES_FILE": str(queues),
+        "BREAKER_PAUSE_SECONDS": "2",
+    }
+    with running_stack(tmp_path / "shop", environ, options=["--sandbox"]) as started:
+        started.post("/api/products/sample")
+        yield started
 
 
 def queries() -> list[Asked]:
@@ -52,11 +81,9 @@ def series(expr: str) -> set[str]:
 
 
 @pytest.mark.slow
-def test_every_panel_and_every_rule_has_data_of_a_run(
-    shop: Stack, switch: Switch, tmp_path: Path
-) -> None:
+def test_every_panel_and_every_rule_has_data_of_a_run(shop: Stack, tmp_path: Path) -> None:
     files = sorted(RULES.glob("*.yml"))
-    switch("failing")
+    be_paused(shop)
     # a series of jobs begins with what it counts first, which no rate sees
     run(shop)
     with running_prometheus(tmp_path, targets_of(shop), files) as prometheus:
@@ -69,9 +96,31 @@ def test_every_panel_and_every_rule_has_data_of_a_run(
 
 
 def run(shop: Stack) -> None:
-    """A small one, to its end."""
+    """A small one, to its end, and what is bought meanwhile."""
     shop.start(200)
+    buy(shop)
+    refused = CART | {"items": [{"productId": "none-such", "quantity": 1}]}
+    assert shop.http.post("/api/checkout", json=refused).status_code == 422
     shop.await_phase("DONE")
+
+
+def buy(shop: Stack) -> None:
+    """Place one order live."""
+    answer = shop.http.post("/api/checkout", json=CART)
+    assert answer.is_success, answer.text
+
+
+def be_paused(shop: Stack) -> None:
+    """The payment provider fails until it is left alone, and is well again."""
+    told = json.loads((shop.folder / "sandbox.json").read_text("utf-8"))
+    with httpx.Client(base_url=told["url"], trust_env=False, timeout=30.0) as sandbox:
+        fault = {"operation": "authorise", "mode": "fail"}
+        assert sandbox.post("/control/faults", json=fault).is_success
+        for _ in range(10):
+            buy(shop)
+        calls = "pedidos_provider_calls_total"
+        until(lambda: Scrape(shop, "worker").value(calls, outcome="paused") > 0)
+        assert sandbox.delete("/control/faults").is_success
 
 
 def assert_have_data(prometheus: Prometheus, asked: list[Asked]) -> None:

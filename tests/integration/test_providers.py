@@ -205,6 +205,13 @@ async def test_a_text_message_is_sent_once_for_each_key(sms: HttpSms, sandbox: S
         await sms.send(TextMessage("co_2:sms", "nobody", "x"))
 
 
+async def test_a_number_goes_to_the_provider_without_its_groups(
+    sms: HttpSms, sandbox: Sandbox
+) -> None:
+    await sms.send(TextMessage("co_1:sms", "+55 11 91234-5678", "x"))
+    assert [sent.to for sent in sandbox.messages()] == ["+5511912345678"]
+
+
 async def test_mail_arrives_as_it_was_written(mail: SmtpMail, sandbox: Sandbox) -> None:
     text = "Olá,\n.\nobrigado pelo pedido ñ\n" + "x" * 2_000
     subject = "Pedido nº 1\r\nBcc: evil@example.com"

@@ -164,9 +164,42 @@ def _full(scene: Scene) -> Iterator[None]:
         client.config_set("maxmemory", "512mb")
 
 
+def _provider_down(scene: Scene) -> Iterator[None]:
+    scene.fail()
+    bought = scene.buy(BOUGHT)
+    yield
+    scene.providers.end_faults()
+    for one in bought:
+        until(lambda mine=one: scene.is_over(mine), 60, 0.25)  # type: ignore[misc]
+
+
+def _difference(scene: Scene) -> Iterator[None]:
+    add_stock(scene, 1)
+    scene.pedidos("checkout", "reconcile")
+    yield
+    add_stock(scene, -1)
+    scene.pedidos("checkout", "reconcile")
+
+
+def add_stock(scene: Scene, count: int) -> None:
+    """By hand, and past the books: so many more can be sold than came in."""
+    stock = scene.field.stack.database.stock
+    assert stock.update_one({"_id": "STA-001"}, {"$inc": {"available": count}}).modified_count
+
+
+def _never_compared(scene: Scene) -> Iterator[None]:
+    scene.fail("lookup")
+    scene.field.stack.database.reconciliations.delete_many({})
+    scene.pedidos("checkout", "reconcile")
+    yield
+    scene.providers.end_faults()
+    scene.pedidos("checkout", "reconcile")
+
+
 # The stack has no keys; tests/unit/api/test_api_keys.py breaks the file, sees the metric, mends it.
-# It has no providers either; tests/integration/test_providers.py does the like with one that fails.
-NOT_DRILLED = frozenset({"PedidosApiKeysNotRead", "PedidosProviderPaused"})
+NOT_DRILLED = frozenset({"PedidosApiKeysNotRead"})
+# each trial of a provider that is down costs one of them an attempt
+BOUGHT = 40
 FAST = {"window": "1h"}
 DRILLS: Mapping[str, Drill] = {
     "PedidosScrapeMissing": Drill("kill -9 of a worker", "start it", _scrape),
@@ -210,4 +243,21 @@ DRILLS: Mapping[str, Drill] = {
         "all cut from Redis", "mend the network", _trouble(Condition(Way.CUT), REDIS, work=True)
     ),
     "PedidosStoreNearlyFull": Drill("Redis' maxmemory is low", "raise it", _full),
+    "PedidosProviderPaused": Drill(
+        "the sandbox answers 503 to each call",
+        "it is well again",
+        _provider_down,
+        labels={"provider": "payment"},
+    ),
+    "PedidosReconciliationDifferences": Drill(
+        "a product's stock changed by hand",
+        "put right, pedidos checkout reconcile",
+        _difference,
+        labels={"kind": "stock_sum"},
+    ),
+    "PedidosReconciliationLate": Drill(
+        "from the first pass on the provider's list fails",
+        "it is well again, pedidos checkout reconcile",
+        _never_compared,
+    ),
 }

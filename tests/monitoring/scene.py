@@ -8,6 +8,7 @@ import signal
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
 import httpx
 import redis
@@ -20,19 +21,32 @@ from tests.faults.linked import REDIS, LinkedStack, Part, linked_stack
 from tests.faults.proxy import Condition
 from tests.monitoring.prometheus import Prometheus, Targets, running_prometheus
 from tests.monitoring.rules import program
-from tests.monitoring.shortened import shortened
+from tests.monitoring.shortened import FACTOR, shortened
+from tests.sandbox import Operation, Sandbox, running_sandbox
 
 COUNTS = {"orchestrator": 2, "generator": 1, "worker": 2}
 STALL_SECONDS = 30
+# as that of the rules: a provider that is down is tried again after a minute
+BREAKER_PAUSE_SECONDS = 60 / FACTOR
+CART = {
+    "customer": {"id": "c-1", "name": "Ana Souza", "email": "ana@example.com"},
+    "items": [{"productId": "STA-001", "quantity": 1}],
+    "payment": {"method": "tok_ok"},
+}
+OVER = frozenset({"completed", "failed"})
 ROLES = tuple(COUNTS)
 
 
 @dataclass(frozen=True)
 class Scene:
-    """Two orchestrators, a generator and two workers, each with its own links, and Prometheus."""
+    """Two orchestrators, a generator and two workers, each with its own links, and Prometheus.
+
+    `providers` are those of checkout.
+    """
 
     field: LinkedStack
     prometheus: Prometheus
+    providers: Sandbox
     handler_file: Path
     log_folder: Path
 
@@ -47,6 +61,24 @@ class Scene:
     def start_run(self, quantity: int) -> str:
         """Start one; its id."""
         return self.field.stack.start(quantity)
+
+    def fail(self, *operations: Operation) -> None:
+        """The providers answer these with 503, all of them where none is named."""
+        for one in operations or get_args(Operation):
+            if one != "webhook":
+                self.providers.fault(one, "fail", status=503)
+
+    def buy(self, count: int) -> list[str]:
+        """Place so many orders live; their ids."""
+        stack = self.field.stack
+        answers = [stack.http.post("/api/checkout", json=CART) for _ in range(count)]
+        assert {one.status_code for one in answers} <= {200, 202}, [one.text for one in answers]
+        return [str(one.json()["data"]["jobId"]) for one in answers]
+
+    def is_over(self, checkout_id: str) -> bool:
+        """Whether nothing of it goes on."""
+        status = self.field.stack.get(f"/api/orders/status/{checkout_id}")
+        return status["status"] in OVER and status.get("money") != "pending"
 
     def handle(self, mode: str = "plain", seconds: float = 0.0) -> None:
         """How orders are handled from now on."""
@@ -101,6 +133,7 @@ class Scene:
         """Everything is there and well, and nothing is left of before."""
         self.heal()
         self.handle()
+        self.providers.end_faults()
         for part in self.field.parts:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(part.pid, signal.SIGCONT)
@@ -130,9 +163,12 @@ def watched_stack(folder: Path) -> Iterator[Scene]:
         handlers.VARIABLE: str(handler_file),
         "RUN_STALL_TIMEOUT_MS": str(STALL_SECONDS * 1000),
         "LOG_DIR": str(log_folder),
+        "BREAKER_PAUSE_SECONDS": str(BREAKER_PAUSE_SECONDS),
     }
     with (
-        linked_stack(folder, environ, COUNTS) as field,
+        running_sandbox(folder) as providers,
+        linked_stack(folder, environ | providers.environ(), COUNTS) as field,
         running_prometheus(folder / "prometheus", targets_of(field), [rules]) as prometheus,
     ):
-        yield Scene(field, prometheus, handler_file, log_folder)
+        field.stack.post("/api/products/sample")
+        yield Scene(field, prometheus, providers, handler_file, log_folder)

@@ -10,6 +10,9 @@ SECONDS = "pedidos_provider_seconds"
 STATE = "max by (provider) (pedidos_breaker_state)"
 NOT_SENT = '{outcome=~"paused|full"}'
 FAILED = '{outcome=~"unavailable|limited"}'
+DIFFERENCES = "pedidos_reconciliation_differences"
+SINCE = "time() - max(pedidos_reconciliation_ended_timestamp_seconds > 0)"
+PERIOD = "max(pedidos_reconciliation_period_seconds)"
 STANDING = "sum by (provider, state) (pedidos_provider_calls_now)"
 
 
@@ -18,8 +21,12 @@ def board() -> Board:
     return Board(
         "checkout",
         "Checkout",
-        "Orders placed live, and the providers of payments, mail and text messages.",
-        [("Taking in", _taking_in()), ("Providers", _providers())],
+        "Orders placed live, the providers that they need, and whether money and stock agree.",
+        [
+            ("Taking in", _taking_in()),
+            ("Providers", _providers()),
+            ("Reconciliation", _reconciliation()),
+        ],
     )
 
 
@@ -98,4 +105,26 @@ def _providers() -> list[Panel]:
             width=12,
         ),
         Graph("Under way and waiting", "short", [Query(STANDING, "{{provider}} {{state}}")], 12),
+    ]
+
+
+def _reconciliation() -> list[Panel]:
+    return [
+        Graph(
+            "Left for people",
+            "short",
+            [Query(f'max by (kind) ({DIFFERENCES}{{state="left"}})', "{{kind}}")],
+            description="What the newest one found and could not repair",
+        ),
+        Graph(
+            "Repaired",
+            "short",
+            [Query(f'max by (kind) ({DIFFERENCES}{{state="repaired"}})', "{{kind}}")],
+        ),
+        Graph(
+            "Since everything was compared",
+            "s",
+            [Query(SINCE, "since"), Query(PERIOD, "period")],
+            description="Alert: three periods, for 15 minutes. Without a line: never",
+        ),
     ]

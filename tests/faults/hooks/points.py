@@ -137,7 +137,7 @@ READING: Mapping[type, tuple[str, ...]] = {
     MongoStock: ("holds", "holding", "levels", "page"),
     MongoPaymentBook: ("get", "among", "page", "not_listed"),
     MongoPlacedOrders: ("of_checkout", "among", "of_customer"),
-    MongoReconciliations: ("progress", "get", "page"),
+    MongoReconciliations: ("progress", "get", "page", "standing"),
     MongoRemovals: ("standing",),
 }
 

@@ -201,6 +201,9 @@ async def test_what_became_of_it_outlives_its_jobs(world: World, shop: httpx.Asy
     await world.shop.orders.confirm(checkout_id, fence)
     body = (await shop.get(url)).json()
     assert (body["status"], body["order"]["orderNumber"]) == ("completed", order.number)
+    (listed,) = (await shop.get("/api/customers/c-1/orders")).json()["items"]
+    assert listed == body["order"] | {"jobId": checkout_id}
+    assert (await shop.get("/api/queues")).json()["checkout"] is True
 
 
 async def test_a_stream_ends_with_the_checkout(world: World, shop: httpx.AsyncClient) -> None:

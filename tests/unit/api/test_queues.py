@@ -133,7 +133,9 @@ async def test_a_queue_tells_its_policy(client: Client) -> None:
     policy = found["policy"]
     assert (found["queue"], found["waiting"]) == ("payment-processing", 0)
     assert (policy["jobsAtOnce"], policy["refuseAbove"], policy["maxAttempts"]) == (3, 20_000, 5)
-    listed = (await client.get("/api/queues")).json()["queues"]
+    answer = (await client.get("/api/queues")).json()
+    listed = answer["queues"]
+    assert answer["checkout"] is False
     assert found in listed
     assert [queue["queue"] for queue in listed] == list(DEFAULTS)
 

@@ -317,6 +317,17 @@ def test_a_report_lists_so_many_and_counts_all() -> None:
     assert report.repairs == {"released": MOST_LISTED + 5}
 
 
+def test_what_is_left_is_counted_by_kind_over_all_runs_of_the_job() -> None:
+    findings = Findings()
+    for n in range(MOST_LISTED + 5):
+        findings.add(Found(D.HOLD_LEFT, f"co_{n}", "held", R.RELEASED))
+    findings.add(Found(D.AMOUNT, "pay_1", "odd"))
+    findings.add(Found(D.SALE_LEFT, "co_x", "held", R.SALE))
+    again = Findings(findings.report("r", FOREVER, complete=False))
+    again.add(Found(D.SALE_LEFT, "co_y", "held"))
+    assert again.report("r", FOREVER, complete=True).left == {"amount": 1, "sale_left": 1}
+
+
 def _job(step: Step, status: JobStatus = JobStatus.SUCCEEDED, **result: str) -> Job:
     return replace(_ANY, id=job_id(CART, step), status=status, result=result)
 

@@ -23,6 +23,7 @@ from pedidos_orchestrator.engine.housekeeping import Housekeeping
 from pedidos_orchestrator.engine.regular_reconciliation import RegularReconciliation
 from pedidos_orchestrator.settings import OrchestratorSettings
 from pedidos_orchestrator.wiring import chores
+from pedidos_orchestrator.wiring.background import leader_metrics_of
 from tests.unit.api.world import shop_of
 from tests.unit.checkout.carts import a_free_checkout
 from tests.unit.orchestrator.world import World
@@ -151,6 +152,27 @@ async def test_payments_are_compared_where_that_is_wanted(
     assert keeping.failures == 0
     functions = [job.function for job in world.ledger._by_id()]
     assert ("reconcile-payments" in functions) is compares
+
+
+@pytest.mark.parametrize(
+    ("settings", "period", "ended"),
+    [
+        ({**PAYING, "reconcile_every_minutes": 2}, 120.0, 0.0),
+        ({**PAYING, "reconcile_every_minutes": 0}, None, 0.0),
+        ({}, None, None),
+    ],
+)
+async def test_comparisons_are_watched_where_they_are_wanted(
+    settings: dict[str, Any], period: float | None, ended: float | None
+) -> None:
+    world, registry = World(), CollectorRegistry()
+    await world.seat.lead()
+    chosen = OrchestratorSettings(**settings)
+    metrics = leader_metrics_of(chosen, deps_of(world, registry), world.seat.leadership)
+    await metrics.look()
+    names = ("period_seconds", "ended_timestamp_seconds")
+    seen = [registry.get_sample_value(f"pedidos_reconciliation_{name}") for name in names]
+    assert seen == [period, ended]
 
 
 @pytest.mark.parametrize(("url", "told"), [(None, 0), ("https://shop.test/hook", 1)])

@@ -4,27 +4,36 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry
 
+from pedidos_checkout.domain.reconciliation import Difference, Report
+from pedidos_checkout.testing.in_memory_stores import InMemoryReconciliations
 from pedidos_common.domain.errors import Unavailable
 from pedidos_common.domain.jobs import Band, Failed, NewJob, Retry
+from pedidos_common.testing.clock import ManualClock
 from pedidos_orchestrator.engine import leader_metrics
 from pedidos_orchestrator.engine.leader_metrics import LeaderMetrics, LeaderPorts
 from tests.unit.orchestrator.world import World
 
+PERIOD = "pedidos_reconciliation_period_seconds"
+ENDED = "pedidos_reconciliation_ended_timestamp_seconds"
+STATES = ("left", "repaired")
 JOBS, WAITING = "pedidos_queue_jobs", "pedidos_queue_oldest_waiting_age_seconds"
 
 
 class Bench:
     """A world, and the metrics of its one orchestrator."""
 
-    def __init__(self) -> None:
+    def __init__(self, **changes: Any) -> None:
         self.world, self.registry = World(), CollectorRegistry()
         world = self.world
         ports = LeaderPorts(world.runs, world.ledger, world.orders, world.queue_state)
+        ports = replace(ports, **changes)
         self.metrics = LeaderMetrics(ports, world.seat.leadership, world.monotonic)
         self.registry.register(self.metrics)
 
@@ -35,12 +44,15 @@ class Bench:
         states = ("waiting", "active", "delayed", "failed")
         return {state: self.value(JOBS, queue=queue, state=state) for state in states}
 
+    def differs(self, kind: Difference, state: str) -> float | None:
+        return self.value("pedidos_reconciliation_differences", kind=kind.value, state=state)
+
     def exports_nothing(self) -> bool:
         return not list(self.registry.collect())
 
 
-async def leading() -> Bench:
-    bench = Bench()
+async def leading(**changes: Any) -> Bench:
+    bench = Bench(**changes)
     await bench.world.seat.lead()
     return bench
 
@@ -89,6 +101,37 @@ async def test_a_run_is_told_from_its_start_to_its_end() -> None:
     ]
     assert min(lanes) > 0
     assert sum(lanes) == run.plan.quantity
+
+
+async def test_reconciliations_are_told_from_none_to_what_the_newest_left() -> None:
+    clock = ManualClock()
+    kept = InMemoryReconciliations(clock)
+    bench = await leading(reconciliations=kept, reconcile_every_seconds=900.0)
+    await bench.metrics.look()
+    assert bench.value(PERIOD) == 900
+    assert bench.value(ENDED) == 0
+    assert {bench.differs(kind, state) for kind in Difference for state in STATES} == {0}
+
+    counts, left = {"amount": 1, "left_authorised": 3}, {"amount": 1, "left_authorised": 1}
+    report = Report("reconcile:1", clock(), counts=counts, left=left, complete=True)
+    await kept.keep(report)
+    at = clock().timestamp()
+    clock.advance(60)
+    await kept.keep(replace(report, id="reconcile:2", left={"amount": 1}, complete=False))
+    await bench.metrics.look()
+    assert bench.value(ENDED) == at
+    assert [bench.differs(Difference.AMOUNT, one) for one in STATES] == [1, 0]
+    assert [bench.differs(Difference.LEFT_AUTHORISED, one) for one in STATES] == [0, 3]
+
+
+async def test_where_nothing_is_compared_nothing_is_told_of_it() -> None:
+    bench = await leading(reconcile_every_seconds=900.0)
+    await bench.metrics.look()
+    assert (bench.value(PERIOD), bench.value(ENDED)) == (None, None)
+    assert bench.differs(Difference.AMOUNT, "left") is None
+    asked = await leading(reconciliations=InMemoryReconciliations(ManualClock()))
+    await asked.metrics.look()
+    assert (asked.value(PERIOD), asked.value(ENDED)) == (None, 0)
 
 
 async def test_who_does_not_lead_exports_nothing() -> None:

@@ -64,7 +64,8 @@ class Found:
 class Report:
     """What one reconciliation saw and found.
 
-    `counts` is whole, of `found` the first are kept. `complete` says that it came to the end of
+    `counts` is whole, `left` are those of them about which nothing was done, both by kind; of
+    `found` the first are kept. `complete` says that it came to the end of
     what it was to compare; the next one goes on where this one ended.
     """
 
@@ -76,6 +77,20 @@ class Report:
     found: Sequence[Found] = ()
     complete: bool = False
     finished_at: datetime | None = None
+    left: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How things stand by what was compared last, for who watches.
+
+    `counts` and `left` are those of the newest report, `completed_at` is when the last one ended
+    that came to the end of what it was to compare; None before the first.
+    """
+
+    completed_at: datetime | None = None
+    counts: Mapping[str, int] = field(default_factory=dict)
+    left: Mapping[str, int] = field(default_factory=dict)
 
 
 class Findings:
@@ -86,6 +101,7 @@ class Findings:
         self.seen = Counter(before.seen if before else {})
         self._counts = Counter(before.counts if before else {})
         self._repairs = Counter(before.repairs if before else {})
+        self._left = Counter(before.left if before else {})
         self._found = list(before.found if before else [])
 
     def add(self, found: Found) -> None:
@@ -94,6 +110,8 @@ class Findings:
             return
         self._counts[found.kind.value] += 1
         self._repairs[found.repair.value] += 1
+        if found.repair is Repair.NONE:
+            self._left[found.kind.value] += 1
         if len(self._found) < MOST_LISTED:
             self._found.append(found)
 
@@ -107,6 +125,7 @@ class Findings:
             repairs=dict(self._repairs),
             found=tuple(self._found),
             complete=complete,
+            left=dict(self._left),
         )
 
 

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from pedidos_checkout.domain.checkouts import Checkout, Kind, Line
 from pedidos_checkout.domain.payments import Payment, PaymentStatus
 from pedidos_checkout.domain.placed_orders import PlacedOrder
-from pedidos_checkout.domain.reconciliation import Progress, Report
+from pedidos_checkout.domain.reconciliation import Progress, Report, Standing
 from pedidos_checkout.domain.shop import Discount, Product
 from pedidos_common.ports import Page
 
@@ -303,4 +303,8 @@ class Reconciliations(Protocol):
 
     async def page(self, limit: int, cursor: str | None) -> Page[Report]:
         """Reports, newest first."""
+        ...
+
+    async def standing(self) -> Standing:
+        """What the newest report counts, and when the last complete one ended; cheap."""
         ...

@@ -9,7 +9,7 @@ from typing import Any
 
 from pedidos_checkout.domain.checkouts import Checkout, Customer, Kind, Session
 from pedidos_checkout.domain.payments import Payment, PaymentStatus, follows
-from pedidos_checkout.domain.reconciliation import Progress, Report
+from pedidos_checkout.domain.reconciliation import Progress, Report, Standing
 from pedidos_checkout.domain.removal import Removal, Removed
 from pedidos_checkout.ports import Accepted
 from pedidos_common.domain.orders import ERASED
@@ -201,6 +201,16 @@ class InMemoryReconciliations:
         newest = sorted(self._reports.items(), reverse=True)
         rest = [one for key, one in newest if cursor is None or key < cursor]
         return Page(rest[:limit], rest[limit - 1].id if len(rest) > limit else None)
+
+    async def standing(self) -> Standing:
+        """See `ports.Reconciliations.standing`."""
+        ended = [one.finished_at for one in self._reports.values() if one.complete]
+        newest = self._reports[max(self._reports)] if self._reports else None
+        return Standing(
+            completed_at=max((at for at in ended if at is not None), default=None),
+            counts=newest.counts if newest else {},
+            left=newest.left if newest else {},
+        )
 
 
 class InMemoryRemovals:

@@ -163,6 +163,7 @@ class OrderShape(Wire):
     """An order that was placed; nothing of it says who the customer is."""
 
     orderId: str
+    jobId: str = Field(description="of the checkout that it came from", examples=[CHECKOUT_ID])
     orderNumber: str
     status: Literal["awaiting_payment", "confirmed", "cancelled"] = Field(examples=["confirmed"])
     items: list[Item]

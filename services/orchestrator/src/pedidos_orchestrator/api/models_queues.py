@@ -93,6 +93,7 @@ class QueueList(Wire):
     """Every queue of the table."""
 
     countedUpTo: int = Field(examples=[10_000])
+    checkout: bool = Field(description="whether checkout is set up", examples=[True])
     queues: list[QueueShape]
 
 

@@ -78,7 +78,11 @@ async def queues_health(api: Context) -> JSONResponse:
 async def list_queues(api: Context) -> dict[str, Any]:
     """How each stands, and how it is worked."""
     found = [_shape(facts) for facts in await api.queues()]
-    return {"countedUpTo": counted_up_to(api.deps.table), "queues": found}
+    return {
+        "countedUpTo": counted_up_to(api.deps.table),
+        "checkout": api.settings.has_checkout,
+        "queues": found,
+    }
 
 
 @router.get(

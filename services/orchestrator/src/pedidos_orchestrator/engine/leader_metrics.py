@@ -1,7 +1,7 @@
 """Metrics of what all processes share, exported once: by the orchestrator that leads.
 
-Queues, the run and dead letters are one, however many orchestrators there are. Others export
-nothing of them, and who loses the lead no more.
+Queues, the run, dead letters and what was compared are one, however many orchestrators there are.
+Others export nothing of them, and who loses the lead no more.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ import structlog
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from pedidos_checkout.domain.reconciliation import Standing
+from pedidos_checkout.ports import Reconciliations
 from pedidos_common.domain.errors import Unavailable
 from pedidos_common.ports import JobLedger, OrderStore, QueueState, RunStore
 from pedidos_orchestrator.engine.leader import Leadership
@@ -30,12 +32,17 @@ LONGEST_PAUSE_SECONDS = 15.0
 
 @dataclass(frozen=True, slots=True)
 class LeaderPorts:
-    """What is looked at."""
+    """What is looked at; `reconciliations` is None where no payment provider is set up.
+
+    `reconcile_every_seconds` is how often one is to end, 0 where nobody asks for them regularly.
+    """
 
     runs: RunStore
     ledger: JobLedger
     orders: OrderStore
     queue_state: QueueState
+    reconciliations: Reconciliations | None = None
+    reconcile_every_seconds: float = 0.0
 
 
 class LeaderMetrics(Collector):
@@ -74,13 +81,19 @@ class LeaderMetrics(Collector):
 
     async def _look(self, epoch: int) -> Seen:
         ports = self._ports
-        run, depths, dead, state = await asyncio.gather(
+        run, depths, dead, state, standing = await asyncio.gather(
             ports.runs.current(),
             ports.ledger.depths(LOOKED_AT_MOST),
             ports.orders.dead(LOOKED_AT_MOST),
             ports.queue_state.read(),
+            self._standing(),
         )
-        return Seen(epoch, run, depths, dead, state)
+        every = ports.reconcile_every_seconds
+        return Seen(epoch, run, depths, dead, state, standing, every)
+
+    async def _standing(self) -> Standing | None:
+        kept = self._ports.reconciliations
+        return await kept.standing() if kept else None
 
     def describe(self) -> Iterable[Metric]:
         """Every metric without values."""

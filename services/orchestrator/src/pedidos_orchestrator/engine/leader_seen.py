@@ -1,4 +1,4 @@
-"""From what the leader saw of queues, the run and dead letters to metrics."""
+"""From what the leader saw of queues, the run, dead letters and money to metrics."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from typing import Any
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 
+from pedidos_checkout.domain.reconciliation import Standing
 from pedidos_common.domain.jobs import JobStatus
 from pedidos_common.domain.queues import QUEUES
 from pedidos_common.domain.runs import Phase, Run
 from pedidos_common.ports import QueueDepth
+from pedidos_orchestrator.engine.reconciliation_seen import of_reconciliation
 from pedidos_orchestrator.projections import status_of
 
 LOOKED_AT_MOST = 50_000
@@ -32,18 +34,28 @@ Row = tuple[str, str, Sequence[str], Values]
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What one look saw, in the epoch in which it was made."""
+    """What one look saw, in the epoch in which it was made.
+
+    `standing` is None where there is no payment provider to compare with.
+    """
 
     epoch: int
     run: Run | None
     depths: Sequence[QueueDepth]
     dead_orders: int
     queue_state: str
+    standing: Standing | None = None
+    reconcile_every_seconds: float = 0.0
 
 
 def families(seen: Seen, *, with_values: bool) -> Iterator[Metric]:
     """Each metric, with what was seen or, for its description, without values."""
-    for name, text, labels, values in (*_of_queues(seen), *_of_run(seen.run, seen.queue_state)):
+    rows = (
+        *_of_queues(seen),
+        *_of_run(seen.run, seen.queue_state),
+        *of_reconciliation(seen.standing, seen.reconcile_every_seconds),
+    )
+    for name, text, labels, values in rows:
         family = GaugeMetricFamily(name, text, labels=labels)
         for label_values, value in values.items() if with_values else ():
             family.add_metric(label_values, value)

@@ -35,9 +35,10 @@ export function noteReadOnly() {
   readOnly = true;
 }
 
-/** Call when the key changes. */
+/** Call when the key changes, until what is given back is called. */
 export function onKey(listener) {
   listeners.add(listener);
+  return () => listeners.delete(listener);
 }
 
 /** Headers of a request; a header holds bytes, so the key goes as its UTF-8. */

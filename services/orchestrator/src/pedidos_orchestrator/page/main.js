@@ -1,5 +1,6 @@
 // The page: a stream of states, a few polls, and what a person asks for.
 import { actions } from "./actions.js";
+import { checkoutsCard } from "./checkouts.js";
 import { deadCard } from "./dead.js";
 import { dialog } from "./dialogs.js";
 import { by } from "./dom.js";
@@ -24,11 +25,11 @@ let phase = null;
 let asked = false;
 
 const run = runCard();
-const looks = [queueCard(), queuesCard(), deadCard(), historyCard(), logsCard()];
+const looks = [queueCard(), queuesCard(checkoutsCard()), deadCard(), historyCard(), logsCard()];
 const lookAll = () => looks.forEach((look) => look());
 const controls = actions(lookAll);
 onFailing(view.fail);
-follow({ onState, onLink });
+follow({ path: "pedidos/stream", onState, onLink });
 setInterval(tick, TICK_MS);
 
 function onState(status) {

@@ -11,17 +11,21 @@ const LABELS = { waiting: "Waiting", active: "Active", delayed: "Delayed", faile
 const MOST_REASONS = 10;
 const STATUS = { running: "healthy", paused: "paused", draining: "paused" };
 
-/** Follow the queues; the function that is given back looks at once. */
-export function queuesCard() {
+/**
+ * Follow the queues; the function that is given back looks at once. `onCheckout` is told each time
+ * whether checkout is set up.
+ */
+export function queuesCard(onCheckout) {
   const draw = keyed(by("queues"), (one) => one.queue, row);
   const drawReasons = keyed(by("queues-reasons"), (text) => text, (text) => ({ node: el("li", {}, shown(text)) }));
   return poll("queues", EVERY_MS, async () => {
-    const { queues, countedUpTo } = await get("api/queues");
+    const { queues, countedUpTo, checkout } = await get("api/queues");
     const reasons = queues.flatMap((one) => one.reasons).slice(0, MOST_REASONS);
     draw(queues.map((one) => ({ ...one, countedUpTo })));
     drawReasons(reasons);
     show(by("queues-reasons"), reasons.length > 0);
     show(by("queues-card"), queues.some(isSeen));
+    onCheckout(checkout);
   });
 }
 

@@ -7,10 +7,13 @@ const SILENT_MS = 45_000; // three of the server's heartbeats
 const LONGEST_WAIT_MS = 30_000;
 
 /**
- * Follow the stream for as long as the page lives. `onState` gets each status; `onLink` gets
- * `{ kind, detail, at }`: connecting, live, locked (a key is needed) or waiting (until `at`).
+ * Follow the stream at `path` until the function that is given back is called. `onState` gets each
+ * status; `onLink` gets `{ kind, detail, status, at }`: connecting, live, locked (a key is needed)
+ * or waiting (until `at`).
  */
-export function follow({ onState, onLink }) {
+export function follow({ path, onState, onLink }) {
+  const over = new AbortController();
+  const until = { signal: over.signal };
   let retryMs = 2_000;
   let failures = 0;
   let wake = () => {};
@@ -25,15 +28,17 @@ export function follow({ onState, onLink }) {
       };
     });
   const hurry = () => wake();
-  onKey(() => {
+  const renew = () => {
     failures = 0;
     cut();
     hurry();
-  });
-  addEventListener("online", hurry);
-  document.addEventListener("visibilitychange", () => document.hidden || hurry());
+  };
+  const forget = onKey(renew);
+  addEventListener("online", hurry, until);
+  document.addEventListener("visibilitychange", () => document.hidden || hurry(), until);
 
   const seen = (state) => {
+    if (over.signal.aborted) return;
     failures = 0;
     onLink({ kind: "live" });
     onState(state);
@@ -45,12 +50,13 @@ export function follow({ onState, onLink }) {
   async function once() {
     const breaker = new AbortController();
     cut = () => breaker.abort();
-    return read(breaker, { onRetry: setRetry, onState: seen });
+    return read(path, breaker, { onRetry: setRetry, onState: seen });
   }
 
   async function turn() {
     onLink({ kind: "connecting" });
     const problem = await once();
+    if (over.signal.aborted) return;
     if (problem?.status === 401) {
       onLink({ kind: "locked", detail: problem.message });
       await sleep(LONGEST_WAIT_MS);
@@ -60,17 +66,24 @@ export function follow({ onState, onLink }) {
     const least = Math.max(Math.min(retryMs * 2 ** failures, LONGEST_WAIT_MS), problem?.waitMs ?? 0);
     const wait = least * (1 + Math.random() / 2);
     failures = Math.min(failures + 1, 8);
-    onLink({ kind: "waiting", detail: problem?.message, at: performance.now() + wait });
-    await sleep(wait);
+    const { message: detail, status } = problem ?? {};
+    onLink({ kind: "waiting", detail, status, at: performance.now() + wait });
+    if (!over.signal.aborted) await sleep(wait);
   }
 
   (async () => {
-    for (;;) await turn();
+    while (!over.signal.aborted) await turn();
   })();
+  return () => {
+    over.abort();
+    forget();
+    cut();
+    hurry();
+  };
 }
 
 /** Read one connection to its end; the problem that ended it, or undefined. */
-async function read(breaker, { onRetry, onState }) {
+async function read(path, breaker, { onRetry, onState }) {
   let watchdog = setTimeout(() => breaker.abort(), SILENT_MS);
   const alive = () => {
     clearTimeout(watchdog);
@@ -80,7 +93,7 @@ async function read(breaker, { onRetry, onState }) {
   try {
     const headers = { accept: "text/event-stream", ...keyHeaders() };
     const options = { headers, signal: breaker.signal, cache: "no-store" };
-    const answer = await fetch(address("pedidos/stream"), options);
+    const answer = await fetch(address(path), options);
     if (!answer.ok) return await problemOf(answer);
     const parser = new EventParser({ onRetry, onEvent });
     const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();

@@ -63,7 +63,8 @@ def background_of(
     def failed(name: str) -> None:
         looks[name] += 1
 
-    room, metrics = RoomWatch(deps.room, deps.registry), _leader_metrics(deps, leadership)
+    room = RoomWatch(deps.room, deps.registry)
+    metrics = leader_metrics_of(settings, deps, leadership)
     watching = supervised("room", room.look, LOOK_SECONDS, failed=failed)
     looking = supervised("metrics", metrics.look, LEADER_LOOK_SECONDS, failed=failed)
     return leadership, {
@@ -80,8 +81,18 @@ def scope_is_open(deps: Deps) -> Callable[[str], Awaitable[bool]]:
     return is_open
 
 
-def _leader_metrics(deps: Deps, leadership: Leadership) -> LeaderMetrics:
-    ports = LeaderPorts(deps.runs, deps.ledger, deps.orders, deps.queue_state)
+def leader_metrics_of(
+    settings: OrchestratorSettings, deps: Deps, leadership: Leadership
+) -> LeaderMetrics:
+    """What the leader tells; of reconciliations only where there is a payment provider."""
+    ports = LeaderPorts(
+        deps.runs,
+        deps.ledger,
+        deps.orders,
+        deps.queue_state,
+        deps.checkout.reconciliations if settings.payment_url is not None else None,
+        settings.reconcile_every_minutes * 60.0,
+    )
     metrics = LeaderMetrics(ports, leadership)
     deps.registry.register(metrics)
     return metrics

@@ -46,3 +46,6 @@ async def ensure_checkout_indexes(database: Database) -> None:
     await database["reconciliations"].create_index(
         "startedAt", name="forget", expireAfterSeconds=REPORTS_SECONDS
     )
+    await database["reconciliations"].create_index(
+        [("complete", ASCENDING), ("finishedAt", DESCENDING)], name="ended"
+    )

@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 
-from pedidos_checkout.domain.reconciliation import Difference, Found, Progress, Repair, Report
+from pymongo import DESCENDING
+
+from pedidos_checkout.domain.reconciliation import (
+    ID_HEAD,
+    Difference,
+    Found,
+    Progress,
+    Repair,
+    Report,
+    Standing,
+)
 from pedidos_common.adapters.mongo.client import Collection, Database, Document, confirmed
 from pedidos_common.adapters.mongo.errors import guarded
 from pedidos_common.adapters.mongo.reading import known_fields
@@ -56,6 +67,21 @@ class MongoReconciliations:
         more = len(reports) > limit
         return Page(reports[:limit], reports[limit - 1].id if more else None)
 
+    @guarded
+    async def standing(self) -> Standing:
+        """See `ports.Reconciliations.standing`; two look-ups, each of one entry of an index."""
+        newest = await self._reports.find_one(
+            {"_id": {"$gte": ID_HEAD}}, {"counts": 1, "left": 1}, sort=[("_id", DESCENDING)]
+        )
+        ended = await self._reports.find_one(
+            {"complete": True}, {"finishedAt": 1}, sort=[("finishedAt", DESCENDING)]
+        )
+        return Standing(
+            completed_at=ended["finishedAt"] if ended else None,
+            counts=newest["counts"] if newest else {},
+            left=_left_of(newest) if newest else {},
+        )
+
 
 def _document_of(report: Report) -> Document:
     return {
@@ -64,6 +90,7 @@ def _document_of(report: Report) -> Document:
         "seen": dict(report.seen),
         "counts": dict(report.counts),
         "repairs": dict(report.repairs),
+        "left": dict(report.left),
         "found": [
             {
                 "kind": str(one.kind),
@@ -89,4 +116,11 @@ def _report_of(document: Document) -> Report:
         ),
         complete=document["complete"],
         finished_at=document["finishedAt"],
+        left=_left_of(document),
     )
+
+
+def _left_of(document: Document) -> Mapping[str, int]:
+    """A report of an earlier release has none."""
+    left: Mapping[str, int] = document.get("left", {})
+    return left

@@ -86,6 +86,7 @@ def order_view(order: PlacedOrder) -> dict[str, Any]:
     """An order; amounts as texts, so that no reader makes floats of them."""
     return {
         "orderId": order.id,
+        "jobId": order.checkout_id,
         "orderNumber": order.number,
         "status": order.status.value,
         "items": [_line_view(line) for line in order.lines],
