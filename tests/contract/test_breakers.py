@@ -89,6 +89,29 @@ async def test_an_answer_between_them_begins_the_count_anew(lab: Lab) -> None:
     assert await lab.fail(3) == [False, False, True]
 
 
+async def test_look_ups_that_go_well_hide_no_calls_that_fail(lab: Lab) -> None:
+    opened = []
+    for _ in range(POLICY.failures):
+        opened += await lab.fail(1)
+        look = await lab.one.admit(NAME)
+        if isinstance(look, Admitted):
+            await lab.one.succeeded(NAME, look, look_up=True)
+    assert opened == [False, False, True]
+    trial = await lab.trial(lab.one)
+    await lab.one.succeeded(NAME, trial, look_up=True)
+    assert lab.one.state(NAME) is BreakerState.CLOSED
+    assert await lab.fail(1) == [True]  # nothing but look-ups went well since
+
+
+async def test_look_ups_that_fail_now_and_then_open_nothing(lab: Lab) -> None:
+    for _ in range(2 * POLICY.failures):
+        for tell in (lab.one.failed, lab.one.succeeded):
+            admitted = await lab.one.admit(NAME)
+            assert isinstance(admitted, Admitted)
+            await tell(NAME, admitted, look_up=True)
+    assert lab.one.state(NAME) is BreakerState.CLOSED
+
+
 async def test_after_the_pause_one_trial_goes_through_and_its_success_closes_it(lab: Lab) -> None:
     await lab.fail()
     trial = await lab.trial(lab.one)

@@ -97,10 +97,33 @@ async def test_it_is_all_or_nothing(stock: Stock) -> None:
     assert await stock.holds(None, 10) == []
 
 
+async def test_a_reservation_that_comes_late_takes_nothing_from_an_order(
+    lab: Lab, stock: Stock
+) -> None:
+    """Of a worker that was stopped, and whose call went on while the next one made the order."""
+    await _reserve(stock, lines=[a_line(PEN, 2)], seconds=0.01)
+    assert await stock.pin(ONE, [a_line(PEN, 2)], FOREVER)
+    assert await _reserve(stock, lines=[a_line(PEN, 2), a_line(INK, INKS + 1)]) == [INK.sku]
+    assert await _stands(stock) == (3, 2, 0)
+    await _reserve(stock, OTHER, seconds=0.02)
+    await lab.until(lambda: stock.release_expired(10))
+    assert await stock.commit(ONE, [a_line(PEN, 2)], FOREVER)
+    assert (await _stands(stock))[2] == 2
+
+
+async def test_a_sale_tells_whether_all_of_it_was_held(stock: Stock) -> None:
+    await _reserve(stock)
+    assert await stock.commit(ONE, CART, FOREVER)
+    assert not await stock.commit(ONE, CART, FOREVER)
+    await _reserve(stock, OTHER, [a_line(PEN, 2)])
+    assert not await stock.commit(OTHER, CART, FOREVER)
+    assert (await _stands(stock), await _stands(stock, INK)) == ((1, 0, 4), (2, 0, 1))
+
+
 async def test_nothing_asked_is_nothing_held(stock: Stock) -> None:
     assert list(await stock.reserve(ONE, [], 900.0, FOREVER)) == []
     assert await stock.pin(ONE, [], FOREVER)
-    await stock.commit(ONE, [], FOREVER)
+    assert await stock.commit(ONE, [], FOREVER)
     await stock.release(ONE, [])
 
 

@@ -30,7 +30,7 @@ CHECKOUT_GUARDS = (
     Mutant(
         "stock-changes-end-with-the-lease",
         f"{STORES}/stock_changes.py",
-        'return {} if fence is None else {"$expr": {"$lt": ["$$NOW", fence]}}',
+        'return {"$expr": {"$lt": ["$$NOW", fence]}}',
         "return {}",
         STOCK,
     ),
@@ -45,6 +45,13 @@ CHECKOUT_GUARDS = (
         "a-refused-reservation-is-given-back",
         f"{STORES}/stock.py",
         ("        await self._write(back)\n"),
+        "",
+        STOCK,
+    ),
+    Mutant(
+        "a-late-reservation-takes-nothing-from-an-order",
+        f"{STORES}/stock_changes.py",
+        '            f"{mine}.heldAt": {"$exists": True},\n',
         "",
         STOCK,
     ),

@@ -110,6 +110,23 @@ async def test_a_retry_that_does_not_count_is_no_attempt(ledger: JobLedger) -> N
     assert (await stored(ledger)).attempts == 0
 
 
+async def test_a_run_that_brought_something_ends_the_row_of_those_that_failed(
+    ledger: JobLedger, lab: Lab
+) -> None:
+    await ledger.create([new("a")])
+    attempts = []
+    for outcome in (
+        Retry("no answer", 0.0, counts=True),
+        Retry("no answer", 0.0, counts=True),
+        Retry("it waits", 0.0, fresh=True),
+        Retry("no answer", 0.0, counts=True),
+    ):
+        await ledger.settle(await claimed(ledger), outcome)
+        attempts.append((await stored(ledger)).attempts)
+        await lab.until(lambda: ledger.release_due(10))
+    assert attempts == [1, 2, 0, 1]
+
+
 async def test_many_settlements_at_once_are_told_from_stale_ones(ledger: JobLedger) -> None:
     await ledger.create([new(f"{number}") for number in range(6)])
     jobs = [await claimed(ledger, str(number)) for number in range(6)]

@@ -46,7 +46,10 @@ ALWAYS = ("MongoJobLedger.claim", "MongoJobLedger.settle")
 FOLLOWED = ("MongoJobLedger.create", "ArqTransport.ring", "MongoJobLedger.note_followed")
 BOOKED = ("MongoPaymentBook.begin", "MongoPaymentBook.note")
 CALLS: Mapping[Step, tuple[str, ...]] = {
-    Step.PAYMENT: (*BOOKED, "HttpPayments.authorise", "HttpPayments.get"),
+    Step.PAYMENT: (
+        *BOOKED,
+        *("HttpPayments.authorise", "HttpPayments.get", "HttpPayments.find"),
+    ),
     Step.STOCK: ("MongoStock.reserve",),
     Step.ORDER: ("MongoStock.pin", "MongoPlacedOrders.create", "MongoPlacedOrders.confirm"),
     Step.CAPTURE: (

@@ -12,13 +12,17 @@ from tests.faults.hooks.wrapping import Around, wrap
 
 
 def fresh_keys(role: str) -> None:
-    """Each try at a payment has an idempotency key of its own."""
+    """Each try at a payment has an idempotency key of its own, and finds none of an earlier one."""
+
+    async def blind(_call: Around, *_args: Any) -> None:
+        return None
 
     async def about(call: Around, key: str, *args: Any) -> Any:
         return await call(f"{key}:{uuid4().hex}", *args)
 
     if role == "worker":
         wrap(HttpPayments, "authorise", about)
+        wrap(HttpPayments, "find", blind)
 
 
 def nothing_undone(role: str) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
+from pedidos_checkout.adapters import guarded
 from pedidos_checkout.adapters.guarded import Bulkhead, BulkheadFull, Guard, Outcome
 from pedidos_checkout.ports import (
     ProviderLimited,
@@ -14,7 +15,9 @@ from pedidos_checkout.ports import (
     ProviderRefused,
     ProviderUnavailable,
 )
+from pedidos_checkout.settings import CheckoutSettings
 from pedidos_checkout.steps.deferral import deferred
+from pedidos_checkout.steps.stepping import DEADLINE_SECONDS
 from pedidos_common.domain.breakers import BreakerPolicy, BreakerState
 from pedidos_common.testing.clock import ManualClock
 from pedidos_common.testing.eventually import eventually
@@ -22,6 +25,7 @@ from pedidos_common.testing.in_memory_breakers import InMemoryBreakers
 
 POLICY = BreakerPolicy(failures=2, pause_seconds=60.0)
 NAME = "payment"
+CALLS_OF_A_STEP = 3  # as many as a capture makes, each behind a wait for a place that is as long
 UNAVAILABLE = ProviderUnavailable(NAME, "capture", "503")
 
 
@@ -115,6 +119,18 @@ async def test_an_answer_is_no_failure(error: Exception, outcome: str) -> None:
     assert lab.told.outcomes[-1] == outcome
 
 
+async def test_a_provider_that_answers_look_ups_alone_is_left_alone() -> None:
+    lab = Lab()
+
+    async def look() -> str:
+        return "found"
+
+    await lab.fails(UNAVAILABLE)
+    await lab.guard("lookup", look)
+    await lab.fails(UNAVAILABLE)
+    assert lab.state() is BreakerState.OPEN
+
+
 async def test_being_asked_for_fewer_calls_is_a_failure() -> None:
     lab = Lab()
     for _ in range(2):
@@ -138,6 +154,28 @@ async def test_no_answer_in_time_is_a_failure() -> None:
         with pytest.raises(ProviderUnavailable, match="PROVIDER_TIMEOUT_MS"):
             await lab.guard("capture", asyncio.Event().wait)
     assert lab.state() is BreakerState.OPEN
+
+
+@pytest.mark.parametrize(
+    ("long_part", "state", "outcome"),
+    [(0.0, BreakerState.OPEN, "unavailable"), (0.5, BreakerState.CLOSED, "broken")],
+)
+async def test_a_call_that_is_ended_for_its_step_is_a_failure_once_it_took_long(
+    long_part: float, state: BreakerState, outcome: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(guarded, "LONG_PART", long_part)
+    lab = Lab()
+    for _ in range(2):
+        (call,) = await start(lambda: lab.guard("capture", asyncio.Event().wait), 1)
+        call.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+    assert (lab.state(), lab.told.outcomes) == (state, [outcome] * 2)
+
+
+def test_a_call_ends_before_its_step_does() -> None:
+    longest = CheckoutSettings.model_json_schema()["properties"]["provider_timeout_ms"]["maximum"]
+    assert 2 * CALLS_OF_A_STEP * longest / 1_000 <= DEADLINE_SECONDS
 
 
 async def start(call: Callable[[], Awaitable[object]], times: int) -> list[asyncio.Task[object]]:

@@ -15,8 +15,8 @@ from pedidos_checkout.adapters.http.json_calls import JsonCalls, Target
 from pedidos_checkout.adapters.http.payments import HttpPayments
 from pedidos_checkout.domain.minor_units import from_minor, to_minor
 from pedidos_checkout.ports import (
+    ProviderBusy,
     ProviderLimited,
-    ProviderPaused,
     ProviderRefused,
     ProviderUnavailable,
 )
@@ -85,17 +85,28 @@ async def test_what_is_final_is_refused_by_its_code(status: int) -> None:
 
 
 async def test_a_page_of_somebody_else_is_no_payment_that_is_not_there() -> None:
-    with pytest.raises(ProviderRefused, match="http_404"):
+    with pytest.raises(ProviderUnavailable, match="404"):
         await HttpPayments(answering(httpx.Response(404, text="<html>"))).get("ch_1")
     missing = httpx.Response(404, json=error("not_found", "none"))
     assert await HttpPayments(answering(missing)).get("ch_1") is None
 
 
+@pytest.mark.parametrize("status", [400, 404, 405, 409, 413, 422])
+@pytest.mark.parametrize(
+    "whose", [{"text": "<html>no such upstream"}, {"json": {"error": "no route"}}, {"json": []}]
+)
+async def test_a_no_that_the_provider_did_not_say_is_none(
+    status: int, whose: dict[str, Any]
+) -> None:
+    calls = answering(httpx.Response(status, **whose))
+    with pytest.raises(ProviderUnavailable, match=f"{status}.*PAYMENT_URL"):
+        await HttpPayments(calls).authorise("k", "pay_1", Decimal("1.00"), "EUR", "tok_ok")
+
+
 async def test_the_same_call_that_is_under_way_is_waited_for() -> None:
     calls = answering(httpx.Response(409, json=error("in_progress", "wait")))
-    with pytest.raises(ProviderPaused, match="under way") as raised:
+    with pytest.raises(ProviderBusy, match="under way"):
         await calls.post("capture", "x", "k", {})
-    assert not isinstance(raised.value, ProviderLimited)
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ class CheckoutSettings(Settings):
     sms_api_key: SecretStr | None = Field(None, min_length=8, validate_default=True)
     smtp_url: SecretStr | None = None
     mail_from: str = Field("Pedidos <orders@localhost>", min_length=3, max_length=200)
-    provider_timeout_ms: int = Field(5_000, ge=100, le=120_000)
+    provider_timeout_ms: int = Field(5_000, ge=100, le=10_000)
     provider_concurrency: int = Field(16, ge=1, le=1_000)
     breaker_failures: int = Field(5, ge=1, le=1_000)
     breaker_pause_seconds: float = Field(60.0, ge=0.1, le=3_600.0)

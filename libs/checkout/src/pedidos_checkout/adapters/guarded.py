@@ -23,7 +23,9 @@ from pedidos_common.ports import Breakers
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
+LOOK_UP = "lookup"  # the operation that changes nothing
 FULL_SECONDS = 1.0  # how soon a place may be free
+LONG_PART = 0.5  # of its time limit; a call that is cancelled sooner might have been answered
 # so that not all that were deferred together come back together
 SPREAD, LEAST_SPREAD_SECONDS = 0.2, 0.5
 
@@ -36,10 +38,10 @@ class Outcome(StrEnum):
     PUT_OFF = "put_off"  # not now, for reasons of this one call
     BUSY = "busy"  # the same call is still under way there
     LIMITED = "limited"  # it asks for fewer calls
-    UNAVAILABLE = "unavailable"  # no answer, or one of a server in trouble
+    UNAVAILABLE = "unavailable"  # no answer for long, or one of a server in trouble
     PAUSED = "paused"  # not sent: the breaker is open
     FULL = "full"  # not sent: as many are under way and waiting as may be
-    BROKEN = "broken"  # cancelled, or an error of ours: says nothing of the provider
+    BROKEN = "broken"  # cancelled soon, or an error of ours: says nothing of the provider
 
 
 FAILURES = frozenset({Outcome.LIMITED, Outcome.UNAVAILABLE})
@@ -163,9 +165,13 @@ class Guard:
         except Exception as error:
             outcome = _outcome_of(error)
             raise
+        except asyncio.CancelledError:
+            if time.monotonic() - began >= self._timeout_seconds * LONG_PART:
+                outcome = Outcome.UNAVAILABLE
+            raise
         finally:
             self._watch.ended(operation, outcome, time.monotonic() - began)
-            await self._note(outcome, admitted)
+            await self._note(outcome, admitted, look_up=operation == LOOK_UP)
 
     async def _in_time(self, operation: str, call: Callable[[], Awaitable[T]]) -> T:
         try:
@@ -175,13 +181,13 @@ class Guard:
             reason = f"not within {self._timeout_seconds:g} s, PROVIDER_TIMEOUT_MS"
             raise ProviderUnavailable(self._provider, operation, reason) from None
 
-    async def _note(self, outcome: Outcome, admitted: Admitted) -> None:
+    async def _note(self, outcome: Outcome, admitted: Admitted, *, look_up: bool) -> None:
         if outcome in FAILURES:
-            if await self._breakers.failed(self._provider, admitted):
+            if await self._breakers.failed(self._provider, admitted, look_up=look_up):
                 self._watch.opened()
                 log.warning("provider_paused", provider=self._provider)
         elif outcome is not Outcome.BROKEN:
-            await self._breakers.succeeded(self._provider, admitted)
+            await self._breakers.succeeded(self._provider, admitted, look_up=look_up)
 
 
 def spread(seconds: float) -> float:

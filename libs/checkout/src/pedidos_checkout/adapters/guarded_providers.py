@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 
-from pedidos_checkout.adapters.guarded import Guard
+from pedidos_checkout.adapters.guarded import LOOK_UP, Guard
 from pedidos_checkout.domain.payments import ProviderPayment
 from pedidos_checkout.ports import Mail, MailSender, PaymentProvider, SmsSender, TextMessage
 
@@ -39,17 +39,17 @@ class GuardedPayments:
 
     async def get(self, provider_id: str) -> ProviderPayment | None:
         """See `ports.PaymentProvider.get`."""
-        return await self._guard("lookup", lambda: self._provider.get(provider_id))
+        return await self._guard(LOOK_UP, lambda: self._provider.get(provider_id))
 
     async def find(self, reference: str) -> ProviderPayment | None:
         """See `ports.PaymentProvider.find`."""
-        return await self._guard("lookup", lambda: self._provider.find(reference))
+        return await self._guard(LOOK_UP, lambda: self._provider.find(reference))
 
     async def page(
         self, after: str | None, limit: int
     ) -> tuple[Sequence[ProviderPayment], str | None]:
         """See `ports.PaymentProvider.page`."""
-        return await self._guard("lookup", lambda: self._provider.page(after, limit))
+        return await self._guard(LOOK_UP, lambda: self._provider.page(after, limit))
 
 
 class GuardedMail:

@@ -42,6 +42,14 @@ class ProviderPaused(PedidosError):
         self.retry_after_seconds = retry_after_seconds
 
 
+class ProviderBusy(ProviderPaused):
+    """The same call is under way there, by an earlier try that got no answer."""
+
+    def __init__(self, provider: str, retry_after_seconds: float, operation: str) -> None:
+        because = f"the same {operation} is still under way there"
+        super().__init__(provider, retry_after_seconds, because)
+
+
 class ProviderLimited(ProviderPaused):
     """It asked to be left alone for a while (429), which speaks against it."""
 

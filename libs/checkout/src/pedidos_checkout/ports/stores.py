@@ -136,7 +136,7 @@ class Stock(Protocol):
         """Hold all of it or nothing; the skus of which there is too little (none: it is held).
 
         Of a call that did not come to its end something may be held: until it is asked again,
-        released, or `hold_seconds` have passed.
+        released, or `hold_seconds` have passed. What is pinned by then stays so.
         """
         ...
 
@@ -144,8 +144,8 @@ class Stock(Protocol):
         """Make the hold last until it is committed or released; False where some of it is gone."""
         ...
 
-    async def commit(self, checkout_id: str, lines: Sequence[Line], fence: datetime) -> None:
-        """What is held is sold; what is not held (any more) is left alone."""
+    async def commit(self, checkout_id: str, lines: Sequence[Line], fence: datetime) -> bool:
+        """What is held is sold; what is not held (any more) is left alone: then it is False."""
         ...
 
     async def release(self, checkout_id: str, lines: Sequence[Line]) -> None:

@@ -37,13 +37,20 @@ class Waits:
 
 
 @dataclass(frozen=True, slots=True)
+class NotDone:
+    """This attempt failed, and a later one may not: its queue says when, and how often."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Impossible:
     """It can't be done, however often it is tried: a dead letter."""
 
     reason: str
 
 
-End = Done | Refused | Waits | Impossible
+End = Done | Refused | Waits | NotDone | Impossible
 Do = Callable[[Checkout, Job, JobContext], Awaitable[End]]
 IsDone = Callable[[Checkout], Awaitable[bool]]
 

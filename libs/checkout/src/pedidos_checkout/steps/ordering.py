@@ -6,7 +6,8 @@ asked for, so a repeat finds its own work done, wherever its worker was killed:
 - stock: what is held already is held; the rest is held now. A hold that ran out meanwhile is
   taken anew.
 - order: pinned stays pinned; the order is there already and is read.
-- inventory: what was sold is not held any more, and is left alone.
+- inventory: what was sold is not held any more, and is left alone. Where nothing can have been
+  sold yet, what is not held is missing: a dead letter.
 - undo-stock, undo-order: nothing is held any more; a cancelled order stays so.
 """
 
@@ -18,11 +19,15 @@ from pedidos_checkout.domain.checkouts import Checkout
 from pedidos_checkout.domain.flow import Ending
 from pedidos_checkout.domain.placed_orders import PlacedStatus, order_of
 from pedidos_checkout.ports import PlacedOrders, Stock
-from pedidos_checkout.steps.ends import Done, End, Refused
+from pedidos_checkout.steps.ends import Done, End, Impossible, Refused
 from pedidos_common.domain.jobs import Job
 from pedidos_common.execution.registry import JobContext
 
 EXPIRED = "the products were held for too long and may be sold by now: please place the order anew"
+NOT_HELD = (
+    "not all products of this confirmed order were held for it any more, so what is missing was "
+    "not counted as sold: compare its products with the stock; sent again, this counts as settled"
+)
 CANCELLED = "the order was cancelled meanwhile"
 
 
@@ -61,10 +66,11 @@ class Ordering:
         is_confirmed = order is not None and order.status is PlacedStatus.CONFIRMED
         return is_confirmed and not checkout.is_paid
 
-    async def sell(self, checkout: Checkout, _job: Job, context: JobContext) -> End:
+    async def sell(self, checkout: Checkout, job: Job, context: JobContext) -> End:
         """What is held for the order is sold."""
-        await self.stock.commit(checkout.id, checkout.lines, context.fence)
-        return Done()
+        is_whole = await self.stock.commit(checkout.id, checkout.lines, context.fence)
+        # a delivery before this one may have sold it
+        return Done() if is_whole or job.deliveries > 1 else Impossible(NOT_HELD)
 
     async def release(self, checkout: Checkout, _job: Job, _context: JobContext) -> End:
         """What is held can be bought by others."""

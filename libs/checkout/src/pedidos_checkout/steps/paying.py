@@ -3,8 +3,10 @@
 Every call carries its job's id as idempotency key, so a repeat of either step is the same call:
 
 - authorise, killed before its call: nothing was asked for; it is asked for now. Killed behind it,
-  or without an answer: the same key gives the same answer. Killed once that is in our book: the
-  book is believed, and the provider is asked only while the payment waits for its customer.
+  or without an answer: it is looked for under our reference, as keys run out while a job waits for
+  long; where it is not there yet, the same key gives the same answer. Killed once that is in our
+  book: the book is believed, and the provider is asked only while the payment waits for its
+  customer.
 - capture, killed before or behind its call: the same key. Killed once our book has it: no call,
   the order is confirmed. Killed behind that: confirming again changes nothing.
 """
@@ -18,7 +20,7 @@ from pedidos_checkout.domain.flow import Ending
 from pedidos_checkout.domain.payments import Payment, PaymentStatus, ProviderPayment
 from pedidos_checkout.domain.placed_orders import PlacedStatus
 from pedidos_checkout.ports import PaymentBook, PaymentProvider, PlacedOrders, ProviderRefused
-from pedidos_checkout.steps.ends import Done, End, Refused, Waits
+from pedidos_checkout.steps.ends import Done, End, NotDone, Refused, Waits
 from pedidos_common.domain.errors import PedidosError
 from pedidos_common.domain.jobs import Job
 from pedidos_common.execution.registry import JobContext
@@ -29,7 +31,17 @@ ENDED = "the payment was ended before the order came about: please place the ord
 LEFT = "the payment was not confirmed in time: please place the order anew"
 CANCELLED = "the order was cancelled before it was paid"
 # what a provider says where we are at fault, or where the first call under a key was another one
-OURS = frozenset({"unauthorised", "unauthorized", "forbidden", "idempotency_mismatch"})
+OURS = frozenset(
+    {
+        "unauthorised",
+        "unauthorized",
+        "forbidden",
+        "idempotency_mismatch",
+        "not_found",
+        "method_not_allowed",
+        "amount_impossible",
+    }
+)
 DECLINES = frozenset({"card_declined", "declined"})
 SHORTEST_LOOK_SECONDS, LONGEST_LOOK_SECONDS = 2.0, 15.0
 
@@ -60,7 +72,7 @@ class Paying:
             known = await self._looked_up(known, checkout, job, context)
         except ProviderRefused as error:
             if error.code in OURS:
-                raise
+                return NotDone(str(error))
             return Refused(Ending.PAYMENT_REFUSED, NOT_TAKEN_ON)
         return self._authorised(known, job)
 
@@ -70,15 +82,19 @@ class Paying:
         """The payment as the provider has it, where that may have changed."""
         if known.status not in {PaymentStatus.NEW, PaymentStatus.REQUIRES_ACTION}:
             return known
-        told: ProviderPayment | None = None
-        if known.provider_id is not None:
-            told = await self.provider.get(known.provider_id)
+        told = await self._made_before(known, job)
         if told is None:
             context.ensure_held()
             told = await self.provider.authorise(
                 job.id, known.id, known.amount, known.currency, checkout.method or ""
             )
         return await noted(self.book, known, told)
+
+    async def _made_before(self, known: Payment, job: Job) -> ProviderPayment | None:
+        """The payment where an earlier call made it, also one whose key ran out since."""
+        if known.provider_id is not None:
+            return await self.provider.get(known.provider_id)
+        return await self.provider.find(known.id) if job.deliveries > 1 else None
 
     def _authorised(self, known: Payment, job: Job) -> End:
         match known.status:

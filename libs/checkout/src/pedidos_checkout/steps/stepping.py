@@ -17,15 +17,15 @@ from pedidos_checkout.domain.flow import (
     follow_ups,
 )
 from pedidos_checkout.domain.steps import KINDS, Step, step_of
-from pedidos_checkout.ports import CheckoutStore, ProviderPaused
+from pedidos_checkout.ports import CheckoutStore, ProviderBusy, ProviderPaused
 from pedidos_checkout.ports.providers import ProviderUnavailable
 from pedidos_checkout.steps.deferral import deferred
 from pedidos_checkout.steps.ends import (
     Do,
     Done,
-    End,
     Impossible,
     IsDone,
+    NotDone,
     Refused,
     Waits,
     never_known,
@@ -38,6 +38,8 @@ from pedidos_common.ports import JobLedger
 log = structlog.get_logger(__name__)
 DEADLINE_SECONDS = 60.0
 UNTIL_CERTAIN = RetryPolicy(max_attempts=1_000_000, base_seconds=2.0, cap_seconds=300.0)
+# a call that is under way for longer than this many looks will not end by itself
+MOST_BUSY = 30
 TOO_LATE = "what this checkout had done is undone already: the customer has to place it anew"
 
 
@@ -86,9 +88,13 @@ class StepFunction:
         try:
             end = await self.do(checkout, job, context)
         except ProviderPaused as error:
+            if isinstance(error, ProviderBusy) and job.deliveries > MOST_BUSY:
+                return await self._after_attempt(job, context, str(error))
             return deferred(error)
         except ProviderUnavailable as error:
             return await self._after_attempt(job, context, str(error))
+        if isinstance(end, NotDone):
+            return await self._after_attempt(job, context, end.reason)
         return self._outcome(checkout, job, end)
 
     async def give_up(self, job: Job, context: JobContext, reason: str) -> Outcome:  # noqa: ARG002
@@ -119,7 +125,9 @@ class StepFunction:
             return await self.give_up(job, context, reason)
         return Retry(reason, delay, counts=True)
 
-    def _outcome(self, checkout: Checkout, job: Job, end: End) -> Outcome:
+    def _outcome(
+        self, checkout: Checkout, job: Job, end: Done | Refused | Waits | Impossible
+    ) -> Outcome:
         match end:
             case Done(result):
                 return Succeeded(result, self._due(checkout, job, Ending.DONE))
@@ -128,7 +136,7 @@ class StepFunction:
                 result = {"refused": code.value, "error": error}
                 return Succeeded(result, self._due(checkout, job, code))
             case Waits(reason, delay_seconds, result):
-                return Retry(reason, delay_seconds, result, deferred=True)
+                return Retry(reason, delay_seconds, result, deferred=True, fresh=True)
             case Impossible(reason):
                 return self._failed(checkout, job, reason)
 

@@ -75,7 +75,9 @@ class InMemoryStock:
         nothing = _Shelf(0, 0)
         short = [sku for sku, n in wanted.items() if self._shelves.get(sku, nothing).available < n]
         if short:
-            await self.release(checkout_id, lines)
+            for shelf in held.values():
+                if shelf.holds[checkout_id].until is not None:
+                    shelf.give_back(checkout_id)
             return short
         until = self._clock() + timedelta(seconds=hold_seconds)
         for sku, quantity in wanted.items():
@@ -91,11 +93,13 @@ class InMemoryStock:
             shelf.holds[checkout_id].until = None
         return held.keys() == quantities(lines).keys()
 
-    async def commit(self, checkout_id: str, lines: Sequence[Line], fence: datetime) -> None:
+    async def commit(self, checkout_id: str, lines: Sequence[Line], fence: datetime) -> bool:
         """See `ports.Stock.commit`."""
-        for shelf in self._mine(checkout_id, lines).values():
+        held = self._mine(checkout_id, lines)
+        for shelf in held.values():
             self._check(fence)
             shelf.sell(checkout_id)
+        return held.keys() == quantities(lines).keys()
 
     async def release(self, checkout_id: str, lines: Sequence[Line]) -> None:
         """See `ports.Stock.release`."""

@@ -1,6 +1,8 @@
 """A circuit breaker: closed, open, half open. Pure; whoever keeps its record keeps the clock.
 
-Closed, calls go through, and so many failures one after the other open it. Open, nothing goes
+Closed, calls go through, and so many failures one after the other open it: of all calls, or of
+those that change something. The latter are counted apart, as a provider that still answers look-ups
+may be able to do nothing else; a look-up that succeeds does not end their row. Open, nothing goes
 through until its pause is over. Then it is half open: one call goes through as a trial, whose
 success closes it and whose failure opens it anew. A trial that is never told of (its process died)
 is over after a bound, and the next call is the trial.
@@ -52,14 +54,16 @@ class Paused:
 class Breaker:
     """One breaker's record; moments are seconds on the clock of whoever keeps it.
 
-    `open_until` is 0 while it is closed. `trial` names the trial that is under way, if one is,
-    until `trial_until`.
+    `failures` counts those on end of all calls, `changes` those on end of calls that change
+    something. `open_until` is 0 while it is closed. `trial` names the trial that is under way, if
+    one is, until `trial_until`.
     """
 
     failures: int = 0
     open_until: float = 0.0
     trial: str = ""
     trial_until: float = 0.0
+    changes: int = 0
 
     def state(self, now: float) -> BreakerState:
         """What it does with calls now."""
@@ -95,21 +99,29 @@ def _paused(seconds: float) -> Paused:
     return Paused(max(seconds, SHORTEST_WAIT_SECONDS))
 
 
-def succeeded(breaker: Breaker, admitted: Admitted) -> Breaker:
+def succeeded(breaker: Breaker, admitted: Admitted, *, look_up: bool = False) -> Breaker:
     """The record after a call that the provider answered."""
     if breaker.open_until and not _is_its_trial(breaker, admitted):
         return breaker
-    return CLOSED
+    return Breaker(changes=breaker.changes) if look_up else CLOSED
 
 
-def failed(breaker: Breaker, policy: BreakerPolicy, now: float, admitted: Admitted) -> Breaker:
+def failed(
+    breaker: Breaker,
+    policy: BreakerPolicy,
+    now: float,
+    admitted: Admitted,
+    *,
+    look_up: bool = False,
+) -> Breaker:
     """The record after a call that the provider did not answer."""
     if breaker.open_until:
         if not _is_its_trial(breaker, admitted):
             return breaker
-        return Breaker(breaker.failures, now + policy.pause_seconds)
-    failures = breaker.failures + 1
-    return Breaker(failures, now + policy.pause_seconds if failures >= policy.failures else 0.0)
+        return Breaker(breaker.failures, now + policy.pause_seconds, changes=breaker.changes)
+    failures, changes = breaker.failures + 1, breaker.changes + (not look_up)
+    is_open = max(failures, changes) >= policy.failures
+    return Breaker(failures, now + policy.pause_seconds if is_open else 0.0, changes=changes)
 
 
 def _is_its_trial(breaker: Breaker, admitted: Admitted) -> bool:

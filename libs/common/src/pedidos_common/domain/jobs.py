@@ -134,10 +134,10 @@ class Job:
 
     `deliveries` counts claims; `lost` those of them whose worker never settled or handed back;
     `probes` those runs that were made alone in their process, to see whether this job kills it;
-    `attempts` counts runs that failed unexpectedly. Times are the database server's,
-    `created_at` to the second. `refused_since` is since when the workers that it was delivered to
-    hand it back because they don't understand it, or can't read its payload; None once one of
-    them took it on.
+    `attempts` counts runs that failed unexpectedly since the last that brought something. Times are
+    the database server's, `created_at` to the second. `refused_since` is since when the workers
+    that it was delivered to hand it back because they don't understand it, or can't read its
+    payload; None once one of them took it on.
     """
 
     id: str
@@ -183,10 +183,11 @@ class Succeeded:
 class Retry:
     """Part of the work is left; run again after `delay_seconds`.
 
-    `counts` says that this was an attempt that failed; a server that was away is none. `refused`
-    says that this worker does not understand the job, or can't read its payload: one of another
-    release must take it, or the payload must be mended. `deferred` says that nothing went wrong:
-    the job waits for its turn, for news, or for a provider that is left alone.
+    `counts` says that this was an attempt that failed; a server that was away is none. `fresh` says
+    that it brought something: attempts that failed before count no more. `refused` says that this
+    worker does not understand the job, or can't read its payload: one of another release must take
+    it, or the payload must be mended. `deferred` says that nothing went wrong: the job waits for
+    its turn, for news, or for a provider that is left alone.
     """
 
     reason: str
@@ -194,6 +195,7 @@ class Retry:
     result: Mapping[str, Any] = field(default_factory=dict)
     counts: bool = False
     refused: bool = False
+    fresh: bool = False
     deferred: bool = False
 
 

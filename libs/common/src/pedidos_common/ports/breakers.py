@@ -19,11 +19,11 @@ class Breakers(Protocol):
         """Whether a call may be made now. Half open, one is let through over all processes."""
         ...
 
-    async def succeeded(self, name: str, admitted: Admitted) -> None:
-        """The call was answered, if with a no."""
+    async def succeeded(self, name: str, admitted: Admitted, *, look_up: bool = False) -> None:
+        """The call was answered, if with a no; a `look_up` says nothing of calls that change."""
         ...
 
-    async def failed(self, name: str, admitted: Admitted) -> bool:
+    async def failed(self, name: str, admitted: Admitted, *, look_up: bool = False) -> bool:
         """The call was not answered; whether that opened the breaker."""
         ...
 

@@ -29,14 +29,14 @@ class InMemoryBreakers:
         self._kept[name] = after
         return answer
 
-    async def succeeded(self, name: str, admitted: Admitted) -> None:
+    async def succeeded(self, name: str, admitted: Admitted, *, look_up: bool = False) -> None:
         """See `ports.Breakers.succeeded`."""
-        self._kept[name] = breakers.succeeded(self._of(name), admitted)
+        self._kept[name] = breakers.succeeded(self._of(name), admitted, look_up=look_up)
 
-    async def failed(self, name: str, admitted: Admitted) -> bool:
+    async def failed(self, name: str, admitted: Admitted, *, look_up: bool = False) -> bool:
         """See `ports.Breakers.failed`."""
-        before = self._of(name)
-        self._kept[name] = breakers.failed(before, self._policy, self._now(), admitted)
+        before, now = self._of(name), self._now()
+        self._kept[name] = breakers.failed(before, self._policy, now, admitted, look_up=look_up)
         return self._kept[name].open_until > before.open_until
 
     def state(self, name: str) -> BreakerState:

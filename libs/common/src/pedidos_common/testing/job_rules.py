@@ -59,10 +59,10 @@ def with_outcome(job: Job, outcome: Outcome, now: datetime) -> Job:
             return replace(job, result=dict(result), error=None)
         case Failed(reason=reason, result=result):
             return replace(job, error=reason, result=dict(result) or job.result)
-        case Retry(reason=reason, delay_seconds=delay_seconds, result=result, counts=counts):
+        case Retry(reason=reason, delay_seconds=delay_seconds, result=result):
             due_at = now + timedelta(seconds=delay_seconds)
             kept = dict(result) or job.result
-            attempts = job.attempts + counts
+            attempts = (0 if outcome.fresh else job.attempts) + outcome.counts
             return replace(job, error=reason, result=kept, due_at=due_at, attempts=attempts)
         case Released(lost=lost):
             return replace(job, lost=job.lost + lost)

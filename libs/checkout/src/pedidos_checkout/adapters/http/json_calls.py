@@ -11,8 +11,8 @@ from typing import Any
 import httpx
 
 from pedidos_checkout.ports import (
+    ProviderBusy,
     ProviderLimited,
-    ProviderPaused,
     ProviderRefused,
     ProviderUnavailable,
 )
@@ -23,7 +23,7 @@ LONGEST_REASON = 300
 IN_PROGRESS, IN_PROGRESS_SECONDS = "in_progress", 1.0
 LEAST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 1.0, 3_600.0
 # A key that is refused says nothing of what was asked: it waits until the key is right. The other
-# 4xx are final.
+# 4xx are final where they name the provider's own reason.
 TRY_AGAIN = frozenset({401, 403, 408, 425, 429})
 
 
@@ -78,7 +78,7 @@ class JsonCalls:
         Raises:
             ProviderRefused: on an answer that is final.
             ProviderLimited: when it asks for fewer calls, and says for how long.
-            ProviderPaused: while the same call is under way there.
+            ProviderBusy: while the same call is under way there.
             ProviderUnavailable: when no answer came, or one that says nothing.
         """
         headers = {"idempotency-key": key}
@@ -118,12 +118,11 @@ class JsonCalls:
         status, provider = answer.status_code, self._target.provider
         code, message = self._told(status, document)
         if status == httpx.codes.CONFLICT and code == IN_PROGRESS:
-            because = f"the same {operation} is still under way there"
-            return ProviderPaused(provider, IN_PROGRESS_SECONDS, because)
+            return ProviderBusy(provider, IN_PROGRESS_SECONDS, operation)
         pause = _pause_seconds(answer) if status == httpx.codes.TOO_MANY_REQUESTS else None
         if pause is not None:
             return ProviderLimited(provider, pause)
-        if status in TRY_AGAIN or not 400 <= status < 500:
+        if status in TRY_AGAIN or not 400 <= status < 500 or not _is_its_own(document):
             return self._unavailable(operation, f"{status}: {message}")
         return ProviderRefused(provider, code, f"{operation}: {message}")
 
@@ -140,6 +139,12 @@ class JsonCalls:
     def _unavailable(self, operation: str, reason: str) -> ProviderUnavailable:
         shown = f"{self._shown(reason)[:LONGEST_REASON]}; {self._target.settings}"
         return ProviderUnavailable(self._target.provider, operation, shown)
+
+
+def _is_its_own(document: Mapping[str, Any] | None) -> bool:
+    """Whether the provider said no itself, and nobody that stands before it or at its address."""
+    error = (document or {}).get("error")
+    return isinstance(error, Mapping) and bool(error.get("code"))
 
 
 def _document(body: bytes) -> Mapping[str, Any] | None:

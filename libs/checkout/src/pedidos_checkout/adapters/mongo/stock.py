@@ -57,7 +57,8 @@ class MongoStock:
             if short:
                 break
             # some came back between the update and the look
-        back = [changes.giving_back(checkout_id, *one, fence) for one in wanted.items()]
+        # this call may come late: its caller was stopped, and the next one made the order
+        back = [changes.taking_back(checkout_id, *one, fence) for one in wanted.items()]
         await self._write(back)
         return short or sorted(missing)
 
@@ -93,14 +94,16 @@ class MongoStock:
         return False
 
     @guarded
-    async def commit(self, checkout_id: str, lines: Sequence[Line], fence: datetime) -> None:
+    async def commit(self, checkout_id: str, lines: Sequence[Line], fence: datetime) -> bool:
         """See `ports.Stock.commit`."""
         wanted = quantities(lines)
         sales = [changes.selling(checkout_id, *one, fence) for one in wanted.items()]
-        if not await self._write(sales):
-            found = await self._look(checkout_id, wanted, fence)
-            if found.held:
-                _refuse_late(found)
+        if await self._write(sales):
+            return True
+        found = await self._look(checkout_id, wanted, fence)
+        if found.held:
+            _refuse_late(found)
+        return False
 
     @guarded
     async def release(self, checkout_id: str, lines: Sequence[Line]) -> None:

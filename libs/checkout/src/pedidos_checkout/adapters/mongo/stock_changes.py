@@ -21,9 +21,9 @@ def hold(checkout_id: str) -> str:
     return f"holds.{checkout_id}"
 
 
-def in_time(fence: datetime | None) -> Document:
-    """As long as the lease lasts; for ever where there is none."""
-    return {} if fence is None else {"$expr": {"$lt": ["$$NOW", fence]}}
+def in_time(fence: datetime) -> Document:
+    """As long as the lease lasts."""
+    return {"$expr": {"$lt": ["$$NOW", fence]}}
 
 
 def taking(
@@ -60,13 +60,25 @@ def selling(checkout_id: str, sku: str, quantity: int, fence: datetime) -> Updat
     )
 
 
-def giving_back(
-    checkout_id: str, sku: str, quantity: int, fence: datetime | None = None
-) -> UpdateOne:
+def giving_back(checkout_id: str, sku: str, quantity: int) -> UpdateOne:
     """What is held can be bought again."""
     mine = hold(checkout_id)
     return UpdateOne(
-        {"_id": sku, f"{mine}.quantity": quantity, **in_time(fence)},
+        {"_id": sku, f"{mine}.quantity": quantity},
+        {"$inc": {"available": quantity}, "$unset": {mine: ""}},
+    )
+
+
+def taking_back(checkout_id: str, sku: str, quantity: int, fence: datetime) -> UpdateOne:
+    """The same of a reservation that came to nothing; not of an order that came about meanwhile."""
+    mine = hold(checkout_id)
+    return UpdateOne(
+        {
+            "_id": sku,
+            f"{mine}.quantity": quantity,
+            f"{mine}.heldAt": {"$exists": True},
+            **in_time(fence),
+        },
         {"$inc": {"available": quantity}, "$unset": {mine: ""}},
     )
 

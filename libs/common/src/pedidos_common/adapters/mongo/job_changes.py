@@ -92,7 +92,8 @@ def settlement(
         literal = {name: {"$literal": value} for name, value in fields.items()}
         if outcome.refused:
             literal["refusedSince"] = {"$ifNull": ["$refusedSince", "$$NOW"]}
-        return [{"$set": {**literal, "dueAt": due, "attempts": job.attempts + outcome.counts}}]
+        attempts = (0 if outcome.fresh else job.attempts) + outcome.counts
+        return [{"$set": {**literal, "dueAt": due, "attempts": attempts}}]
     change: Document = {"$set": fields}
     if status in FINAL:
         change["$currentDate"] = _settled_now()

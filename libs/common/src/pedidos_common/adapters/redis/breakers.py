@@ -91,16 +91,21 @@ class RedisBreakers:
             return Paused(breakers.LONGEST_TRIAL_WAIT_SECONDS)
         return answer
 
-    async def succeeded(self, name: str, admitted: Admitted) -> None:
+    async def succeeded(self, name: str, admitted: Admitted, *, look_up: bool = False) -> None:
         """See `ports.Breakers.succeeded`."""
-        if self._view(name).breaker != breakers.CLOSED:
-            await self._change(name, lambda breaker, _now: breakers.succeeded(breaker, admitted))
 
-    async def failed(self, name: str, admitted: Admitted) -> bool:
+        def succeed(breaker: Breaker, _now: float) -> Breaker:
+            return breakers.succeeded(breaker, admitted, look_up=look_up)
+
+        known = self._view(name).breaker
+        if succeed(known, self._clock()) != known:
+            await self._change(name, succeed)
+
+    async def failed(self, name: str, admitted: Admitted, *, look_up: bool = False) -> bool:
         """See `ports.Breakers.failed`."""
 
         def fail(breaker: Breaker, now: float) -> Breaker:
-            return breakers.failed(breaker, self._policy, now, admitted)
+            return breakers.failed(breaker, self._policy, now, admitted, look_up=look_up)
 
         changed = await self._change(name, fail)
         return changed is not None and changed[1].open_until > changed[0].open_until
@@ -170,6 +175,7 @@ def _read_record(kept: bytes) -> Breaker:
             float(told["open_until"]),
             str(told["trial"]),
             float(told["trial_until"]),
+            int(told.get("changes", 0)),  # an earlier release counts none apart
         )
     except (LookupError, TypeError, ValueError):
         return breakers.CLOSED
