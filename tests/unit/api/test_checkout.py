@@ -17,9 +17,13 @@ from pedidos_checkout.domain.placed_orders import order_of
 from pedidos_checkout.domain.shop import Discount, Product
 from pedidos_checkout.domain.status import FORGOTTEN
 from pedidos_checkout.domain.steps import Step, job_id
+from pedidos_checkout.steps.paying import payment_of
 from pedidos_common.domain.jobs import Succeeded
 from pedidos_common.domain.queues import DEFAULTS, INVENTORY, PAYMENT_PROCESSING, QueueTable
+from pedidos_common.execution.executor import Observe
+from pedidos_common.execution.follow_ups import Follow
 from pedidos_common.testing.eventually import eventually
+from pedidos_orchestrator.times import iso
 from tests.unit.api.world import World
 
 PATH = "/api/checkout"
@@ -79,6 +83,39 @@ async def test_what_was_sent_is_kept(world: World, shop: httpx.AsyncClient) -> N
     assert kept.customer.tier == "DIAMANTE"
 
 
+async def test_a_phone_is_kept_as_text_messages_are_sent_to_it(
+    world: World, shop: httpx.AsyncClient
+) -> None:
+    answer = await shop.post(PATH, json=with_phone("+55 (11) 91234-5678"))
+    kept = await world.shop.checkouts.get(answer.json()["data"]["jobId"])
+    assert kept is not None
+    assert kept.customer.phone == "+5511912345678"
+    answer = await shop.post(PATH, json=with_phone("11912345678"))
+    assert (answer.status_code, "+ and its country code" in answer.text) == (422, True)
+    assert "11912345678" not in answer.text
+    assert (await shop.post(PATH, json=with_phone(None))).status_code == 202
+
+
+def with_phone(phone: str | None) -> dict[str, Any]:
+    return CART | {"customer": CART["customer"] | {"phone": phone}}
+
+
+async def test_a_discount_is_told_before_and_after_the_purchase(
+    world: World, shop: httpx.AsyncClient
+) -> None:
+    answer = await shop.post(PATH, json=CART | {"discountCode": "TEN"})
+    body = (await shop.get(answer.json()["data"]["trackingUrl"])).json()
+    checkout = await world.shop.checkouts.get(body["jobId"])
+    assert checkout is not None
+    await world.shop.orders.create(
+        order_of(checkout), await world.runs.now() + timedelta(minutes=1)
+    )
+    (order,) = (await shop.get("/api/customers/c-1/orders")).json()["items"]
+    sums = {"subtotal": "24.60", "discount": "2.46", "discountCode": "TEN", "total": "22.14"}
+    for told in (body, order):
+        assert {name: told[name] for name in sums} == sums
+
+
 async def test_its_first_job_is_rung_right_behind_the_answer(
     world: World, shop: httpx.AsyncClient
 ) -> None:
@@ -126,6 +163,38 @@ async def test_what_can_not_be_ordered_is_refused(
     assert await world.shop.checkouts.by_key(Kind.CHECKOUT, "k") is None
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"customer": CART["customer"] | {"name": "   "}},
+        {"customer": CART["customer"] | {"name": "\u00a0\u3000"}},
+        {"customer": CART["customer"] | {"email": "..@a.example"}},
+        {"customer": CART["customer"] | {"email": "ana.@a.example"}},
+        {"customer": CART["customer"] | {"email": "ana@shop"}},
+        {"customer": CART["customer"] | {"email": f"{'a.' * 32}a@a.example"}},
+        {"items": [{"productId": "SKU-1", "quantity": 2.5}]},
+        {"items": [{"productId": "SKU-1", "quantity": "2"}]},
+        {"items": [{"productId": "SKU-1", "quantity": True}]},
+    ],
+)
+async def test_what_says_nothing_is_refused_and_counted(
+    world: World, shop: httpx.AsyncClient, change: dict[str, Any]
+) -> None:
+    answer = await shop.post(PATH, json=CART | change)
+    assert answer.status_code == 422, answer.text
+    metrics = (await shop.get("/metrics")).text
+    assert 'pedidos_checkouts_refused_total{reason="invalid"} 1.0' in metrics
+
+
+async def test_a_whole_number_may_be_written_with_its_decimals(
+    world: World, shop: httpx.AsyncClient
+) -> None:
+    items = [{"productId": "SKU-1", "quantity": 2.0}]
+    answer = await shop.post(PATH, json=CART | {"items": items}, headers=keyed("k"))
+    again = await shop.post(PATH, json=CART, headers=keyed("k"))
+    assert (answer.status_code, again.text) == (202, answer.text)
+
+
 async def test_what_is_free_needs_no_payment(world: World, shop: httpx.AsyncClient) -> None:
     free = {"customer": CART["customer"], "items": [{"productId": "SKU-0", "quantity": 1}]}
     answer = await shop.post(PATH, json=free)
@@ -161,6 +230,38 @@ async def test_past_the_first_limit_without_room_it_is_refused(world: World) -> 
         assert (await full.post(PATH, json=CART)).status_code == 503
 
 
+class RefusingHere:
+    """Does jobs in this process, a second each: every one is refused."""
+
+    stopping = False
+
+    def __init__(self, world: World, observe: Observe) -> None:
+        self._world, self._observe = world, observe
+
+    async def deliver(self, job_id: str) -> None:
+        job = await self._world.claimed(job_id)
+        self._world.clock.advance(1)
+        outcome = Succeeded({"refused": "card_declined", "error": "no"})
+        await self._world.ledger.settle(job, outcome)
+        await self._observe(job, outcome, 1.0)
+
+
+async def test_what_is_done_at_once_says_when_it_came_and_how_long_it_took(world: World) -> None:
+    def executor_of(observe: Observe, _follow: Follow) -> Any:
+        return RefusingHere(world, observe)
+
+    cups = [(Product("SKU-1", "cup", Decimal("12.30")), 10)]
+    await world.shop.catalogue.add(cups, [])
+    world.deps = replace(world.deps, checkout=replace(world.shop, executor_of=executor_of))
+    came = iso(world.clock())
+    async with world.client_of(small_shop(world, sync_above=-1, refuse_above=10)) as full:
+        answer = await full.post(PATH, json=CART, headers=keyed("k"))
+        data = answer.json()["data"]
+        assert (answer.status_code, data["status"]) == (200, "failed")
+        assert (data["createdAt"], data["processingTime"]) == (came, 1_000)
+        assert (await full.post(PATH, json=CART, headers=keyed("k"))).text == answer.text
+
+
 def small_shop(world: World, **limits: Any) -> Any:
     """An application whose first queue has other limits."""
     policy = replace(DEFAULTS[PAYMENT_PROCESSING], **limits)
@@ -184,6 +285,19 @@ async def test_the_status_follows_the_jobs(world: World, shop: httpx.AsyncClient
     assert (body["status"], body["error"]) == ("failed", "the card was declined")
     assert answer.headers["cache-control"] == "no-store"
     assert "ana" not in answer.text.lower()
+
+
+async def test_a_status_names_its_payment(world: World, shop: httpx.AsyncClient) -> None:
+    url = f"/api/orders/status/{await accepted_id(shop)}"
+    body = (await shop.get(url)).json()
+    checkout = await world.shop.checkouts.get(body["jobId"])
+    assert checkout is not None
+    await world.shop.payments.begin(payment_of(checkout))
+    found = await shop.get(f"/api/payments/{body['paymentId']}")
+    assert (found.status_code, found.json()["jobId"]) == (200, body["jobId"])
+    free = {"customer": CART["customer"], "items": [{"productId": "SKU-0", "quantity": 1}]}
+    answer = await shop.post(PATH, json=free)
+    assert "paymentId" not in (await shop.get(answer.json()["data"]["trackingUrl"])).json()
 
 
 async def test_what_became_of_it_outlives_its_jobs(world: World, shop: httpx.AsyncClient) -> None:

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 import pytest
 
+from pedidos_checkout.domain.placed_orders import order_of
+from pedidos_checkout.domain.status import status_of
+from pedidos_checkout.domain.steps import Step
+from pedidos_checkout.sample_shop import seed
+from pedidos_common.domain.jobs import JobStatus
 from pedidos_common.domain.orders import StatusCounts
 from pedidos_common.domain.runs import Phase, Plan, Run
 from pedidos_orchestrator.engine.aftermath import receipt_of
 from pedidos_orchestrator.http.security import OPEN_PATHS, SIGNED_PATH, TRACKING_PATH
+from pedidos_orchestrator.use_cases.checkout.reading import order_view, status_view
 from tests.unit.api.world import World
+from tests.unit.checkout.carts import a_checkout
+from tests.unit.checkout.test_status import a_job
 
 ROUTES = """\
 GET /api/customers/{customerId}/orders
@@ -68,7 +77,7 @@ POST /pedidos/runs/{runId}/resume
 """
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def document() -> dict[str, Any]:
     return World().app(max_orders=777, api_key="k").openapi()
 
@@ -137,6 +146,43 @@ def test_the_limit_in_force_is_described(document: dict[str, Any]) -> None:
     parameters = document["paths"]["/pedidos/generate"]["post"]["parameters"]
     quantity = next(one for one in parameters if one["name"] == "quantity")
     assert (quantity["schema"]["minimum"], quantity["schema"]["maximum"]) == (1, 777)
+
+
+@pytest.mark.parametrize("path", ["/api/checkout", "/api/payments"])
+def test_where_to_look_and_when_is_described(document: dict[str, Any], path: str) -> None:
+    responses = document["paths"][path]["post"]["responses"]
+    found = {status: set(one.get("headers", ())) for status, one in responses.items()}
+    assert (found["200"], found["202"]) == ({"Location"}, {"Location", "Retry-After"})
+    assert found["503"] == {"Retry-After"}
+
+
+def test_all_that_a_status_may_hold_is_described(document: dict[str, Any]) -> None:
+    checkout = a_checkout()
+    refused = {"refused": "card_declined", "error": "the card was declined"}
+    jobs = [a_job(checkout, Step.PAYMENT, status=JobStatus.SUCCEEDED, result=refused)]
+    failed = status_of(checkout, jobs)
+    completed = replace(failed, order=order_of(checkout))
+    seen = {*status_view(checkout, failed), *status_view(checkout, completed)}
+    schemas = document["components"]["schemas"]
+    assert seen <= set(schemas["CheckoutStatusShape"]["properties"])
+    assert seen | {"trackingUrl"} <= set(schemas["TrackedStatus"]["properties"])
+    ref = schemas["CheckoutStatusShape"]["properties"]["order"]["anyOf"][0]["$ref"]
+    order = schemas[ref.rpartition("/")[2]]["properties"]
+    assert set(order_view(order_of(checkout))) <= set(order)
+
+
+async def test_what_is_shown_can_be_ordered_in_the_sample_shop(document: dict[str, Any]) -> None:
+    world = World()
+    await seed(world.shop.catalogue)
+    (cart,) = document["components"]["schemas"]["CheckoutRequest"]["examples"]
+    (code,) = document["components"]["schemas"]["CheckoutRequest"]["properties"]["discountCode"][
+        "examples"
+    ]
+    items = [{"productId": "STA-001", "quantity": 10}]
+    async with world.client_of(world.app(payment_url="http://provider")) as client:
+        for body in (cart, cart | {"items": items, "discountCode": code}):
+            answer = await client.post("/api/checkout", json=body)
+            assert answer.status_code == 202, answer.text
 
 
 def test_every_shape_has_examples(document: dict[str, Any]) -> None:

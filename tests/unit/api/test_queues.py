@@ -269,3 +269,12 @@ async def test_a_job_of_checkout_is_not_sent_again_as_one_of_a_run(
     answer = await client.post("/pedidos/dead/redrive", json={"jobIds": [new.id]})
     assert answer.status_code == 409
     assert DEAD in answer.json()["detail"]
+
+
+async def test_a_jobs_creation_is_told_as_it_is_known_to_the_second(
+    world: World, client: Client
+) -> None:
+    world.clock.advance(0.061)
+    await add(world, "one")
+    (job,) = (await client.get(f"/api/queues/{INVENTORY}/jobs")).json()["items"]
+    assert job["createdAt"] == "2025-01-02T03:04:05Z"

@@ -102,6 +102,26 @@ def test_a_waiting_customer_is_told_what_is_waited_for() -> None:
     waits = {**RUNNING, "status": JobStatus.RETRYING, "result": {"waits": "customer"}}
     seen = status_of(a_checkout(), [a_job(a_checkout(), Step.PAYMENT, **waits)])
     assert (seen.state, "confirm the payment" in seen.message) == ("processing", True)
+    assert seen.waits_for_customer
+    over = {**DONE, "result": {"waits": "customer"}}
+    assert not status_of(
+        a_checkout(), [a_job(a_checkout(), Step.PAYMENT, **over)]
+    ).waits_for_customer
+
+
+def test_a_step_is_queued_when_what_it_follows_ended_and_not_before() -> None:
+    came, paid = ACCEPTED + timedelta(milliseconds=61), ACCEPTED + timedelta(milliseconds=250)
+    checkout, second = a_checkout(created_at=came), {"created_at": ACCEPTED}
+    jobs = [
+        a_job(checkout, Step.PAYMENT, **{**DONE, **second, "settled_at": paid}),
+        a_job(checkout, Step.STOCK, **refused(Ending.OUT_OF_STOCK, "out of stock"), **second),
+        a_job(checkout, Step.UNDO_PAYMENT, **second),
+    ]
+    queued = {one.step: one.queued_at for one in status_of(checkout, jobs).steps}
+    assert (queued[Step.PAYMENT], queued[Step.STOCK]) == (came, paid)
+    assert queued[Step.UNDO_PAYMENT] == LATER
+    late = replace(jobs[1], created_at=LATER)  # its worker died before it was created
+    assert status_of(checkout, [jobs[0], late]).steps[1].queued_at == LATER
 
 
 def test_a_declined_card_took_no_money() -> None:

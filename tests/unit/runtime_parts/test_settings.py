@@ -118,6 +118,7 @@ def test_values_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> No
         ("SMTP_URL", "http://h", "SMTP_URL: must be an address like smtp://user:password@host"),
         ("SMTP_URL", "smtp://h:port", "SMTP_URL: must be an address like smtp://"),
         ("MAIL_FROM", "nobody", "MAIL_FROM=nobody: must be one address like Shop <"),
+        ("CHECKOUT_CURRENCY", "ZZZ", "CHECKOUT_CURRENCY=ZZZ: must be a currency of ISO 4217"),
         ("API_KEY", "short", "API_KEY: is too short; allowed is at least 8 characters"),
         ("MONGO_URI", "mongodb://h:port", "MONGO_URI: must be an address like mongodb://"),
         ("REDIS_URL", "redis://h:port", "REDIS_URL: must be an address like redis://"),

@@ -6,6 +6,7 @@ from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
 from pedidos_checkout.adapters.smtp.mail import server_of
 from pedidos_checkout.adapters.smtp.messages import NoMail, address_of
+from pedidos_checkout.domain.minor_units import CURRENCIES
 from pedidos_common.domain.webhook_signatures import key_of
 from pedidos_common.runtime.settings import Settings, check_web_address
 
@@ -24,7 +25,7 @@ class CheckoutSettings(Settings):
     provider_concurrency: int = Field(16, ge=1, le=1_000)
     breaker_failures: int = Field(5, ge=1, le=1_000)
     breaker_pause_seconds: float = Field(60.0, ge=0.1, le=3_600.0)
-    checkout_currency: str = Field("EUR", pattern=r"^[A-Z]{3}$")
+    checkout_currency: str = "EUR"
     checkout_hold_seconds: float = Field(900.0, ge=1.0, le=86_400.0)
     checkout_payment_wait_seconds: float = Field(900.0, ge=1.0, le=86_400.0)
     public_url: str | None = Field(None, pattern=r"^https?://")
@@ -33,6 +34,13 @@ class CheckoutSettings(Settings):
     def provider_timeout_seconds(self) -> float:
         """How long one call of a provider may take."""
         return self.provider_timeout_ms / 1000
+
+    @field_validator("checkout_currency")
+    @classmethod
+    def _is_currency(cls, code: str) -> str:
+        if code not in CURRENCIES:
+            raise ValueError("a currency of ISO 4217, like EUR")
+        return code
 
     @field_validator("payment_url", "sms_url", "public_url")
     @classmethod

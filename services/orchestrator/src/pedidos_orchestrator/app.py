@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
@@ -29,9 +29,10 @@ from pedidos_orchestrator.api import (
     stream,
     webhooks,
 )
+from pedidos_orchestrator.api.allowed import allowed
 from pedidos_orchestrator.api.checkout_desk import desk_of
 from pedidos_orchestrator.api.checkout_watchers import CheckoutWatchers
-from pedidos_orchestrator.api.context import MAX_PAGE, ApiContext
+from pedidos_orchestrator.api.context import ApiContext
 from pedidos_orchestrator.api.live import StatusBroadcast
 from pedidos_orchestrator.api.openapi import describe
 from pedidos_orchestrator.api.status_reading import (
@@ -45,16 +46,17 @@ from pedidos_orchestrator.http.body_limit import BodyLimit
 from pedidos_orchestrator.http.browser_guard import BrowserGuard
 from pedidos_orchestrator.http.fresh_status import Fresh, WritesAreSeen
 from pedidos_orchestrator.http.observing import Observing
-from pedidos_orchestrator.http.problem_handlers import install
+from pedidos_orchestrator.http.problem_handlers import OnRefused, install
 from pedidos_orchestrator.http.rate_limit import RateLimit
 from pedidos_orchestrator.http.read_limit import ReadLimit
 from pedidos_orchestrator.http.security import SIGNED_PATH, ApiKeyGuard, keys_of, watched
 from pedidos_orchestrator.http.security_headers import SecurityHeaders
 from pedidos_orchestrator.http.traced import Traced
 from pedidos_orchestrator.page import load
+from pedidos_orchestrator.problems import ProblemError
+from pedidos_orchestrator.use_cases.checkout.accepting import Desk
 from pedidos_orchestrator.use_cases.export import ExportSlots
 from pedidos_orchestrator.use_cases.redrive import Redrive
-from pedidos_orchestrator.use_cases.start_run import MAX_SEED
 
 VERSION = "0.1.0"
 # carts of 100 lines, and what a payment provider tells of one payment
@@ -92,7 +94,7 @@ def create_app(deps: Deps, settings: ApiSettings) -> FastAPI:
     app.state.context = context
     for module in ROUTES:
         app.include_router(module.router)
-    install(app, _limits(settings))
+    install(app, allowed(settings), _counting(context.desk))
     keys = keys_of(settings.api_key, settings.api_keys_file)
     limited = watched(keys, deps.registry)
     _describe(app, settings.max_orders, has_keys=keys is not None)
@@ -169,16 +171,14 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     end_streams(app)
 
 
-def _limits(settings: ApiSettings) -> Mapping[str, str]:
-    """What parameters may be, in words."""
-    return {
-        "quantity": f"a whole number from 1 to {settings.max_orders}",
-        "seed": f"a whole number from 0 to {MAX_SEED}",
-        "limit": f"a whole number from 1 to {MAX_PAGE}",
-        "run": "the id of a run, like 01934f1e-7c00-8a1b-8c3d-4e0000000000",
-        "types": f"some of {queue.ALL_TYPES}, with commas between them",
-        "lines": f"a whole number from 1 to {logs.MAX_LINES}",
-    }
+def _counting(desk: Desk) -> OnRefused:
+    """What counts the checkouts whose bodies are not what they may be."""
+
+    def refused(path: str, problem: ProblemError) -> None:
+        if path in {checkout.CHECKOUT_PATH, checkout.PAYMENTS_PATH}:
+            desk.metrics.refused(problem)
+
+    return refused
 
 
 def _describe(app: FastAPI, max_orders: int, *, has_keys: bool) -> None:

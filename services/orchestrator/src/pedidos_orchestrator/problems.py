@@ -13,6 +13,12 @@ from pedidos_orchestrator.tracing import trace_of
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 2
+# as a description of the header has it
+RETRY_AFTER: Mapping[str, Any] = {
+    "description": "seconds after which it is worth asking again",
+    "schema": {"type": "integer", "minimum": 0},
+}
+ASK_AGAIN = frozenset({429, 503})
 SET_UP_SECONDS = 60  # before it is worth asking again for what an operator has yet to set up
 
 EXAMPLES: Mapping[int, tuple[str, str]] = {
@@ -131,7 +137,9 @@ def _declared(status: int) -> dict[str, Any]:
         "traceId": "4bf92f3577b34da6a3ce929d0e0e4736",
     }
     schema = {"$ref": "#/components/schemas/Problem"}
+    headers = {"headers": {"Retry-After": dict(RETRY_AFTER)}} if status in ASK_AGAIN else {}
     return {
         "description": phrase,
         "content": {MEDIA_TYPE: {"schema": schema, "example": example}},
+        **headers,
     }

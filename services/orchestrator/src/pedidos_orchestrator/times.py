@@ -12,6 +12,11 @@ def iso(at: datetime | None) -> str | None:
     return at.isoformat(timespec="milliseconds").replace("+00:00", "Z") if at else None
 
 
+def iso_to_the_second(at: datetime) -> str:
+    """The same of a time that is known to the second only: without milliseconds."""
+    return at.isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
 def milliseconds(start: datetime | None, end: datetime | None) -> int | None:
     """From start to end; None while one is missing."""
     if start is None or end is None:

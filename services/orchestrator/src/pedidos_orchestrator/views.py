@@ -11,7 +11,7 @@ from pedidos_common.domain.jobs import Job
 from pedidos_common.domain.runs import Phase, Plan, Run
 from pedidos_common.ports import ImportReport, OrderRecord, ProcessSeen
 from pedidos_orchestrator.projections import status_of
-from pedidos_orchestrator.times import iso
+from pedidos_orchestrator.times import iso, iso_to_the_second
 
 
 def plain(value: Any) -> Any:
@@ -133,7 +133,7 @@ def job_view(job: Job) -> dict[str, Any]:
         "deliveries": job.deliveries,
         "lost": job.lost,
         "attempts": job.attempts,
-        "createdAt": iso(job.created_at),
+        "createdAt": iso_to_the_second(job.created_at),
         "claimedAt": iso(job.claimed_at),
         "settledAt": iso(job.settled_at),
         "dueAt": iso(job.due_at),

@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from pedidos_checkout.domain.checkouts import ID_PREFIX, Checkout, Customer, Line
 
+NOTHING = Decimal("0.00")
 ORDER_PREFIX = "ord_"
 # without I, L, O and U: nobody reads them for 1, 1, 0 and V
 READABLE = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -27,7 +28,10 @@ class PlacedStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PlacedOrder:
-    """An order of one checkout; `number` is what people call it by."""
+    """An order of one checkout; `number` is what people call it by.
+
+    `total` is what is left of the lines after what `discount_code` took off.
+    """
 
     id: str
     number: str
@@ -36,9 +40,20 @@ class PlacedOrder:
     lines: Sequence[Line]
     total: Decimal
     currency: str
+    discount_code: str | None = None
     status: PlacedStatus = PlacedStatus.AWAITING_PAYMENT
     created_at: datetime | None = None
     confirmed_at: datetime | None = None
+
+    @property
+    def subtotal(self) -> Decimal:
+        """What all lines cost."""
+        return sum((line.total for line in self.lines), NOTHING)
+
+    @property
+    def discount(self) -> Decimal:
+        """What was taken off."""
+        return self.subtotal - self.total
 
 
 def order_id_of(checkout_id: str) -> str:
@@ -67,4 +82,5 @@ def order_of(checkout: Checkout) -> PlacedOrder:
         lines=checkout.lines,
         total=checkout.total,
         currency=checkout.currency,
+        discount_code=checkout.discount_code,
     )

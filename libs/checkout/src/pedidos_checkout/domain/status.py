@@ -46,6 +46,7 @@ DOING: Mapping[Step, str] = {
     Step.ORDER: "creating the order",
     Step.CAPTURE: "taking the payment",
 }
+ASKING = "waiting for you to confirm the payment"
 FORGOTTEN = "it did not come about, and its details are no longer kept"
 # of a payment whose jobs are gone; where it was taken and nothing came of it nobody can say
 MONEY: Mapping[PaymentStatus, Money] = {
@@ -80,7 +81,8 @@ class CheckoutStatus:
 
     `progress` is in percent of the way to a confirmed order. `order` is set once that is
     confirmed; `error`, `code` and `money` where it failed. `processing_ms` counts from when it
-    was accepted to when it was completed or failed, or to now.
+    was accepted to when it was completed or failed, or to now. While it `waits_for_customer`
+    nothing of ours keeps it.
     """
 
     state: CheckoutState
@@ -93,6 +95,7 @@ class CheckoutStatus:
     error: str | None = None
     code: Ending | None = None
     money: Money | None = None
+    waits_for_customer: bool = False
 
     @property
     def is_final(self) -> bool:
@@ -223,11 +226,15 @@ def _status(
         message=error or _message(checkout, known, state),
         processing_ms=_milliseconds(checkout, known, until),
         retries=sum(job.attempts + job.lost for job in known.values()),
-        steps=[_seen(step, known.get(step)) for step in _to_show(checkout, known)],
+        steps=[
+            _seen(step, known.get(step), _due_at(checkout, known, step))
+            for step in _to_show(checkout, known)
+        ],
         order=order,
         error=error,
         code=code,
         money=money,
+        waits_for_customer=_waits_for_customer(known),
     )
 
 
@@ -262,9 +269,12 @@ def _message(checkout: Checkout, known: Mapping[Step, Job], state: CheckoutState
     if state is CheckoutState.QUEUED:
         return "waiting to be processed"
     at = next(s for s in _way(checkout) if ending_of(known.get(s)) is not Ending.DONE)
-    job = known.get(at)
-    waits_for_customer = job is not None and job.result.get("waits") == "customer"
-    return "waiting for you to confirm the payment" if waits_for_customer else DOING[at]
+    return ASKING if at is Step.PAYMENT and _waits_for_customer(known) else DOING[at]
+
+
+def _waits_for_customer(known: Mapping[Step, Job]) -> bool:
+    job = known.get(Step.PAYMENT)
+    return job is not None and ending_of(job) is None and job.result.get("waits") == "customer"
 
 
 def _milliseconds(checkout: Checkout, known: Mapping[Step, Job], until: datetime | None) -> int:
@@ -275,15 +285,29 @@ def _milliseconds(checkout: Checkout, known: Mapping[Step, Job], until: datetime
     return max(0, round((until - checkout.created_at).total_seconds() * 1000))
 
 
-def _seen(step: Step, job: Job | None) -> StepSeen:
+def _seen(step: Step, job: Job | None, due_at: datetime | None) -> StepSeen:
     if job is None:
         return StepSeen(step)
+    # the ledger knows a job's creation to the second only, and it never is before what caused it
+    queued_at = job.created_at if due_at is None else max(job.created_at, due_at)
     return StepSeen(
         step=step,
         state=job.status.value,
-        queued_at=job.created_at,
+        queued_at=queued_at,
         started_at=job.first_claimed_at,
         ended_at=job.settled_at,
         retries=job.attempts + job.lost,
         outcome=ending_of(job),
     )
+
+
+def _due_at(checkout: Checkout, known: Mapping[Step, Job], step: Step) -> datetime | None:
+    """When the step was due: as the one that it follows ended, or the checkout came."""
+    if step in stages_of(checkout)[0]:
+        return checkout.created_at
+    before = (
+        job.settled_at
+        for done, job in known.items()
+        if (ending := ending_of(job)) and step in next_steps(checkout, done, ending)
+    )
+    return next(before, None)

@@ -19,9 +19,20 @@ def confirmation_mail(order: PlacedOrder) -> tuple[str, str]:
     """Subject and text of the mail about a confirmed order."""
     text = (
         f"Hello {order.customer.name},\n\nthank you: your order {order.number} is confirmed.\n\n"
-        f"{_list(order.lines)}\n\nTotal: {order.total} {order.currency}\n"
+        f"{_list(order.lines)}\n\n{_sums(order)}\n"
     )
     return f"Your order {order.number} is confirmed", text
+
+
+def _sums(order: PlacedOrder) -> str:
+    total = f"Total: {order.total} {order.currency}"
+    if not order.discount:
+        return total
+    by = f" ({order.discount_code})" if order.discount_code else ""
+    return (
+        f"Subtotal: {order.subtotal} {order.currency}\n"
+        f"Discount{by}: -{order.discount} {order.currency}\n{total}"
+    )
 
 
 def order_text(order: PlacedOrder) -> str:

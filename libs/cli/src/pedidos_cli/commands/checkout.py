@@ -71,7 +71,9 @@ def place(
     customer: CustomerId = "c-1",
     name: CustomerName = "Ana Souza",
     email: Email = "ana@example.com",
-    phone: Annotated[str | None, typer.Option(help="Where a text message goes.")] = None,
+    phone: Annotated[
+        str | None, typer.Option(help="Where a text message goes: + and its country code.")
+    ] = None,
     tier: Tier = "BRONZE",
     discount: Annotated[str | None, typer.Option(help="A discount code.")] = None,
     key: Key = None,
@@ -204,7 +206,8 @@ def describe(found: Json) -> str:
         milliseconds = found["processingTime"]
         lines[0] += f" ({found['progress']} %, {milliseconds} ms): {found['message']}"
     if order := found.get("order"):
-        lines.append(f"  order {order['orderNumber']}: {order['total']} {order['currency']}")
+        off = f", {order['discount']} off" if order.get("discountCode") else ""
+        lines.append(f"  order {order['orderNumber']}: {order['total']} {order['currency']}{off}")
     for step in found.get("steps", ()):
         mark = _mark(step)
         outcome = step["outcome"] if step["outcome"] not in {None, "done"} else step["status"]

@@ -22,7 +22,7 @@ from pedidos_orchestrator.api.models_checkout import (
 )
 from pedidos_orchestrator.api.status_reading import encode
 from pedidos_orchestrator.http.security import TRACKING_PATH
-from pedidos_orchestrator.problems import no_checkout, problems
+from pedidos_orchestrator.problems import RETRY_AFTER, no_checkout, problems
 from pedidos_orchestrator.tracing import trace_of
 from pedidos_orchestrator.use_cases.checkout.accepting import Reply, Wanted
 from pedidos_orchestrator.use_cases.checkout.drafts import (
@@ -34,8 +34,20 @@ from pedidos_orchestrator.use_cases.checkout.drafts import (
 
 LONGEST_AGENT = 300
 CHECKOUT_PATH, PAYMENTS_PATH = "/api/checkout", "/api/payments"
-DONE: dict[int | str, dict[str, Any]] = {
-    200: {"model": CheckoutDone, "description": "done while you waited: the queues are long"}
+LOCATION: dict[str, Any] = {
+    "description": "where its status is found",
+    "schema": {"type": "string", "format": "uri"},
+}
+TAKEN: dict[int | str, dict[str, Any]] = {
+    200: {
+        "model": CheckoutDone,
+        "description": "done while you waited: the queues are long",
+        "headers": {"Location": LOCATION},
+    },
+    202: {
+        "description": "stored, and worked at in the background",
+        "headers": {"Location": LOCATION, "Retry-After": RETRY_AFTER},
+    },
 }
 
 router = APIRouter(prefix="/api", tags=["checkout"])
@@ -67,7 +79,7 @@ SessionId = Annotated[
     summary="Place an order",
     status_code=202,
     response_model=CheckoutAccepted,
-    responses=problems(400, 422, 503) | DONE,
+    responses=problems(400, 422, 503) | TAKEN,
 )
 async def place(
     request: Request,
@@ -95,7 +107,7 @@ async def place(
     summary="Take a payment alone",
     status_code=202,
     response_model=CheckoutAccepted,
-    responses=problems(400, 422, 503) | DONE,
+    responses=problems(400, 422, 503) | TAKEN,
 )
 async def pay(
     request: Request,

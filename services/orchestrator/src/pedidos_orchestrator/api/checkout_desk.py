@@ -49,7 +49,7 @@ def desk_of(deps: Deps, settings: ApiSettings) -> Desk:
         starter=starter,
         here=here,
         reading=reading,
-        estimate=Estimate(reading.took),
+        estimate=Estimate(reading.seen),
         metrics=CheckoutMetrics(deps.registry),
         prepared=Once(ports.prepare),
         sync_seconds=settings.sync_seconds,

@@ -7,24 +7,28 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from pedidos_checkout.domain.phones import e164
 from pedidos_checkout.domain.pricing import MOST_LINES, MOST_OF_ONE
 from pedidos_common.domain.orders import parse_tier
+from pedidos_orchestrator.api.models_queues import WholeNumber
 from pedidos_orchestrator.api.models_status import Wire
 
 CHECKOUT_ID = "co_ry3xhi4d2kqaz5vmw7tn6plgbe"
+TRACKING_URL = f"http://127.0.0.1:3000/api/orders/status/{CHECKOUT_ID}"
 CUSTOMER_ID = r"^[A-Za-z0-9._:@+-]{1,100}$"
-# what HTML takes for an address of mail; nothing in it ends a header
-EMAIL = (
-    r"^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
-    r"(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?){0,10}$"
-)
-PHONE = r"^\+?[0-9]([ -]?[0-9]){5,18}$"
-ONE_LINE = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]+$"
+# what mail servers take, without quoted names; nothing in it ends a header
+ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]{1,64}"
+LABEL = "[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+EMAIL = rf"^{ATOM}(\.{ATOM}){{0,31}}@{LABEL}(\.{LABEL}){{1,10}}$"
+LONGEST_MAILBOX = 64
+# as people write it; it is kept as E.164 has it
+PHONE = r"^ *\+[ ().-]*[1-9]([ ().-]*[0-9]){6,15}[ ().-]*$"
+CONTROL = r"\x00-\x1f\x7f-\x9f\u2028\u2029"
+ONE_LINE = rf"^[^{CONTROL}]*[^\s{CONTROL}][^{CONTROL}]*$"
 SKU = r"^[A-Za-z0-9][A-Za-z0-9._:/-]{0,63}$"
 DISCOUNT_CODE = r"^[A-Za-z0-9_-]{1,40}$"
 # begins with a letter, so that a card's number is never taken for one, nor kept
 METHOD = r"^[A-Za-z][A-Za-z0-9_.:-]{0,199}$"
-REFERENCE = r"^[!-~]{1,200}$"
 AMOUNT = r"^(0|[1-9][0-9]{0,8})\.[0-9]{2}$"
 TIERS = ("BRONZE", "PRATA", "OURO", "DIAMANTE", "SILVER", "GOLD", "DIAMOND")
 
@@ -35,6 +39,12 @@ def _known_tier(text: str) -> str:
     return parse_tier(text).value
 
 
+def _short_mailbox(address: str) -> str:
+    if address.index("@") > LONGEST_MAILBOX:
+        raise ValueError(f"at most {LONGEST_MAILBOX} characters before the @")
+    return address
+
+
 class CustomerSent(BaseModel):
     """Who orders, as the shop says it."""
 
@@ -42,8 +52,24 @@ class CustomerSent(BaseModel):
 
     id: str = Field(pattern=CUSTOMER_ID, examples=["c-1001"])
     name: str = Field(min_length=1, max_length=200, pattern=ONE_LINE, examples=["Ana Souza"])
-    email: str = Field(max_length=254, pattern=EMAIL, examples=["ana@example.com"])
-    phone: str | None = Field(None, max_length=40, pattern=PHONE, examples=["+55 11 91234-5678"])
+    email: Annotated[
+        str,
+        Field(max_length=254, pattern=EMAIL, examples=["ana@example.com"]),
+        AfterValidator(_short_mailbox),
+    ]
+    phone: (
+        Annotated[
+            str,
+            Field(
+                max_length=40,
+                pattern=PHONE,
+                description="with its country code, as text messages are sent to",
+                examples=["+55 11 91234-5678"],
+            ),
+            AfterValidator(e164),
+        ]
+        | None
+    ) = None
     tier: Annotated[
         str,
         Field(
@@ -60,8 +86,8 @@ class ItemSent(BaseModel):
 
     model_config = STRICT
 
-    productId: str = Field(pattern=SKU, examples=["SKU-0001"])
-    quantity: int = Field(ge=1, le=MOST_OF_ONE, examples=[2])
+    productId: str = Field(pattern=SKU, examples=["STA-001"])
+    quantity: WholeNumber = Field(ge=1, le=MOST_OF_ONE, examples=[2])
 
 
 class PaymentSent(BaseModel):
@@ -85,7 +111,7 @@ class CheckoutRequest(BaseModel):
                         "email": "ana@example.com",
                         "tier": "DIAMANTE",
                     },
-                    "items": [{"productId": "SKU-0001", "quantity": 2}],
+                    "items": [{"productId": "STA-001", "quantity": 2}],
                     "payment": {"method": "tok_ok"},
                 }
             ]
@@ -138,7 +164,7 @@ class AcceptedData(Wire):
     jobId: str = Field(examples=[CHECKOUT_ID])
     status: Literal["queued"] = Field(examples=["queued"])
     estimatedProcessingTime: int = Field(description="milliseconds", examples=[1200])
-    trackingUrl: str = Field(examples=[f"http://127.0.0.1:3000/api/orders/status/{CHECKOUT_ID}"])
+    trackingUrl: str = Field(examples=[TRACKING_URL])
 
 
 class CheckoutAccepted(Wire):
@@ -152,14 +178,24 @@ class CheckoutAccepted(Wire):
 class Item(Wire):
     """One line of an order; money is text with two decimals."""
 
-    productId: str = Field(examples=["SKU-0001"])
-    name: str = Field(examples=["Espresso cup"])
+    productId: str = Field(examples=["STA-001"])
+    name: str = Field(examples=["Notebook A5, lined"])
     quantity: int = Field(examples=[2])
-    unitPrice: str = Field(examples=["12.30"])
-    total: str = Field(examples=["24.60"])
+    unitPrice: str = Field(examples=["3.90"])
+    total: str = Field(examples=["7.80"])
 
 
-class OrderShape(Wire):
+class Sums(Wire):
+    """What it costs: `total` is what is left of `subtotal` after the discount."""
+
+    subtotal: str = Field(examples=["7.80"])
+    discount: str = Field(examples=["0.00"])
+    discountCode: str | None = Field(None, examples=["WELCOME10"])
+    total: str = Field(examples=["7.80"])
+    currency: str = Field(examples=["EUR"])
+
+
+class OrderShape(Sums):
     """An order that was placed; nothing of it says who the customer is."""
 
     orderId: str
@@ -167,8 +203,6 @@ class OrderShape(Wire):
     orderNumber: str
     status: Literal["awaiting_payment", "confirmed", "cancelled"] = Field(examples=["confirmed"])
     items: list[Item]
-    total: str = Field(examples=["24.60"])
-    currency: str = Field(examples=["EUR"])
     createdAt: str | None = Field(None, examples=["2026-01-02T03:04:05.678Z"])
     confirmedAt: str | None = Field(None, examples=["2026-01-02T03:04:06.012Z"])
 
@@ -185,8 +219,9 @@ class StepShape(Wire):
     retryCount: int = Field(0, examples=[0])
 
 
-class CheckoutStatusShape(Wire):
-    """How a checkout stands; `order` once it is completed, `error` and `code` where it failed."""
+class CheckoutStatusShape(Sums):
+    """How a checkout stands; `order` once it is completed, `error`, `code` and `money` where it
+    failed."""
 
     jobId: str = Field(examples=[CHECKOUT_ID])
     status: Literal["queued", "processing", "completed", "failed"] = Field(examples=["completed"])
@@ -196,6 +231,27 @@ class CheckoutStatusShape(Wire):
     retryCount: int = Field(examples=[0])
     createdAt: str | None = Field(None, examples=["2026-01-02T03:04:05.678Z"])
     steps: list[StepShape]
+    paymentId: str | None = Field(
+        None,
+        description="what GET /api/payments/{paymentId} finds once its first step has begun",
+        examples=["pay_ry3xhi4d2kqaz5vmw7tn6plgbe"],
+    )
+    order: OrderShape | None = None
+    error: str | None = Field(
+        None, description="in words for the customer", examples=["the card was declined"]
+    )
+    code: str | None = Field(
+        None, description="how the step ended that failed", examples=["card_declined"]
+    )
+    money: Literal["not_taken", "pending", "returned"] | None = Field(
+        None, description="what became of the customer's money", examples=["not_taken"]
+    )
+
+
+class TrackedStatus(CheckoutStatusShape):
+    """The same, and where it is found again."""
+
+    trackingUrl: str = Field(examples=[TRACKING_URL])
 
 
 class CheckoutDone(Wire):
@@ -203,7 +259,7 @@ class CheckoutDone(Wire):
 
     success: bool = Field(examples=[True])
     message: str = Field(examples=["the order is confirmed"])
-    data: CheckoutStatusShape
+    data: TrackedStatus
 
 
 class OrderPageShape(Wire):
@@ -216,10 +272,10 @@ class OrderPageShape(Wire):
 class ProductShape(Wire):
     """What can be bought; `available` is how many of it."""
 
-    productId: str = Field(examples=["SKU-0001"])
-    name: str = Field(examples=["Espresso cup"])
-    price: str = Field(examples=["12.30"])
-    category: str = Field(examples=["kitchen"])
+    productId: str = Field(examples=["STA-001"])
+    name: str = Field(examples=["Notebook A5, lined"])
+    price: str = Field(examples=["3.90"])
+    category: str = Field(examples=["Stationery"])
     available: int = Field(examples=[100])
 
 

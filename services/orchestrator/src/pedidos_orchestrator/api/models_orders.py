@@ -62,7 +62,7 @@ class JobShape(Wire):
     deliveries: int = Field(examples=[1])
     lost: int = Field(examples=[0])
     attempts: int = Field(examples=[0])
-    createdAt: str = Field(examples=["2025-01-02T03:04:05.000Z"])
+    createdAt: str = Field(examples=["2025-01-02T03:04:05Z"], description="to the second")
     claimedAt: str | None = None
     settledAt: str | None = None
     dueAt: str | None = None

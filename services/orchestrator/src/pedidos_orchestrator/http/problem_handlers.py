@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -26,17 +27,25 @@ from pedidos_orchestrator.problems import (
 )
 
 MAX_ERRORS = 20
+# the request's path, and what it was answered
+OnRefused = Callable[[str, ProblemError], None]
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 
 _log = structlog.get_logger()
 
 
-def install(app: FastAPI, limits: Mapping[str, str]) -> None:
-    """Answer every error as a problem; `limits` says in words what a parameter may be."""
+def install(app: FastAPI, limits: Mapping[str, str], on_refused: OnRefused) -> None:
+    """Answer every error as a problem; `limits` says in words what each field may be.
+
+    Its names begin with their place and know lists by `[]`: `query.limit`,
+    `body.items[].quantity`. `on_refused` is told of what no route has seen.
+    """
 
     async def on_invalid(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)  # noqa: S101 - what it is installed for
-        return problem_response(request.scope, _of_validation(error, limits))
+        problem = _of_validation(error, limits)
+        on_refused(request.url.path, problem)
+        return problem_response(request.scope, problem)
 
     app.add_exception_handler(RequestValidationError, on_invalid)
     app.add_exception_handler(HTTPException, _on_error)
@@ -108,14 +117,35 @@ def _of_validation(error: RequestValidationError, limits: Mapping[str, str]) -> 
 
 
 def _field_error(error: Mapping[str, Any], limits: Mapping[str, str]) -> dict[str, str]:
-    place = [str(part) for part in error["loc"]]
-    field = ".".join(place[1:]) or place[0]
+    place, field = str(error["loc"][0]), _path_of(error["loc"][1:])
+    told = shortened(field) or place
     if error["type"] == "json_invalid":
         return {"field": "body", "detail": "is not valid JSON"}
-    limit = limits.get(field)
-    if limit is None:
-        return {"field": field, "detail": f"is wrong: {error['msg']}"}
+    if error["type"] == "extra_forbidden":
+        return {"field": told, "detail": "is not known here: leave it out"}
+    limit = limits.get(_key(place, field))
     if error["type"] == "missing":
-        return {"field": field, "detail": f"is missing: it must be {limit}"}
-    was = shortened(repr(error.get("input")))
-    return {"field": field, "detail": f"must be {limit}, but was {was}"}
+        return {
+            "field": told,
+            "detail": f"is missing: it must be {limit}" if limit else "is missing",
+        }
+    if limit is None:
+        return {"field": told, "detail": f"is wrong: {error['msg']}"}
+    return {"field": told, "detail": f"must be {limit}{_but_was(place, error.get('input'))}"}
+
+
+def _path_of(parts: Sequence[str | int]) -> str:
+    """The way to a field as it is written everywhere: `items[0].quantity`."""
+    steps = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts)
+    return "".join(steps).removeprefix(".")
+
+
+def _key(place: str, field: str) -> str:
+    """What the words of a field are found by, whichever of a list it is of."""
+    return re.sub(r"\[\d+\]", "[]", f"{place}.{field}").rstrip(".")
+
+
+def _but_was(place: str, sent: object) -> str:
+    # texts of bodies and headers may say who a customer is, or be a card's number
+    is_secret = place in {"body", "header"} and not isinstance(sent, int | float)
+    return "" if is_secret else f", but was {shortened(repr(sent))}"

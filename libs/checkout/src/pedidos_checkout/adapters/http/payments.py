@@ -96,23 +96,40 @@ def _listed(document: Mapping[str, Any]) -> tuple[Sequence[ProviderPayment], str
 
 
 def payment_of(operation: str, document: Mapping[str, Any]) -> ProviderPayment:
-    """The payment that a document of the provider tells of; `operation` is what brought it.
+    """The payment that an answer of the provider tells of; `operation` is what it answers.
 
     Raises:
         ProviderUnavailable: when it is none that this release knows.
     """
     try:
-        currency, decline_code = str(document["currency"]), document.get("decline_code")
+        return read_payment(document)
+    except ValueError as error:
+        raise ProviderUnavailable(PAYMENT, operation, f"its answer is {error}"[:300]) from None
+
+
+def read_payment(document: Mapping[str, Any]) -> ProviderPayment:
+    """The payment that a document of the provider tells of.
+
+    Raises:
+        ValueError: when it is none that this release knows.
+    """
+    try:
+        currency, decline_code = _text(document["currency"]), document.get("decline_code")
         return ProviderPayment(
-            id=str(document["id"]),
-            reference=str(document["reference"]),
+            id=_text(document["id"]),
+            reference=_text(document["reference"]),
             amount=from_minor(int(document["amount"]), currency),
             currency=currency,
             status=PaymentStatus(document["status"]),
-            decline_code=None if decline_code is None else str(decline_code),
+            decline_code=None if decline_code is None else _text(decline_code),
             created_at=datetime.fromisoformat(document["created"]),
         )
-    except (LookupError, TypeError, ValueError) as error:
-        raise ProviderUnavailable(
-            PAYMENT, operation, f"its answer is no payment that this release knows: {error!r}"[:300]
-        ) from None
+    except (LookupError, TypeError, ValueError, ArithmeticError) as error:
+        raise ValueError(f"no payment that this release knows: {error!r}") from None
+
+
+def _text(told: object) -> str:
+    """As it can be stored and logged: JSON may hold halves of characters, UTF-8 may not."""
+    text = str(told)
+    text.encode()
+    return text

@@ -124,7 +124,9 @@ class Desk:
             return await self._again(checkout, wanted)
         self.metrics.accepted(checkout)
         if is_here:
-            return await self._finish(checkout, wanted, reply)
+            # as it was stored: with the server's time, from which its status counts
+            stored = await self.checkouts.get(checkout.id)
+            return await self._finish(stored or checkout, wanted, reply)
         self.starter.put(checkout)
         self.estimate.accepted(checkout.id)
         return reply

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
 import structlog
 
@@ -16,19 +17,28 @@ GIVE_UP_SECONDS = 120.0
 WEIGHT = 0.4
 
 log = structlog.get_logger(__name__)
-# milliseconds that a checkout took; None while it is open
-Took = Callable[[str], Awaitable[float | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """How long a checkout took, in milliseconds; None while it is open."""
+
+    took_ms: float | None = None
+    waits_for_customer: bool = False
+
+
+Look = Callable[[str], Awaitable[Seen]]
 
 
 class Estimate:
     """Watches one checkout at a time, whatever comes in meanwhile.
 
     While that one is open its age counts where it is more: an estimate never falls behind a queue
-    that grows.
+    that grows. One that waits for its customer says nothing of the queues, and is left alone.
     """
 
-    def __init__(self, took: Took, clock: Callable[[], float] = time.monotonic) -> None:
-        self._took, self._clock = took, clock
+    def __init__(self, look: Look, clock: Callable[[], float] = time.monotonic) -> None:
+        self._look, self._clock = look, clock
         self._seconds: float | None = None
         self._watched_since: float | None = None
         self._task: asyncio.Task[None] | None = None
@@ -52,8 +62,10 @@ class Estimate:
         try:
             while self._clock() - began < GIVE_UP_SECONDS:
                 await asyncio.sleep(LOOK_SECONDS)
-                if (took := await self._took(checkout_id)) is not None:
-                    self._note(took / 1000)
+                seen = await self._look(checkout_id)
+                if seen.took_ms is not None:
+                    self._note(seen.took_ms / 1000)
+                if seen.took_ms is not None or seen.waits_for_customer:
                     return
             self._note(GIVE_UP_SECONDS)
         except PedidosError as error:

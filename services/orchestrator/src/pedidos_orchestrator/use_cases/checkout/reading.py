@@ -18,6 +18,7 @@ from pedidos_checkout.domain.status import (
 from pedidos_checkout.ports import CheckoutStore, PaymentBook, PlacedOrders
 from pedidos_common.ports import JobLedger, RunStore
 from pedidos_orchestrator.times import iso
+from pedidos_orchestrator.use_cases.checkout.estimate import Seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +47,13 @@ class StatusReading:
         payment = await self.payments.get(checkout.payment_id) if forgotten else None
         return status_of(checkout, jobs, order, payment=payment)
 
-    async def took(self, checkout_id: str) -> float | None:
-        """Milliseconds that it took; None while it is open."""
+    async def seen(self, checkout_id: str) -> Seen:
+        """What it says of how long checkouts take."""
         found = await self(checkout_id)
-        over = {CheckoutState.COMPLETED, CheckoutState.FAILED}
-        return None if found is None or found[1].state not in over else found[1].processing_ms
+        if found is None:
+            return Seen()
+        over = found[1].state in {CheckoutState.COMPLETED, CheckoutState.FAILED}
+        return Seen(found[1].processing_ms if over else None, found[1].waits_for_customer)
 
 
 def status_view(checkout: Checkout, status: CheckoutStatus) -> dict[str, Any]:
@@ -64,7 +67,9 @@ def status_view(checkout: Checkout, status: CheckoutStatus) -> dict[str, Any]:
         "processingTime": status.processing_ms,
         "retryCount": status.retries,
         "createdAt": iso(checkout.created_at),
+        **_sums(checkout),
         "steps": [_step_view(step) for step in status.steps],
+        **({"paymentId": checkout.payment_id} if checkout.is_paid else {}),
         **({"order": order_view(status.order)} if status.order else {}),
         **{name: str(value) for name, value in failure.items() if value is not None},
     }
@@ -90,10 +95,19 @@ def order_view(order: PlacedOrder) -> dict[str, Any]:
         "orderNumber": order.number,
         "status": order.status.value,
         "items": [_line_view(line) for line in order.lines],
-        "total": f"{order.total:.2f}",
-        "currency": order.currency,
+        **_sums(order),
         "createdAt": iso(order.created_at),
         "confirmedAt": iso(order.confirmed_at),
+    }
+
+
+def _sums(priced: Checkout | PlacedOrder) -> Mapping[str, Any]:
+    return {
+        "subtotal": f"{priced.subtotal:.2f}",
+        "discount": f"{priced.discount:.2f}",
+        "discountCode": priced.discount_code,
+        "total": f"{priced.total:.2f}",
+        "currency": priced.currency,
     }
 
 
