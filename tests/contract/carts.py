@@ -61,6 +61,7 @@ def a_checkout(
         discount_code="$LESS",
         key=key,
         session=Session("s-1", "browser", "192.0.2.1"),
+        reference="$for Ana",
     )
 
 

@@ -130,6 +130,7 @@ async def test_a_customer_is_erased_from_theirs_alone(store: CheckoutStore) -> N
     found = await store.among([an_id(1), an_id(3)])
     assert found[an_id(1)].customer == replace(ANA, name=ERASED, email=ERASED, phone=None)
     assert found[an_id(1)].session == Session()
+    assert found[an_id(1)].reference is None
     assert found[an_id(3)].customer == bia
     assert await store.erase_customer("Ana") == 0
 

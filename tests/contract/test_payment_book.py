@@ -74,6 +74,16 @@ async def test_only_news_is_noted(book: PaymentBook) -> None:
         assert found.status is (told if follows(known, told) else known)
 
 
+async def test_what_is_told_of_another_charge_is_not_noted(book: PaymentBook) -> None:
+    await book.begin(NEW)
+    assert await book.note("pay_1", PaymentStatus.AUTHORISED, "ch_1")
+    assert not await book.note("pay_1", PaymentStatus.CAPTURED, "ch_2")
+    assert await book.note("pay_1", PaymentStatus.CAPTURED, "ch_1")
+    found = await book.get("pay_1")
+    assert found is not None
+    assert (found.status, found.provider_id) == (PaymentStatus.CAPTURED, "ch_1")
+
+
 async def test_nothing_is_noted_of_an_unknown_one(book: PaymentBook) -> None:
     assert not await book.note("pay_1", PaymentStatus.CAPTURED)
     assert await book.get("pay_1") is None
@@ -107,12 +117,16 @@ async def test_what_the_provider_does_not_list_is_found(lab: Lab, book: PaymentB
         for number, status in enumerate(PaymentStatus)
         if status in {PaymentStatus.AUTHORISED, PaymentStatus.CAPTURED}
     ]
-    assert [one.id for one in await book.not_listed(0, 9)] == held
-    assert [one.id for one in await book.not_listed(0, 1)] == held[:1]
-    assert await book.not_listed(60, 9) == []
+    found = await book.not_listed(0, 9, None)
+    assert ([one.id for one in found.items], found.cursor) == (held, None)
+    first = await book.not_listed(0, 1, None)
+    assert [one.id for one in first.items] == held[:1]
+    rest = await book.not_listed(0, 1, first.cursor)
+    assert ([one.id for one in rest.items], rest.cursor) == (held[1:], None)
+    assert list((await book.not_listed(60, 9, None)).items) == []
     await book.listed([held[0], "pay_unknown"])
     await book.listed([])
-    assert [one.id for one in await book.not_listed(0, 9)] == held[1:]
+    assert [one.id for one in (await book.not_listed(0, 9, None)).items] == held[1:]
 
 
 async def _is_past(lab: Lab, moment: datetime) -> bool:

@@ -138,6 +138,19 @@ async def test_a_customer_is_erased(orders: PlacedOrders) -> None:
     assert await orders.erase_customer("Ana") == 0
 
 
+async def test_a_single_order_is_erased(orders: PlacedOrders) -> None:
+    await orders.create(an_order(), FOREVER)
+    await orders.create(an_order(2), FOREVER)
+    await orders.erase(ONE)
+    await orders.erase(an_id(3))
+    await orders.cancel(an_id(3))
+    await orders.erase(an_id(3))
+    found = await orders.among([ONE, an_id(2), an_id(3)])
+    assert found[ONE].customer == replace(ANA, name=ERASED, email=ERASED, phone=None)
+    assert found[an_id(2)].customer == ANA
+    assert set(found) == {ONE, an_id(2)}
+
+
 async def test_orders_are_removed_and_what_was_cancelled_before(orders: PlacedOrders) -> None:
     for number in (1, 2):
         await orders.create(an_order(number), FOREVER)

@@ -48,7 +48,7 @@ def kept(lab: Lab) -> Reconciliations:
 
 async def test_it_goes_on_where_it_was_saved(kept: Reconciliations) -> None:
     assert await kept.progress() == Progress()
-    for progress in (Progress("a", "b", "c"), Progress("b")):
+    for progress in (Progress("a", "b", "c", "d"), Progress("b")):
         await kept.save(progress)
         assert await kept.progress() == progress
 

@@ -95,7 +95,7 @@ async def test_money_without_an_order_goes_back_and_the_rest_is_left_alone(
     await ports.orders.confirm(ordered.id, FOREVER)
     first = await _worked(ports, reconcile_job_now(FOREVER))
     assert first.result["counts"] == {"record_behind": 2, "captured_without_order": 1}
-    for step in (Step.UNDO_ORDER, Step.UNDO_STOCK, Step.UNDO_PAYMENT):
+    for step in (Step.UNDO_ORDER, Step.UNDO_STOCK, Step.UNDO_PAYMENT, Step.RECOVERY):
         await _worked(ports, job_id(lost, step))
     again = await _worked(ports, reconcile_job_now(FOREVER + timedelta(seconds=1)))
     assert again.result["counts"] == {}

@@ -40,11 +40,13 @@ class Door:
         if address.startswith("nobody"):
             return f"550 no such user; your password is {PASSWORD}"
         if address.startswith("full"):
-            return "452 mailbox full"
+            return f"452 4.2.2 <{address}>: over quota, call +55 11 91234-5678"
         envelope.rcpt_tos.append(address)
         return "250 OK"
 
     async def handle_DATA(self, server: SMTP, session: Any, envelope: Any) -> str:  # noqa: N802
+        if envelope.rcpt_tos[0].startswith("later"):
+            return f"451 4.7.1 greylisted {envelope.rcpt_tos[0]}, come again in 300 s"
         self.over_tls.append(session.ssl is not None)
         self.sessions.add(id(session))
         self.transports.append(server.transport)
@@ -178,6 +180,14 @@ async def test_a_recipient_is_refused_for_good_or_for_now_and_others_get_theirs(
     assert "hunter2" not in str(refused.value)
     with pytest.raises(ProviderUnavailable, match="452") as full:
         await mail.send(Mail("2", "full@example.com", "s", "t"))
+    assert "example.com" not in str(full.value)
+    assert "91234" not in str(full.value)
+    assert "(452 4.2.2 for this recipient)" in str(full.value)
+    with pytest.raises(
+        ProviderUnavailable, match=r"451 4\.7\.1 greylisted \*\*\*, come again"
+    ) as later:
+        await mail.send(Mail("3", "later@example.com", "s", "t"))
+    assert "SMTP_URL" in str(later.value)
     assert full.value.blames_provider is False
     await mail.send(MAIL)
     assert len(served.door.logins) == 1

@@ -11,6 +11,7 @@ CHECKOUTS = ("tests/contract/test_checkout_store.py",)
 PAYMENTS = ("tests/contract/test_payment_book.py",)
 PLACED = ("tests/contract/test_placed_orders.py",)
 RECONCILING = ("tests/unit/checkout/test_reconciling.py",)
+ERASED_MEANWHILE = ("tests/unit/checkout/test_erased_meanwhile.py",)
 
 CHECKOUT_GUARDS = (
     Mutant(
@@ -166,5 +167,47 @@ CHECKOUT_GUARDS = (
         "anchored and all(_is_older(one, now, overlap) for one in listed)",
         "True",
         RECONCILING,
+    ),
+    Mutant(
+        "each-payment-that-is-not-listed-has-its-turn",
+        f"{CHECKOUT}/steps/comparing_payments.py",
+        "others_after=page.cursor",
+        "others_after=None",
+        RECONCILING,
+    ),
+    Mutant(
+        "a-list-that-is-new-is-read-anew",
+        f"{CHECKOUT}/steps/comparing_payments.py",
+        "if at is None or await self._leads_on(at):",
+        "if True:",
+        RECONCILING,
+    ),
+    Mutant(
+        "a-second-charge-is-none-of-ours",
+        f"{CHECKOUT}/domain/reconciliation.py",
+        "return [Difference.SECOND_CHARGE] if told.status in HOLDING else []",
+        "pass",
+        RECONCILING,
+    ),
+    Mutant(
+        "what-may-pay-for-an-order-is-not-given-back",
+        f"{CHECKOUT}/domain/reconciliation.py",
+        "return checkout.kind is Kind.CHECKOUT and not is_confirmed",
+        "return True",
+        RECONCILING,
+    ),
+    Mutant(
+        "another-charge-is-not-noted",
+        f"{STORES}/payments.py",
+        '{"providerId": {"$in": [None, provider_id]}} if provider_id else {}',
+        "{}",
+        PAYMENTS,
+    ),
+    Mutant(
+        "who-writes-an-order-looks-for-an-erasure",
+        f"{CHECKOUT}/steps/ordering.py",
+        "        await self._erased_meanwhile(checkout, order)\n",
+        "",
+        ERASED_MEANWHILE,
     ),
 )

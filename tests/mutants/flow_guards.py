@@ -132,8 +132,8 @@ FLOW_GUARDS = (
     Mutant(
         "a-webhook-of-another-amount-is-not-believed",
         f"{STEPS}/webhooks.py",
-        "return same and follows(",
-        "return follows(",
+        "return same and of_ours and follows(",
+        "return of_ours and follows(",
         WEBHOOKS,
     ),
     Mutant(

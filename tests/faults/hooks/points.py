@@ -77,7 +77,7 @@ OF_CHECKOUTS: Mapping[type, tuple[str, ...]] = {
     MongoCatalogue: ("add",),
     MongoStock: ("reserve", "pin", "commit", "release", "release_expired", "note_removed"),
     MongoPaymentBook: ("begin", "note", "listed", "remove"),
-    MongoPlacedOrders: ("create", "confirm", "cancel", "erase_customer", "remove"),
+    MongoPlacedOrders: ("create", "confirm", "cancel", "erase_customer", "erase", "remove"),
     MongoReconciliations: ("save", "keep"),
     MongoRemovals: ("begin", "end"),
 }

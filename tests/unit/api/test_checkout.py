@@ -132,6 +132,34 @@ async def test_the_same_key_is_the_same_checkout(world: World, shop: httpx.Async
     assert len({await accepted_id(shop), await accepted_id(shop)}) == 2  # without a key
 
 
+async def test_what_a_payment_is_for_is_kept_and_shown(
+    world: World, shop: httpx.AsyncClient
+) -> None:
+    sent = PAYMENT | {"reference": "invoice 2026-0815"}
+    job_id_ = (await shop.post("/api/payments", json=sent)).json()["data"]["jobId"]
+    kept = await world.shop.checkouts.get(job_id_)
+    assert kept is not None
+    assert kept.reference == "invoice 2026-0815"
+    status = (await shop.get(f"/api/orders/status/{job_id_}")).json()
+    assert status["reference"] == "invoice 2026-0815"
+    other = (await shop.get(f"/api/orders/status/{await accepted_id(shop)}")).json()
+    assert "reference" not in other
+
+
+async def test_in_yen_nothing_is_taken_in_that_can_t_be_paid(world: World) -> None:
+    await world.shop.catalogue.add([(Product("SKU-1", "cup", Decimal("12.30")), 10)], [])
+    async with world.client_of(world.app(payment_url="http://p", currency="JPY")) as yen:
+        parts = await yen.post("/api/payments", json=PAYMENT)
+        whole = await yen.post("/api/payments", json=PAYMENT | {"amount": "12.00"})
+        unfit = await yen.post(PATH, json=CART)
+        assert (await yen.post("/api/products/sample")).status_code == 200
+        page = (await yen.get("/api/products?limit=1")).json()["items"]
+    assert (parts.status_code, whole.status_code, unfit.status_code) == (422, 202, 422)
+    assert "amount must be whole: JPY has no decimals" in parts.json()["detail"]
+    assert "12.30 JPY can't be paid" in unfit.json()["detail"]
+    assert page[0]["price"].endswith(".00")
+
+
 async def test_another_body_under_a_key_is_refused(shop: httpx.AsyncClient) -> None:
     await accepted_id(shop, headers=keyed("k"))
     other = CART | {"items": [{"productId": "SKU-1", "quantity": 3}]}

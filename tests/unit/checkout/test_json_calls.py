@@ -13,6 +13,7 @@ import pytest
 from pedidos_checkout.adapters.http import json_calls
 from pedidos_checkout.adapters.http.json_calls import JsonCalls, Target
 from pedidos_checkout.adapters.http.payments import HttpPayments
+from pedidos_checkout.adapters.people import without_people
 from pedidos_checkout.domain.minor_units import from_minor, to_minor
 from pedidos_checkout.ports import (
     ProviderBusy,
@@ -82,6 +83,29 @@ async def test_what_is_final_is_refused_by_its_code(status: int) -> None:
     assert raised.value.code == "card_declined"
     assert "hunter2" not in str(raised.value)
     assert len(str(raised.value)) < 500
+
+
+@pytest.mark.parametrize("status", [400, 503])
+async def test_whom_an_answer_names_is_not_kept(status: int) -> None:
+    message = "no route to +55 11 91234-5678, 5511912345678 of <ana.souza@example.com>, line 4417"
+    calls = answering(httpx.Response(status, json=error("no_route", message)))
+    with pytest.raises((ProviderRefused, ProviderUnavailable)) as raised:
+        await calls.post("send", "x", "k", {})
+    assert "no route to ***, *** of <***>, line 4417" in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        "[Errno 111] 192.168.100.200:5432 refused",
+        "pay_22334455667722334455667722",
+        "1.234.567.890",
+        "452 4.2.2 for this recipient",
+        "300 s, 2048 bytes",
+    ],
+)
+def test_what_names_nobody_stays(kept: str) -> None:
+    assert without_people(kept) == kept
 
 
 async def test_a_page_of_somebody_else_is_no_payment_that_is_not_there() -> None:

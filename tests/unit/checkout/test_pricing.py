@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pedidos_checkout.domain.minor_units import to_minor
 from pedidos_checkout.domain.pricing import (
     MOST_LINES,
     MOST_OF_ONE,
@@ -47,7 +48,7 @@ def _price(
     items: Sequence[tuple[str, int]], discount: Discount | None, code: str | None
 ) -> Cart | Sequence[FieldError]:
     code = discount.code if discount else code
-    return price([CartItem(*one) for one in items], PRODUCTS, code, discount, NOW)
+    return price([CartItem(*one) for one in items], PRODUCTS, code, discount, NOW, "EUR")
 
 
 def test_a_cart_is_priced_line_by_line() -> None:
@@ -71,7 +72,21 @@ def test_a_share_is_rounded_half_to_even_once() -> None:
     # 10 % of 6.25 is 0.625; of 6.35 it is 0.635
     assert cart(("PEN", 5), discount=TEN).discount == Decimal("0.62")
     odd = Discount("ODD", percent=Decimal(10))
-    assert taken_off(Decimal("6.35"), odd) == Decimal("0.64")
+    assert taken_off(Decimal("6.35"), odd, "EUR") == Decimal("0.64")
+
+
+def test_where_a_currency_has_no_decimals_nothing_is_rounded_to_any() -> None:
+    products = {"FAN": Product("FAN", "Fan", Decimal("1005.00")), "INK": INK}
+    ten = Discount("TEN", percent=Decimal(10))
+    priced = price([CartItem("FAN", 1)], products, "TEN", ten, NOW, "JPY")
+    assert isinstance(priced, Cart)
+    assert (str(priced.discount), str(priced.total)) == ("100.00", "905.00")
+    assert to_minor(priced.total, "JPY") == 905
+    dinars = price([CartItem("INK", 1)], products, "TEN", ten, NOW, "KWD")
+    assert isinstance(dinars, Cart)
+    assert str(dinars.discount) == "0.31"
+    unfit = price([CartItem("FAN", 1), CartItem("INK", 1)], products, None, None, NOW, "JPY")
+    assert unfit == [FieldError("items[1].productId", "3.10 JPY can't be paid: its price is wrong")]
 
 
 def test_an_amount_takes_off_no_more_than_there_is() -> None:
@@ -147,7 +162,8 @@ def test_sums_hold_whatever_is_bought(
 ) -> None:
     products = {f"P{n}": Product(f"P{n}", "x", each) for n, each in enumerate(prices)}
     items = [CartItem(f"P{n % len(prices)}", quantity) for n, quantity in asked]
-    priced = price(items, products, discount.code if discount else None, discount, NOW)
+    code = discount.code if discount else None
+    priced = price(items, products, code, discount, NOW, "EUR")
     assert isinstance(priced, Cart)
     assert len({line.sku for line in priced.lines}) == len(priced.lines)
     assert sum(line.quantity for line in priced.lines) == sum(one.quantity for one in items)
@@ -156,6 +172,6 @@ def test_sums_hold_whatever_is_bought(
     assert priced.total == priced.subtotal - priced.discount
     for amount in (priced.subtotal, priced.discount, priced.total):
         assert amount.as_tuple().exponent == -2
-    shuffled = price(items[::-1], products, discount.code if discount else None, discount, NOW)
+    shuffled = price(items[::-1], products, code, discount, NOW, "EUR")
     assert isinstance(shuffled, Cart)
     assert shuffled.total == priced.total

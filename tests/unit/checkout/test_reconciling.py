@@ -11,7 +11,7 @@ import pytest
 
 from pedidos_checkout.domain.checkouts import Checkout
 from pedidos_checkout.domain.flow import new_job
-from pedidos_checkout.domain.payments import PaymentStatus, ProviderPayment
+from pedidos_checkout.domain.payments import PaymentEvent, PaymentStatus, ProviderPayment
 from pedidos_checkout.domain.placed_orders import order_of
 from pedidos_checkout.domain.reconciliation import (
     MOST_LISTED,
@@ -27,10 +27,11 @@ from pedidos_checkout.domain.reconciliation import (
     reconcile_job_now,
 )
 from pedidos_checkout.domain.steps import Step, job_id
-from pedidos_checkout.ports import ProviderPaused
+from pedidos_checkout.ports import ProviderPaused, ProviderRefused
 from pedidos_checkout.steps.comparing_payments import Ages
 from pedidos_checkout.steps.paying import payment_of
 from pedidos_checkout.steps.reconciling import Reconciling
+from pedidos_checkout.steps.webhooks import take_in
 from pedidos_checkout.testing.in_memory_stores import InMemoryReconciliations, InMemoryRemovals
 from pedidos_common.domain.jobs import Job, JobStatus, Retry, Succeeded
 from tests.unit.checkout.carts import a_checkout, a_payment
@@ -129,7 +130,29 @@ async def test_money_without_an_order_goes_back(scene: Scene) -> None:
     await scene.shop.run()
     (payment,) = scene.shop.provider.payments.values()
     assert payment.status is S.REFUNDED
+    (mail,) = scene.shop.post.of("recovery")
+    assert "given back" in mail.text or "on its way back" in mail.text
     assert await scene.found() == []
+
+
+async def test_a_customer_who_was_told_already_is_not_told_again(scene: Scene) -> None:
+    declined = a_checkout("d", method="tok_declined")
+    await scene.done(declined)
+    (told,) = scene.shop.provider.payments.values()
+    later = replace(told, status=S.AUTHORISED)
+    scene.shop.provider.payments[told.id] = later
+    scene.shop.book._payments[told.reference] = replace(payment_of(declined), status=S.NEW)
+    assert (D.LEFT_AUTHORISED, R.REFUND) in await scene.found()
+    await scene.shop.run()
+    assert scene.shop.provider.payments[told.id].status is S.VOIDED
+    assert len(scene.shop.post.of("recovery")) == 1
+
+
+async def test_a_payment_alone_that_is_let_go_tells_nobody(scene: Scene) -> None:
+    await scene.left(a_payment(), S.AUTHORISED)
+    assert (D.LEFT_AUTHORISED, R.REFUND) in await scene.found()
+    await scene.shop.run()
+    assert scene.shop.post.mails == []
 
 
 @pytest.mark.parametrize("status", [S.AUTHORISED, S.REQUIRES_ACTION])
@@ -197,6 +220,58 @@ async def test_a_payment_that_is_not_ours_is_reported(scene: Scene) -> None:
     assert await scene.found() == [(D.UNKNOWN_PAYMENT, R.NONE)]
 
 
+async def _charged_twice(scene: Scene, status: PaymentStatus) -> None:
+    (first,) = scene.shop.provider.payments.values()
+    second = replace(first, id="ch_second", status=status)
+    scene.shop.provider.payments[second.id] = second
+
+
+@pytest.mark.parametrize(("status", "then"), [(S.CAPTURED, S.REFUNDED), (S.AUTHORISED, S.VOIDED)])
+async def test_a_second_charge_goes_back_and_the_first_one_stays(
+    scene: Scene, status: PaymentStatus, then: PaymentStatus
+) -> None:
+    await scene.done(CART)
+    await _charged_twice(scene, status)
+    assert await scene.found() == [(D.SECOND_CHARGE, R.GIVEN_BACK)]
+    assert [one.status for one in scene.shop.provider.payments.values()] == [S.CAPTURED, then]
+    told = scene.shop.provider.payments["ch_second"]
+    await take_in(PaymentEvent("msg_1", told), scene.shop.book, scene.shop.ledger)
+    known = await scene.shop.book.get(CART.payment_id)
+    assert known is not None
+    assert (known.status, known.provider_id) == (S.CAPTURED, "ch_0")
+    assert await scene.found() == []
+
+
+async def test_a_second_charge_of_an_order_that_the_first_does_not_pay_is_left_to_people(
+    scene: Scene,
+) -> None:
+    await scene.done(CART)
+    await _charged_twice(scene, S.CAPTURED)
+    provider = scene.shop.provider
+    provider.payments["ch_0"] = replace(provider.payments["ch_0"], status=S.REFUNDED)
+    assert (D.SECOND_CHARGE, R.NONE) in await scene.found()
+    assert provider.payments["ch_second"].status is S.CAPTURED
+
+
+async def test_a_second_charge_without_any_order_goes_back(scene: Scene) -> None:
+    await scene.done(a_checkout(method="tok_declined"))
+    await _charged_twice(scene, S.CAPTURED)
+    assert await scene.found() == [(D.SECOND_CHARGE, R.GIVEN_BACK)]
+    assert scene.shop.provider.payments["ch_second"].status is S.REFUNDED
+
+
+async def test_a_second_charge_that_may_not_be_refunded_is_left_to_people(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refused(*_asked: object) -> None:
+        raise ProviderRefused("payment", "disputed", "not now")
+
+    await scene.done(CART)
+    await _charged_twice(scene, S.CAPTURED)
+    monkeypatch.setattr(scene.shop.provider, "refund", refused)
+    assert await scene.found() == [(D.SECOND_CHARGE, R.NONE)]
+
+
 async def test_what_only_we_know_of_is_reported_until_the_provider_knows_it(scene: Scene) -> None:
     await scene.done(CART)
     (told,) = scene.shop.provider.payments.values()
@@ -206,6 +281,42 @@ async def test_what_only_we_know_of_is_reported_until_the_provider_knows_it(scen
     assert await scene.found() == []
     scene.shop.provider.payments.clear()
     assert await scene.found() == []  # it was in the list once
+
+
+async def test_however_many_only_we_know_of_each_has_its_turn(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pedidos_checkout.steps.comparing_payments.MOST_NOT_LISTED", 2)
+    await scene.done(*(a_checkout(name) for name in "bcdef"))
+    scene.shop.provider.payments.clear()
+    runs = [[one.about for one in (await scene.compare()).found] for _ in range(4)]
+    assert [len(about) for about in runs] == [2, 2, 1, 2]
+    assert len({about for run in runs for about in run}) == 5
+    assert runs[3] == runs[0]
+
+
+@pytest.mark.parametrize("refuses", [True, False])
+async def test_the_list_of_a_provider_that_was_set_up_anew_is_read_from_its_beginning(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, *, refuses: bool
+) -> None:
+    monkeypatch.setattr("pedidos_checkout.steps.comparing_payments.PAGE", 1)
+    await scene.done(*(a_checkout(name) for name in "bcd"))
+    await scene.compare()
+    provider, page = scene.shop.provider, scene.shop.provider.page
+
+    async def refusing(after: str | None, limit: int) -> Any:
+        if refuses and int(after or 0) >= len(provider.payments):
+            raise ProviderRefused("payment", "not_found", "there is no such cursor")
+        return await page(after, limit)
+
+    provider.payments.clear()
+    provider.keys.clear()
+    await scene.left(a_checkout("lost"), S.CAPTURED)
+    monkeypatch.setattr(provider, "page", refusing)
+    found = await scene.compare()
+    assert found.complete
+    assert "captured_without_order" in found.counts
+    assert await scene.kept.progress() == Progress()
 
 
 async def test_a_hold_of_a_checkout_that_is_over_is_released(scene: Scene) -> None:

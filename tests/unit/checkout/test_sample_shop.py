@@ -10,6 +10,7 @@ from decimal import Decimal
 import pytest
 
 from pedidos_checkout.catalogue_cache import CachedCatalogue
+from pedidos_checkout.domain.minor_units import is_payable
 from pedidos_checkout.domain.shop import Discount, Product
 from pedidos_checkout.sample_shop import sample_shop, seed
 from pedidos_checkout.testing.in_memory_shop import InMemoryCatalogue, InMemoryStock
@@ -26,6 +27,13 @@ async def test_the_sample_shop_has_what_it_says() -> None:
     assert len(shop.discounts) == 3
     assert [one.code for one in shop.discounts if one.valid_until] == ["SUMMER2020"]
     assert sample_shop() == shop
+
+
+async def test_where_there_are_no_cents_it_can_be_bought_too() -> None:
+    yen = sample_shop("JPY")
+    assert all(is_payable(product.price, "JPY") for product, _stock in yen.products)
+    assert all(is_payable(one.least, "JPY") for one in yen.discounts)
+    assert all(is_payable(one.amount or Decimal(0), "JPY") for one in yen.discounts)
 
 
 async def test_seeding_twice_adds_nothing() -> None:

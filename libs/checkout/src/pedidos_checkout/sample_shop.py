@@ -10,6 +10,7 @@ from decimal import Decimal
 from importlib.resources import files
 from typing import Any
 
+from pedidos_checkout.domain.minor_units import decimals
 from pedidos_checkout.domain.shop import Discount, Product
 from pedidos_checkout.ports import Catalogue
 
@@ -22,35 +23,40 @@ class Shop:
     discounts: Sequence[Discount]
 
 
-def sample_shop() -> Shop:
-    """The sample shop, the same every time; one of its codes has expired."""
+def sample_shop(currency: str = "EUR") -> Shop:
+    """The sample shop, the same every time; one of its codes has expired.
+
+    In a currency without decimals all costs a hundred times as much.
+    """
+    factor = 1 if decimals(currency) else 100
     text = (files("pedidos_checkout") / "sample_shop.json").read_text(encoding="utf-8")
     told = json.loads(text)
     return Shop(
-        products=tuple((_product(one), int(one["stock"])) for one in told["products"]),
-        discounts=tuple(_discount(one) for one in told["discounts"]),
+        products=tuple((_product(one, factor), int(one["stock"])) for one in told["products"]),
+        discounts=tuple(_discount(one, factor) for one in told["discounts"]),
     )
 
 
-async def seed(catalogue: Catalogue) -> int:
+async def seed(catalogue: Catalogue, currency: str = "EUR") -> int:
     """Add what is absent of the sample shop; how many products were.
 
     What is there already stays as it is, with its price and its stock.
     """
-    shop = sample_shop()
+    shop = sample_shop(currency)
     return await catalogue.add(shop.products, shop.discounts)
 
 
-def _product(told: Mapping[str, Any]) -> Product:
-    return Product(told["sku"], told["name"], Decimal(told["price"]), told["category"])
+def _product(told: Mapping[str, Any], factor: int) -> Product:
+    price = Decimal(told["price"]) * factor
+    return Product(told["sku"], told["name"], price, told["category"])
 
 
-def _discount(told: Mapping[str, Any]) -> Discount:
+def _discount(told: Mapping[str, Any], factor: int) -> Discount:
     until = told.get("validUntil")
     return Discount(
         code=told["code"],
         percent=Decimal(told["percent"]) if "percent" in told else None,
-        amount=Decimal(told["amount"]) if "amount" in told else None,
-        least=Decimal(told["least"]),
+        amount=Decimal(told["amount"]) * factor if "amount" in told else None,
+        least=Decimal(told["least"]) * factor,
         valid_until=datetime.fromisoformat(until) if until else None,
     )

@@ -78,7 +78,8 @@ class Checkout:
 
     `key` is the caller's idempotency key and `fingerprint` what it stands for. `method` is the
     payment provider's token of how the customer pays; None where nothing is to be paid. `reply`
-    is what a synchronous checkout answered. `is_begun` says that its first job was seen in the
+    is what a synchronous checkout answered. `reference` is the caller's own words for what it is
+    for, and may name somebody. `is_begun` says that its first job was seen in the
     ledger.
     """
 
@@ -100,6 +101,7 @@ class Checkout:
     reply: Mapping[str, Any] | None = None
     trace: str | None = None
     is_begun: bool = False
+    reference: str | None = None
 
     @property
     def payment_id(self) -> str:

@@ -5,8 +5,9 @@ ISO 4217 says how many decimals a currency has; two, but for these.
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Decimal
 
+CENT = Decimal("0.01")
 NO_DECIMALS = frozenset(
     {"BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI", "VND"}
     | {"VUV", "XAF", "XOF", "XPF"}
@@ -30,6 +31,21 @@ def decimals(currency: str) -> int:
     if currency in NO_DECIMALS:
         return 0
     return 3 if currency in THREE_DECIMALS else 2
+
+
+def is_payable(amount: Decimal, currency: str) -> bool:
+    """Whether it is a whole number of the currency's smallest units."""
+    try:
+        to_minor(amount, currency)
+    except ValueError:
+        return False
+    return True
+
+
+def payable(amount: Decimal, currency: str) -> Decimal:
+    """What of it can be paid, rounded half to even; amounts have two decimals in any currency."""
+    places = min(decimals(currency), 2)
+    return amount.quantize(Decimal(1).scaleb(-places), ROUND_HALF_EVEN).quantize(CENT)
 
 
 def to_minor(amount: Decimal, currency: str) -> int:

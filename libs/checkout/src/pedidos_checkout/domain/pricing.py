@@ -1,7 +1,8 @@
 """What a cart costs, and whether it can be bought at all.
 
 Prices have two decimals and quantities are whole, so sums are exact. A share in percent is rounded
-once, over the whole cart, and half to even: over many carts that favours neither side.
+once, over the whole cart, to what the currency has, and half to even: over many carts that favours
+neither side.
 """
 
 from __future__ import annotations
@@ -10,12 +11,12 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import Decimal
 
 from pedidos_checkout.domain.checkouts import Line
+from pedidos_checkout.domain.minor_units import CENT, is_payable, payable
 from pedidos_checkout.domain.shop import Discount, Product
 
-CENT = Decimal("0.01")
 NOTHING = Decimal("0.00")
 MOST_LINES = 100
 MOST_OF_ONE = 999
@@ -53,13 +54,14 @@ def price(
     code: str | None,
     discount: Discount | None,
     now: datetime,
+    currency: str,
 ) -> Cart | Sequence[FieldError]:
     """The cart with its prices, or all that is wrong with it.
 
     `products` holds those of the wanted ones that there are, `discount` what the `code` stands
     for; None for an unknown code. A product that is asked for twice becomes one line.
     """
-    wrong = [*_wrong_items(items, products), *_wrong_totals(items)]
+    wrong = [*_wrong_items(items, products, currency), *_wrong_totals(items)]
     if wrong:
         return wrong
     lines = _lines(items, products)
@@ -68,7 +70,9 @@ def price(
         refusal = _refusal(code, discount, subtotal, now)
         if refusal is not None:
             return [FieldError("discountCode", refusal)]
-    off = taken_off(subtotal, discount) if code is not None and discount is not None else NOTHING
+    off = NOTHING
+    if code is not None and discount is not None:
+        off = taken_off(subtotal, discount, currency)
     return Cart(lines, subtotal, off, subtotal - off)
 
 
@@ -83,7 +87,7 @@ def _lines(items: Sequence[CartItem], products: Mapping[str, Product]) -> tuple[
 
 
 def _wrong_items(
-    items: Sequence[CartItem], products: Mapping[str, Product]
+    items: Sequence[CartItem], products: Mapping[str, Product], currency: str
 ) -> Sequence[FieldError]:
     if not items:
         return [FieldError("items", "there is nothing in the cart: add a product")]
@@ -95,6 +99,9 @@ def _wrong_items(
             wrong.append(
                 FieldError(f"items[{n}].productId", f"there is no product {item.sku[:64]!r}")
             )
+        elif not is_payable(products[item.sku].price, currency):
+            message = f"{products[item.sku].price} {currency} can't be paid: its price is wrong"
+            wrong.append(FieldError(f"items[{n}].productId", message))
         if not 1 <= item.quantity <= MOST_OF_ONE:
             message = f"a quantity is 1 to {MOST_OF_ONE}, not {item.quantity}"
             wrong.append(FieldError(f"items[{n}].quantity", message))
@@ -124,8 +131,8 @@ def _refusal(code: str, discount: Discount | None, subtotal: Decimal, now: datet
     return None
 
 
-def taken_off(subtotal: Decimal, discount: Discount) -> Decimal:
+def taken_off(subtotal: Decimal, discount: Discount, currency: str) -> Decimal:
     """What a code takes off a cart: its share and its amount, at most all of it."""
     share = subtotal * (discount.percent or 0) / 100
-    off = (share + (discount.amount or 0)).quantize(CENT, ROUND_HALF_EVEN)
+    off = payable(share + (discount.amount or 0), currency)
     return max(NOTHING, min(off, subtotal))

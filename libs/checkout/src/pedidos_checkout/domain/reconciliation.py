@@ -31,6 +31,7 @@ class Difference(StrEnum):
     AMOUNT = "amount"
     UNKNOWN_PAYMENT = "unknown_payment"  # it holds money, and no checkout is its own
     NOT_AT_PROVIDER = "not_at_provider"
+    SECOND_CHARGE = "second_charge"  # beside the one that our record is of
     CAPTURED_WITHOUT_ORDER = "captured_without_order"
     LEFT_AUTHORISED = "left_authorised"
     ORDER_WITHOUT_MONEY = "order_without_money"
@@ -45,6 +46,7 @@ class Repair(StrEnum):
 
     NOTED = "noted"
     REFUND = "refund"  # the job that gives the money back was created
+    GIVEN_BACK = "given_back"  # it was voided or refunded
     RELEASED = "released"
     SALE = "sale"  # the job that sells what is held was created
     NONE = "none"
@@ -131,7 +133,7 @@ class Findings:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Where to go on: cursors of the provider's list and of our products.
+    """Where to go on: cursors of the provider's list, of our products, of payments it has not.
 
     Everything before `anchor` is compared for good; a pass that was not finished goes on at
     `position`.
@@ -140,6 +142,7 @@ class Progress:
     anchor: str | None = None
     position: str | None = None
     stock_after: str | None = None
+    others_after: str | None = None
 
 
 def reconcile_job(now: datetime, every_minutes: int) -> NewJob:
@@ -197,6 +200,8 @@ def differences(
         return [Difference.UNKNOWN_PAYMENT] if told.status in HOLDING else []
     if (told.amount, told.currency) != (checkout.total, checkout.currency):
         return [Difference.AMOUNT]
+    if known is not None and known.provider_id not in {None, told.id}:
+        return [Difference.SECOND_CHARGE] if told.status in HOLDING else []
     found = []
     if known is None or follows(known.status, told.status):
         found.append(Difference.RECORD_BEHIND)
@@ -218,13 +223,25 @@ def _of_money(
     return Difference.LEFT_AUTHORISED if told.status in HOLDING else None
 
 
+def is_nobodys(
+    checkout: Checkout, order: PlacedOrder | None, first: ProviderPayment | None
+) -> bool:
+    """Whether a second charge pays for nothing: the `first` one was taken, or no order is there.
+
+    Where the order stands and the first one does not, the second may be what pays for it.
+    """
+    if first is not None and first.status is PaymentStatus.CAPTURED:
+        return True
+    is_confirmed = order is not None and order.status is PlacedStatus.CONFIRMED
+    return checkout.kind is Kind.CHECKOUT and not is_confirmed
+
+
 def undoing(checkout: Checkout, jobs: Iterable[Job]) -> Sequence[Step]:
-    """The steps that give everything back; none where the money's was done already.
+    """The steps that give everything back and tell the customer; none where the money's was done.
 
     Where that did not help, doing it again would not either.
     """
     known = {step_of(job.id) for job in jobs}
     if Step.UNDO_PAYMENT in known:
         return []
-    steps = (Step.UNDO_ORDER, Step.UNDO_STOCK, Step.UNDO_PAYMENT)
-    return [step for step in steps if flow.belongs(checkout, step) and step not in known]
+    return [step for step in flow.UNDO_ALL if flow.belongs(checkout, step) and step not in known]

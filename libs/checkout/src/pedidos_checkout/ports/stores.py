@@ -73,7 +73,7 @@ class CheckoutStore(Protocol):
     async def erase_customer(self, name: str) -> int:
         """Replace who they are in every checkout of the customers of this name; in how many.
 
-        Name, mail address, phone number and session go; the shop's own id of them stays.
+        Name, mail address, phone number, session and reference go; the shop's own id of them stays.
         """
         ...
 
@@ -198,7 +198,10 @@ class PaymentBook(Protocol):
         provider_id: str | None = None,
         decline_code: str | None = None,
     ) -> bool:
-        """Note what the provider told, where it is news (`payments.follows`); whether it was."""
+        """Note what the provider told, where it is news (`payments.follows`); whether it was.
+
+        What it tells of another charge under the same reference is none of this one.
+        """
         ...
 
     async def get(self, payment_id: str) -> Payment | None:
@@ -221,9 +224,15 @@ class PaymentBook(Protocol):
         """Note that the provider has them in its list."""
         ...
 
-    async def not_listed(self, older_than_seconds: float, limit: int) -> Sequence[Payment]:
+    async def not_listed(
+        self, older_than_seconds: float, limit: int, cursor: str | None
+    ) -> Page[Payment]:
         """Those authorised or captured by our record that were begun that long ago, oldest first,
-        and that the provider's list was not seen to have."""
+        and that the provider's list was not seen to have.
+
+        Raises:
+            ValueError: for a cursor that no page gave.
+        """
         ...
 
 
@@ -279,6 +288,10 @@ class PlacedOrders(Protocol):
 
     async def erase_customer(self, name: str) -> int:
         """As `CheckoutStore.erase_customer`, in orders."""
+        ...
+
+    async def erase(self, checkout_id: str) -> None:
+        """The same in the order of one checkout, where there is one."""
         ...
 
 

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+import structlog
+
 from pedidos_checkout.domain import flow
 from pedidos_checkout.domain.checkouts import ID_PREFIX, PAYMENT_PREFIX, Checkout
 from pedidos_checkout.domain.payments import ProviderPayment
@@ -25,13 +27,16 @@ from pedidos_checkout.ports import (
     PaymentBook,
     PaymentProvider,
     PlacedOrders,
+    ProviderRefused,
     Reconciliations,
     Removals,
 )
 from pedidos_checkout.steps.paying import payment_of
+from pedidos_checkout.steps.second_charges import repaired
 from pedidos_common.execution.registry import JobContext
 from pedidos_common.ports import JobLedger
 
+log = structlog.get_logger(__name__)
 PAGE = 100
 MOST_PAGES = 1_000
 MOST_NOT_LISTED = 200
@@ -67,7 +72,7 @@ class PaymentComparison:
 
         A page is repaired before the pass goes on behind it, so nothing is left behind.
         """
-        progress = await self.kept.progress()
+        progress = await self._where()
         at = progress.position or progress.anchor
         anchored = at == progress.anchor
         for _page in range(self.most_pages):
@@ -89,6 +94,28 @@ class PaymentComparison:
             if context.stopping:
                 break
         return False
+
+    async def _where(self) -> Progress:
+        """Where to go on: at the list's beginning where the place that was kept is no more.
+
+        A provider that was set up anew knows none of its cursors. All that it has now is compared
+        then; what was repaired before is no difference any more.
+        """
+        progress = await self.kept.progress()
+        at = progress.position or progress.anchor
+        if at is None or await self._leads_on(at):
+            return progress
+        log.warning("reconciliation_begins_anew", cursor=at)
+        progress = replace(progress, position=None, anchor=None)
+        await self._save(progress)
+        return progress
+
+    async def _leads_on(self, at: str) -> bool:
+        try:
+            listed, behind = await self.provider.page(at, 1)
+        except ProviderRefused:
+            return False
+        return bool(listed) or behind is not None
 
     async def _save(self, payments: Progress) -> None:
         """Where the payments go on; the products' place is the other comparison's."""
@@ -132,9 +159,13 @@ class PaymentComparison:
             if kind is Difference.RECORD_BEHIND:
                 await self._note(told, checkout, findings)
             elif over:
-                steps = undoing(checkout, jobs) if kind in TO_UNDO else ()
-                await self.ledger.create([flow.new_job(checkout, step) for step in steps])
-                findings.add(_found(kind, told, Repair.REFUND if steps else Repair.NONE))
+                if kind is Difference.SECOND_CHARGE:
+                    repair = await repaired(told, known, checkout, order, self.provider)
+                else:
+                    steps = undoing(checkout, jobs) if kind in TO_UNDO else ()
+                    await self.ledger.create([flow.new_job(checkout, step) for step in steps])
+                    repair = Repair.REFUND if steps else Repair.NONE
+                findings.add(_found(kind, told, repair))
 
     async def _note(self, told: ProviderPayment, checkout: Checkout, findings: Findings) -> None:
         # what may be removed in this moment would come back, and stay
@@ -144,14 +175,17 @@ class PaymentComparison:
             findings.add(_found(Difference.RECORD_BEHIND, told, Repair.NOTED))
 
     async def _look_for_others(self, findings: Findings) -> None:
-        """What we have noted and was not in the provider's list."""
-        for known in await self.book.not_listed(self.ages.settled_seconds, MOST_NOT_LISTED):
+        """What we have noted and was not in the provider's list, from where the last run ended."""
+        after = (await self.kept.progress()).others_after
+        page = await self.book.not_listed(self.ages.settled_seconds, MOST_NOT_LISTED, after)
+        for known in page.items:
             told = await self.provider.find(known.id)
             if told is not None:
                 await self._compare([told], findings)
                 continue
             detail = f"{known.status} with {known.amount} {known.currency} by our record alone"
             findings.add(Found(Difference.NOT_AT_PROVIDER, known.id, detail))
+        await self.kept.save(replace(await self.kept.progress(), others_after=page.cursor))
 
 
 def _checkout_id(reference: str) -> str:

@@ -113,4 +113,4 @@ def _paying(ports: StepPorts) -> Paying:
 
 
 def _ordering(ports: StepPorts) -> Ordering:
-    return Ordering(ports.stock, ports.orders, ports.hold_seconds)
+    return Ordering(ports.checkouts, ports.stock, ports.orders, ports.hold_seconds)

@@ -9,6 +9,9 @@ asked for, so a repeat finds its own work done, wherever its worker was killed:
 - inventory: what was sold is not held any more, and is left alone. Where nothing can have been
   sold yet, what is not held is missing: a dead letter.
 - undo-stock, undo-order: nothing is held any more; a cancelled order stays so.
+
+An order is made of a checkout that was read before. Its customer may be erased meanwhile, in
+checkouts first and in orders then, so whoever wrote an order looks at its checkout once more.
 """
 
 from __future__ import annotations
@@ -17,10 +20,11 @@ from dataclasses import dataclass
 
 from pedidos_checkout.domain.checkouts import Checkout
 from pedidos_checkout.domain.flow import Ending
-from pedidos_checkout.domain.placed_orders import PlacedStatus, order_of
-from pedidos_checkout.ports import PlacedOrders, Stock
+from pedidos_checkout.domain.placed_orders import PlacedOrder, PlacedStatus, order_of
+from pedidos_checkout.ports import CheckoutStore, PlacedOrders, Stock
 from pedidos_checkout.steps.ends import Done, End, Impossible, Refused
 from pedidos_common.domain.jobs import Job
+from pedidos_common.domain.orders import ERASED
 from pedidos_common.execution.registry import JobContext
 
 EXPIRED = "the products were held for too long and may be sold by now: please place the order anew"
@@ -35,6 +39,7 @@ CANCELLED = "the order was cancelled meanwhile"
 class Ordering:
     """What a checkout does with stock and orders; holds end after `hold_seconds`."""
 
+    checkouts: CheckoutStore
     stock: Stock
     orders: PlacedOrders
     hold_seconds: float
@@ -54,11 +59,19 @@ class Ordering:
         if not await self.stock.pin(checkout.id, checkout.lines, context.fence):
             return Refused(Ending.HOLD_EXPIRED, EXPIRED)
         order = await self.orders.create(order_of(checkout), context.fence)
+        await self._erased_meanwhile(checkout, order)
         if not checkout.is_paid:
             order = await self.orders.confirm(checkout.id, context.fence) or order
         if order.status is PlacedStatus.CANCELLED:
             return Refused(Ending.ORDER_CANCELLED, CANCELLED)
         return Done({"orderNumber": order.number})
+
+    async def _erased_meanwhile(self, checkout: Checkout, order: PlacedOrder) -> None:
+        if order.customer.name == ERASED:
+            return
+        stands = await self.checkouts.get(checkout.id)
+        if stands is not None and stands.customer.name == ERASED:
+            await self.orders.erase(checkout.id)
 
     async def is_created(self, checkout: Checkout) -> bool:
         """Whether an order that needs no payment is confirmed; others are undone more safely."""
@@ -80,4 +93,6 @@ class Ordering:
     async def cancel(self, checkout: Checkout, _job: Job, _context: JobContext) -> End:
         """The order is not to be delivered, not even one that comes about later."""
         await self.orders.cancel(checkout.id)
+        if checkout.customer.name == ERASED:  # who wrote it may be gone before looking again
+            await self.orders.erase(checkout.id)
         return Done()

@@ -50,4 +50,6 @@ async def take_in(event: PaymentEvent, book: PaymentBook, ledger: JobLedger) -> 
 def _is_news(known: Payment, told: ProviderPayment) -> bool:
     # another amount is not believed here: the step that asks the provider will complain
     same = (known.amount, known.currency) == (told.amount, told.currency)
-    return same and follows(known.status, told.status)
+    # of a second charge it says nothing about ours: the reconciliation gives that one back
+    of_ours = known.provider_id in {None, told.id}
+    return same and of_ours and follows(known.status, told.status)

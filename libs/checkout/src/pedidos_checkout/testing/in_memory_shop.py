@@ -263,6 +263,11 @@ class InMemoryPlacedOrders:
         """See `ports.PlacedOrders.erase_customer`."""
         theirs = [key for key, one in self._orders.items() if one.customer.name == name]
         for key in theirs:
-            order = self._orders[key]
-            self._orders[key] = replace(order, customer=erased(order.customer))
+            await self.erase(key)
         return len(theirs)
+
+    async def erase(self, checkout_id: str) -> None:
+        """See `ports.PlacedOrders.erase`."""
+        order = self._orders.get(checkout_id)
+        if order is not None:
+            self._orders[checkout_id] = replace(order, customer=erased(order.customer))

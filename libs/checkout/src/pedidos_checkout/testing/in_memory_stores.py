@@ -96,7 +96,7 @@ class InMemoryCheckoutStore:
         """See `ports.CheckoutStore.erase_customer`."""
         theirs = [one for one in self._checkouts.values() if one.customer.name == name]
         for one in theirs:
-            nobody = replace(one, customer=erased(one.customer), session=Session())
+            nobody = replace(one, customer=erased(one.customer), session=Session(), reference=None)
             self._checkouts[one.id] = nobody
         return len(theirs)
 
@@ -125,6 +125,8 @@ class InMemoryPaymentBook:
         """See `ports.PaymentBook.note`."""
         known = self._payments.get(payment_id)
         if known is None or not follows(known.status, status):
+            return False
+        if provider_id and known.provider_id not in {None, provider_id}:
             return False
         self._payments[payment_id] = replace(
             known,
@@ -157,8 +159,11 @@ class InMemoryPaymentBook:
         """See `ports.PaymentBook.listed`."""
         self._listed.update(payment_ids)
 
-    async def not_listed(self, older_than_seconds: float, limit: int) -> Sequence[Payment]:
-        """See `ports.PaymentBook.not_listed`."""
+    async def not_listed(
+        self, older_than_seconds: float, limit: int, cursor: str | None
+    ) -> Page[Payment]:
+        """See `ports.PaymentBook.not_listed`; a cursor is the last one's time and id."""
+        since, _, last = (cursor or "0 ").partition(" ")
         deadline = self._clock() - timedelta(seconds=older_than_seconds)
         held = {PaymentStatus.AUTHORISED, PaymentStatus.CAPTURED}
         left = [
@@ -168,8 +173,15 @@ class InMemoryPaymentBook:
             and one.status in held
             and one.created_at is not None
             and one.created_at <= deadline
+            and (one.created_at.timestamp(), one.id) > (float(since), last)
         ]
-        return sorted(left, key=lambda one: (one.created_at, one.id))[:limit]
+        oldest = sorted(left, key=lambda one: (one.created_at, one.id))
+        return Page(oldest[:limit], _cursor_of(oldest[limit - 1]) if len(oldest) > limit else None)
+
+
+def _cursor_of(payment: Payment) -> str:
+    assert payment.created_at is not None  # noqa: S101 - it was begun
+    return f"{payment.created_at.timestamp()!r} {payment.id}"
 
 
 class InMemoryReconciliations:

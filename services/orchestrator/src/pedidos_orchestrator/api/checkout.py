@@ -28,6 +28,7 @@ from pedidos_orchestrator.use_cases.checkout.accepting import Reply, Wanted
 from pedidos_orchestrator.use_cases.checkout.drafts import (
     Asked,
     CartAsked,
+    PaymentAsked,
     draft_of_cart,
     draft_of_payment,
 )
@@ -120,8 +121,10 @@ async def pay(
     _refuse_unconfigured(api)
     asked = _asked(request, api, body.customer, key, session_id, fingerprint(plain(body)))
 
+    payment = PaymentAsked(body.value, body.currency, body.method, body.reference)
+
     async def draft() -> Checkout:
-        return draft_of_payment(asked, body.value, body.currency, body.method)
+        return draft_of_payment(asked, payment)
 
     wanted = Wanted(Kind.PAYMENT, key, asked.fingerprint, draft, tracking(request, api))
     return _answer(await api.desk.take(wanted))

@@ -144,12 +144,16 @@ class PaymentRequest(BaseModel):
         }
     }
 
-    amount: str = Field(pattern=AMOUNT, description="two decimals", examples=["12.30"])
+    amount: str = Field(pattern=AMOUNT, description="always two decimals", examples=["12.30"])
     currency: str | None = Field(None, pattern=r"^[A-Z]{3}$", examples=["EUR"])
     method: str = Field(pattern=METHOD, examples=["tok_ok"])
     customer: CustomerSent
     reference: str | None = Field(
-        None, min_length=1, max_length=200, pattern=ONE_LINE, description="what it is for"
+        None,
+        min_length=1,
+        max_length=200,
+        pattern=ONE_LINE,
+        description="what it is for, in words of your own; its status shows them",
     )
 
     @property
@@ -230,6 +234,7 @@ class CheckoutStatusShape(Sums):
     processingTime: int = Field(description="milliseconds", examples=[840])
     retryCount: int = Field(examples=[0])
     createdAt: str | None = Field(None, examples=["2026-01-02T03:04:05.678Z"])
+    reference: str | None = Field(None, examples=["invoice 2026-0815"])
     steps: list[StepShape]
     paymentId: str | None = Field(
         None,

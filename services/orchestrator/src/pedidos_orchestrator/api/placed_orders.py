@@ -118,7 +118,7 @@ async def add_sample(api: Context) -> dict[str, int]:
     """120 products with their stock, and discount codes, to try checkout with; what is there
     already stays as it is."""
     await api.deps.checkout.prepare()
-    return {"added": await seed(api.deps.checkout.catalogue)}
+    return {"added": await seed(api.deps.checkout.catalogue, api.settings.currency)}
 
 
 @router.get(

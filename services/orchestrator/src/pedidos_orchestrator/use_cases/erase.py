@@ -46,7 +46,7 @@ async def erase_customer(cliente: str, where: Erasing) -> Erased:
         await _let_go(import_id, where.imports, where.runs)
     erased = Erased(
         orders=await where.orders.erase_customer(cliente),
-        # checkouts first: an order that a step writes meanwhile is made from one of them
+        # checkouts first: whoever writes an order of one meanwhile looks at it again behind that
         checkouts=await where.checkouts.erase_customer(cliente),
         placed=await where.placed.erase_customer(cliente),
     )

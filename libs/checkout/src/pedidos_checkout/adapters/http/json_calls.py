@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 
+from pedidos_checkout.adapters.people import without_people
 from pedidos_checkout.ports import (
     ProviderBusy,
     ProviderLimited,
@@ -127,14 +128,14 @@ class JsonCalls:
         return ProviderRefused(provider, code, f"{operation}: {message}")
 
     def _told(self, status: int, document: Mapping[str, Any] | None) -> tuple[str, str]:
-        """Its own code and words, cut short, and without a key that it repeats."""
+        """Its own code and words, cut short, without a key or a person that they repeat."""
         error = (document or {}).get("error")
         told = error if isinstance(error, Mapping) else {}
         code, message = (str(told.get(name) or f"http_{status}") for name in ("code", "message"))
         return self._shown(code)[:60], self._shown(message)[:LONGEST_REASON]
 
     def _shown(self, text: str) -> str:
-        return redact(text.replace(self._target.api_key, HIDDEN))
+        return without_people(redact(text.replace(self._target.api_key, HIDDEN)))
 
     def _unavailable(self, operation: str, reason: str) -> ProviderUnavailable:
         shown = f"{self._shown(reason)[:LONGEST_REASON]}; {self._target.settings}"

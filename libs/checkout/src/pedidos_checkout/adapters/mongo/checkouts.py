@@ -135,7 +135,7 @@ class MongoCheckoutStore:
     @guarded
     async def erase_customer(self, name: str) -> int:
         """See `ports.CheckoutStore.erase_customer`."""
-        change = {"$set": erasure(), "$unset": {"session": ""}}
+        change = {"$set": erasure(), "$unset": {"session": "", "reference": ""}}
         return (await self._checkouts.update_many({"customer.name": name}, change)).modified_count
 
 

@@ -105,6 +105,8 @@ def checkout_document(checkout: Checkout) -> Document:
     }
     if checkout.reply is not None:
         document["reply"] = dict(checkout.reply)
+    if checkout.reference is not None:
+        document["reference"] = checkout.reference
     # the index of keys holds only those that have one
     return document if checkout.key is None else {**document, "key": checkout.key}
 
@@ -131,6 +133,7 @@ def checkout_of(document: Document) -> Checkout:
         reply=document.get("reply"),
         trace=document.get("trace"),
         is_begun="begun" not in document,
+        reference=document.get("reference"),
     )
 
 

@@ -28,8 +28,8 @@ async def ensure_checkout_indexes(database: Database) -> None:
         [("createdAt", ASCENDING), ("_id", ASCENDING)], name="oldest"
     )
     await database["payments"].create_index(
-        [("status", ASCENDING), ("createdAt", ASCENDING)],
-        name="not_listed",
+        [("status", ASCENDING), ("createdAt", ASCENDING), ("_id", ASCENDING)],
+        name="unlisted",
         partialFilterExpression={"listed": False},
     )
     orders = database["placed_orders"]

@@ -7,6 +7,7 @@ from typing import cast
 
 from pymongo import ReturnDocument
 
+from pedidos_checkout.adapters.mongo.ages import cursor_of, place_of
 from pedidos_checkout.adapters.mongo.documents import if_absent, payment_document, payment_of
 from pedidos_checkout.domain.payments import Payment, PaymentStatus, follows
 from pedidos_common.adapters.mongo.client import Collection, Database, Document, confirmed
@@ -46,8 +47,9 @@ class MongoPaymentBook:
         """See `ports.PaymentBook.note`."""
         earlier = [str(known) for known in PaymentStatus if follows(known, status)]
         told = {"status": str(status), "providerId": provider_id, "declineCode": decline_code}
+        of_ours = {"providerId": {"$in": [None, provider_id]}} if provider_id else {}
         done = await self._payments.update_one(
-            {"_id": payment_id, "status": {"$in": earlier}},
+            {"_id": payment_id, "status": {"$in": earlier}, **of_ours},
             {
                 "$set": {name: value for name, value in told.items() if value is not None},
                 "$currentDate": {"updatedAt": True},
@@ -89,10 +91,23 @@ class MongoPaymentBook:
             await self._payments.update_many(news, {"$set": {"listed": True}})
 
     @guarded
-    async def not_listed(self, older_than_seconds: float, limit: int) -> Sequence[Payment]:
+    async def not_listed(
+        self, older_than_seconds: float, limit: int, cursor: str | None
+    ) -> Page[Payment]:
         """See `ports.PaymentBook.not_listed`."""
         deadline = {"$subtract": ["$$NOW", int(older_than_seconds * 1000)]}
         old = {"$expr": {"$lte": ["$createdAt", deadline]}}
-        query = {"listed": False, "status": {"$in": MONEY_HELD}, **old}
-        found = confirmed(self._payments).find(query).sort("createdAt", 1).limit(limit)
-        return [payment_of(document) async for document in found]
+        query: Document = {"listed": False, "status": {"$in": MONEY_HELD}, **old}
+        if cursor:
+            query |= _behind(cursor)
+        oldest = [("createdAt", 1), ("_id", 1)]
+        found = confirmed(self._payments).find(query).sort(oldest).limit(limit + 1)
+        payments = [payment_of(document) async for document in found]
+        last = payments[limit - 1] if len(payments) > limit else None
+        return Page(payments[:limit], cursor_of(last.created_at, last.id) if last else None)
+
+
+def _behind(cursor: str) -> Document:
+    at, payment_id = place_of(cursor)
+    later: list[Document] = [{"createdAt": {"$gt": at}}, {"_id": {"$gt": payment_id}}]
+    return {"createdAt": {"$gte": at}, "$or": later}

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import cast
 
 from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
+from pedidos_checkout.adapters.mongo.ages import cursor_of, place_of
 from pedidos_checkout.adapters.mongo.documents import (
     erasure,
     if_absent,
@@ -27,7 +28,6 @@ from pedidos_common.domain.errors import LeaseLost
 from pedidos_common.ports import Page
 
 NUMBERS_TRIED = 10
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LATE = "the lease ended before the order was written: nothing was"
 
 
@@ -126,7 +126,8 @@ class MongoPlacedOrders:
         found = self._orders.find(query).sort(newest).limit(limit + 1).max_time_ms(10_000)
         orders = [order_of(document) async for document in found]
         more = len(orders) > limit
-        return Page(orders[:limit], _cursor_of(orders[limit - 1]) if more else None)
+        last = orders[limit - 1] if more else None
+        return Page(orders[:limit], cursor_of(last.created_at, last.id) if last else None)
 
     @guarded
     async def erase_customer(self, name: str) -> int:
@@ -134,22 +135,20 @@ class MongoPlacedOrders:
         done = await self._orders.update_many({"customer.name": name}, {"$set": erasure()})
         return done.modified_count
 
+    @guarded
+    async def erase(self, checkout_id: str) -> None:
+        """See `ports.PlacedOrders.erase`."""
+        one = _whole({"_id": order_id_of(checkout_id)})
+        await self._orders.update_one(one, {"$set": erasure()})
+
 
 def _whole(query: Document) -> Document:
     """Without those that were cancelled before they came."""
     return {**query, "number": {"$exists": True}}
 
 
-def _cursor_of(order: PlacedOrder) -> str:
-    assert order.created_at is not None  # noqa: S101 - it was read
-    return f"{(order.created_at - EPOCH) // timedelta(milliseconds=1)}.{order.id}"
-
-
 def _behind(cursor: str) -> Document:
-    since, _, order_id = cursor.partition(".")
-    if not (since.isdecimal() and order_id):
-        raise ValueError(f"{cursor[:100]!r} is no page's cursor")
-    at = EPOCH + timedelta(milliseconds=int(since))
+    at, order_id = place_of(cursor)
     earlier: list[Document] = [
         {"createdAt": {"$lt": at}},
         {"createdAt": at, "_id": {"$lt": order_id}},

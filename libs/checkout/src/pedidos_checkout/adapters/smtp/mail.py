@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -15,6 +16,7 @@ from urllib.parse import unquote, urlsplit
 
 import aiosmtplib
 
+from pedidos_checkout.adapters.people import without_people
 from pedidos_checkout.adapters.smtp.messages import NoMail, message_of
 from pedidos_checkout.ports import EMAIL, Mail, ProviderRefused, ProviderUnavailable
 from pedidos_common.runtime.redaction import HIDDEN, redact
@@ -25,6 +27,7 @@ MAILS_A_CONNECTION = 100
 GOODBYE_SECONDS = 1.0
 LONGEST_REASON = 300
 SETTING = "look at SMTP_URL"
+ENHANCED_STATUS = re.compile(r"[245]\.[0-9]{1,3}\.[0-9]{1,3}\b")  # RFC 3463
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,19 +183,26 @@ class SmtpMail:
 
     def _of_recipient(self, error: aiosmtplib.SMTPRecipientRefused) -> Exception:
         if error.code >= 500:
-            return ProviderRefused(EMAIL, f"smtp_{error.code}", self._shown(error.message))
+            return ProviderRefused(EMAIL, f"smtp_{error.code}", _told_of(error))
         # a mailbox that is full or has us wait says nothing of other people's mail
-        reason = f"{error.code} {self._shown(error.message)}"
+        reason = f"{error.code} {_told_of(error)}"
         return ProviderUnavailable(EMAIL, "send", reason, blames_provider=False)
 
     def _of_answer(self, code: int, message: str) -> Exception:
         if code >= 500:
             return ProviderRefused(EMAIL, f"smtp_{code}", self._shown(message))
-        return self._unavailable(f"{code} {message}")
+        return self._unavailable(message, f"{code} ")
 
-    def _unavailable(self, reason: str) -> ProviderUnavailable:
-        return ProviderUnavailable(EMAIL, "send", f"{self._shown(reason)}; {SETTING}")
+    def _unavailable(self, reason: str, code: str = "") -> ProviderUnavailable:
+        return ProviderUnavailable(EMAIL, "send", f"{code}{self._shown(reason)}; {SETTING}")
 
     def _shown(self, text: str) -> str:
         password = self._server.password
-        return redact(text.replace(password, HIDDEN) if password else text)[:LONGEST_REASON]
+        shown = redact(text.replace(password, HIDDEN) if password else text)
+        return without_people(shown)[:LONGEST_REASON]
+
+
+def _told_of(error: aiosmtplib.SMTPRecipientRefused) -> str:
+    """Its enhanced status alone: what else a server says of a mailbox is about somebody."""
+    status = ENHANCED_STATUS.match(error.message)
+    return f"{status[0]} for this recipient" if status else "for this recipient"

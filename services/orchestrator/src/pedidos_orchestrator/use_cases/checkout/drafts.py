@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 from pedidos_checkout.domain.checkouts import Checkout, Customer, Kind, Session
+from pedidos_checkout.domain.minor_units import is_payable
 from pedidos_checkout.domain.pricing import Cart, CartItem, price
 from pedidos_checkout.ids import new_checkout_id
 from pedidos_checkout.ports import Catalogue
@@ -49,7 +50,7 @@ async def draft_of_cart(
         ProblemError: 422, when it can't be bought, or is not free and nothing pays it.
         Unavailable: when the catalogue does not answer.
     """
-    cart = await _priced(wanted, catalogue, now)
+    cart = await _priced(wanted, catalogue, now, asked.currency)
     is_free = cart.total == ZERO
     if not is_free and wanted.method is None:
         raise invalid("payment.method", f"is missing: {cart.total} {asked.currency} are to be paid")
@@ -71,12 +72,12 @@ async def draft_of_cart(
     )
 
 
-async def _priced(wanted: CartAsked, catalogue: Catalogue, now: Now) -> Cart:
+async def _priced(wanted: CartAsked, catalogue: Catalogue, now: Now, currency: str) -> Cart:
     products = await catalogue.products([item.sku for item in wanted.items])
     # only a code can be out of date
     discount = await catalogue.discount(wanted.code) if wanted.code else None
     at = await now() if discount is not None else datetime.max.replace(tzinfo=UTC)
-    cart = price(wanted.items, products, wanted.code, discount, at)
+    cart = price(wanted.items, products, wanted.code, discount, at, currency)
     if isinstance(cart, Cart):
         return cart
     errors = [{"field": one.field, "detail": one.message} for one in cart[:MOST_ERRORS]]
@@ -84,16 +85,30 @@ async def _priced(wanted: CartAsked, catalogue: Catalogue, now: Now) -> Cart:
     raise ProblemError(422, detail, slug="cart-refused", errors=errors)
 
 
-def draft_of_payment(asked: Asked, amount: Decimal, currency: str | None, method: str) -> Checkout:
+@dataclass(frozen=True, slots=True)
+class PaymentAsked:
+    """What is to be paid and how; `reference` says what for."""
+
+    amount: Decimal
+    currency: str | None
+    method: str
+    reference: str | None = None
+
+
+def draft_of_payment(asked: Asked, wanted: PaymentAsked) -> Checkout:
     """A payment alone.
 
     Raises:
-        ProblemError: 422, when nothing is to be paid, or in another currency than the shop's.
+        ProblemError: 422, when nothing is to be paid, or in another currency than the shop's, or
+            parts of its smallest unit.
     """
+    amount, currency = wanted.amount, wanted.currency
     if amount <= ZERO:
         raise invalid("amount", "must be more than 0.00")
     if currency not in {None, asked.currency}:
         raise invalid("currency", f"must be {asked.currency}, the only one of this shop")
+    if not is_payable(amount, asked.currency):
+        raise invalid("amount", f"must be whole: {asked.currency} has no decimals")
     return Checkout(
         id=new_checkout_id(),
         kind=Kind.PAYMENT,
@@ -104,8 +119,9 @@ def draft_of_payment(asked: Asked, amount: Decimal, currency: str | None, method
         discount=ZERO,
         total=amount,
         currency=asked.currency,
-        method=method,
+        method=wanted.method,
         key=asked.key,
         session=asked.session,
         trace=asked.trace,
+        reference=wanted.reference,
     )

@@ -57,7 +57,10 @@ class StatusReading:
 
 
 def status_view(checkout: Checkout, status: CheckoutStatus) -> dict[str, Any]:
-    """The status as clients see it; nothing of it says who the customer is."""
+    """The status as clients see it; nothing of it says who the customer is.
+
+    Unless the caller's own reference does.
+    """
     failure = {"error": status.error, "code": status.code, "money": status.money}
     return {
         "jobId": checkout.id,
@@ -67,6 +70,7 @@ def status_view(checkout: Checkout, status: CheckoutStatus) -> dict[str, Any]:
         "processingTime": status.processing_ms,
         "retryCount": status.retries,
         "createdAt": iso(checkout.created_at),
+        **({"reference": checkout.reference} if checkout.reference else {}),
         **_sums(checkout),
         "steps": [_step_view(step) for step in status.steps],
         **({"paymentId": checkout.payment_id} if checkout.is_paid else {}),
