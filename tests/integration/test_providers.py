@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -216,11 +217,15 @@ async def test_mail_arrives_as_it_was_written(mail: SmtpMail, sandbox: Sandbox) 
     subject = "Pedido nº 1\r\nBcc: evil@example.com"
     await mail.send(Mail("co_1:confirmation", "ana@example.com", subject, text))
     await mail.send(Mail("co_2:confirmation", "bea@example.com", "Outro", "b"))
-    first, _second = sandbox.mails()
+    await mail.send(Mail("co_1:confirmation", "ana@example.com", subject, text))
+    first, second, again = sandbox.mails()
     assert first.recipients == ["ana@example.com"]
     assert first.subject == "Pedido nº 1 Bcc: evil@example.com"
     assert (first.text or "").splitlines() == text.splitlines()
-    assert first.message_id == "<co_1.confirmation@example.com>"
+    # the id of a checkout is a secret, and headers are read on the way
+    assert re.fullmatch("<[0-9a-f]{40}@example.com>", first.message_id)
+    assert "co_1" not in str(first.headers)
+    assert again.message_id == first.message_id != second.message_id
     assert first.headers["from"] == "Loja do Zé <shop@example.com>"
     assert first.headers["date"].startswith("Fri, 02 Jan 2026")
     assert "bcc" not in first.headers

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from pedidos_cli.audit.checkouts.audit import verdict_of
 from pedidos_cli.audit.checkouts.checks import checks
 from pedidos_cli.audit.checkouts.stored import (
     CheckoutFacts,
@@ -18,7 +19,7 @@ from pedidos_cli.audit.checkouts.stored import (
     StockFacts,
     Stored,
 )
-from pedidos_cli.audit.checkouts.told import Charge, Told
+from pedidos_cli.audit.checkouts.told import Charge, Told, mail_id
 
 World = tuple[Stored, Told]
 TOTAL = Decimal("20.00")
@@ -80,7 +81,11 @@ CHARGES = (
     charge("back", "refunded", 1, 1),
     charge("alone", "captured", 1),
 )
-MAILS = {"co_well:confirmation": 1, "co_declined:recovery": 1, "co_back:recovery": 1}
+MAILS = {
+    mail_id("co_well", "confirmation"): 1,
+    mail_id("co_declined", "recovery"): 1,
+    mail_id("co_back", "recovery"): 1,
+}
 STOCK = StockFacts("cup", available=8, held=0, sold=2, received=10)
 GOOD: World = (Stored(PEOPLE, [STOCK], ()), Told(CHARGES, MAILS, {"co_well:sms": 2}))
 
@@ -223,6 +228,18 @@ def test_without_the_providers_books_their_checks_are_not_checkable() -> None:
     unchecked = {check.key for check in checks(GOOD[0], None) if check.passed is None}
     assert {"charged_once", "charges_have_orders", "messages_sent"} <= unchecked
     assert not any(check.passed is False for check in checks(GOOD[0], None))
+
+
+def test_where_nothing_was_ordered_there_is_nothing_to_audit() -> None:
+    shelf = StockFacts("cup", available=5, held=0, sold=0, received=5)
+    nothing = verdict_of(Stored({}, [shelf], ()), Told((), {}, {}))
+    assert (nothing.passed, nothing.failed) == (False, ())
+    assert nothing.headline().startswith("Nothing to audit of 0 checkouts: nothing was ordered")
+    wrong = verdict_of(Stored({}, [replace(shelf, available=4)], ()), None)
+    assert (wrong.passed, wrong.failed) == (False, ("stock_adds_up",))
+    # what was sold is still of somebody
+    sold = verdict_of(Stored({}, [replace(shelf, available=4, sold=1)], ()), None)
+    assert sold.failed == ("stock_is_sold",)
 
 
 LATER = datetime(2026, 3, 1, tzinfo=UTC)

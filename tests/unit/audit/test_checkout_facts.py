@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
+from email.headerregistry import Address
 from typing import Any, cast
 
 import pytest
 
 from pedidos_checkout.adapters.mongo.documents import checkout_document
+from pedidos_checkout.adapters.smtp.messages import message_of
 from pedidos_checkout.domain.checkouts import Checkout
+from pedidos_checkout.ports import Mail
 from pedidos_cli.audit.checkouts.stored import CheckoutFacts, Documents, read
-from pedidos_cli.audit.checkouts.told import charge_of
+from pedidos_cli.audit.checkouts.told import charge_of, mail_id
 from tests.unit.checkout.carts import a_checkout
 
 
@@ -68,3 +71,11 @@ def test_a_charge_counts_in_its_currency(currency: str, amount: str) -> None:
     entry |= {"created": "2026-01-01T00:00:00Z"}
     charge = charge_of({**entry, "amount": 1234, "currency": currency})
     assert charge.amount == Decimal(amount)
+
+
+def test_a_mail_is_known_by_the_hash_of_its_step() -> None:
+    sender = Address("Shop", addr_spec="shop@example.com")
+    mail = Mail("co_well.confirmation", "ana@example.com", "Order", "text")
+    message = message_of(mail, sender, datetime(2026, 1, 2, tzinfo=UTC))
+    assert message["Message-ID"] == f"<{mail_id('co_well', 'confirmation')}@example.com>"
+    assert "co_well" not in str(message)

@@ -425,10 +425,11 @@ def test_control_characters_of_a_text_never_reach_the_terminal(
     assert SHOWN in pedidos("pause", "--api", api.url).err
 
 
-def test_erase_asks_first_and_says_how_many_orders(
+def test_erase_asks_first_and_says_how_much_named_the_customer(
     api: FakeApi, pedidos: Pedidos, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    api.routes["POST /pedidos/customers/erase"] = {"orders": 1200}
+    erased = {"orders": 1200, "checkouts": 3, "placedOrders": 2}
+    api.routes["POST /pedidos/customers/erase"] = erased
     for answer in ("n\n", ""):
         monkeypatch.setattr("sys.stdin", io.StringIO(answer))
         refused = pedidos("erase", "Ana", "--api", api.url)
@@ -436,9 +437,10 @@ def test_erase_asks_first_and_says_how_many_orders(
     assert pedidos("erase", "Ana", "--api", api.url, "--json").status == 2
     assert api.asked == []
     monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))
-    assert "1,200 orders" in pedidos("erase", "Ana", "--api", api.url).out
+    told = " ".join(pedidos("erase", "Ana", "--api", api.url).out.split())
+    assert "1,200 orders of runs, 3 checkouts, 2 orders placed live named" in told
     ended = pedidos("erase", "Ana Maria", "--yes", "--api", api.url, "--json")
-    assert ended.document == {"orders": 1200}
+    assert ended.document == erased
     assert json.loads(api.asked[-1].body) == {"cliente": "Ana Maria"}
     api.routes["POST /pedidos/customers/erase"] = (409, {"detail": "an import holds rows"})
     held = pedidos("erase", "Ana", "--yes", "--api", api.url)

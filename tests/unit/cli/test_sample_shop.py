@@ -12,7 +12,7 @@ from pedidos_cli.sample_shop import seed_if_empty
 @pytest.mark.parametrize(
     ("status", "items", "asked", "said"),
     [
-        (200, [], ["GET", "POST"], "Sample shop: 120 products"),
+        (200, [], ["GET", "POST"], "TAKE5 hold from now on"),
         (200, [{"productId": "own"}], ["GET"], ""),
         (401, [], ["GET"], "`pedidos checkout seed` adds it"),
     ],

@@ -27,6 +27,13 @@ _STATUS = {
     422: ExitStatus.USAGE,
 }
 _NOT_NOW = {502, 503, 504}
+# the stack answers and is well: what it refuses, it refuses on purpose
+_REFUSALS = {
+    "overloaded": "",
+    "queue-draining": ". `pedidos queues resume` lets it take in again",
+    "not-configured": ". docs/providers.md has all settings of providers; for trials "
+    "`pedidos up --sandbox` plays them",
+}
 _CONFLICTS = {
     "run-active": "See it with `pedidos watch`, or end it with `pedidos cancel`",
     "orders-deleted": "`pedidos cancel --no-remove-pending` keeps them",
@@ -156,18 +163,22 @@ def problem_error(response: httpx.Response) -> CliError:
     message = str(said if isinstance(said, str) else problem.get("title") or said)
     text = message.rstrip(".") + _next_step(response.status_code, problem, message)
     details = {"httpStatus": response.status_code, "problem": problem}
+    if response.status_code in _NOT_NOW and _slug(problem) in _REFUSALS:
+        return CliError(text, ExitStatus.CONFLICT, details)
     if response.status_code in _NOT_NOW:
         return Unreachable(text, details)
     return CliError(text, _STATUS.get(response.status_code, ExitStatus.FAILED), details)
 
 
 def _next_step(status_code: int, problem: Json, said: str) -> str:
-    if str(problem.get("type")).endswith("/scope-too-small"):
+    if _slug(problem) == "scope-too-small":
         return ", with --api-key or API_KEY"
     if status_code in {401, 403}:
         return ". Give the API's key with --api-key or API_KEY"
     if status_code == 500 and problem.get("traceId"):
         return f" {problem['traceId']}: `pedidos logs --level error` shows it"
+    if status_code in _NOT_NOW and _slug(problem) in _REFUSALS:
+        return _REFUSALS[_slug(problem)]
     if status_code in _NOT_NOW:
         return ". The stack is there but not ready: try again, or ask `pedidos doctor`"
     return _way_out(problem, said) if status_code == 409 else ""
@@ -175,11 +186,15 @@ def _next_step(status_code: int, problem: Json, said: str) -> str:
 
 def _way_out(problem: Json, said: str) -> str:
     run_id = problem.get("runId")
-    slug = str(problem.get("type") or "run-active").rpartition("/")[2]
+    slug = _slug(problem) or "run-active"
     if slug not in _CONFLICTS or (slug == "run-active" and not run_id):
         return ""
     about = f" Active run: {run_id}." if slug == "run-active" and str(run_id) not in said else ""
     return f".{about} {_CONFLICTS[slug]}"
+
+
+def _slug(problem: Json) -> str:
+    return str(problem.get("type") or "").rpartition("/")[2]
 
 
 def _reason(error: Exception) -> str:

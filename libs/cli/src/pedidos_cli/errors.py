@@ -13,10 +13,10 @@ class ExitStatus(IntEnum):
     """What the shell sees."""
 
     OK = 0
-    FAILED = 1  # the run ended ABORTED or ERROR, or the audit failed
+    FAILED = 1  # the run ended ABORTED or ERROR, an order failed, or the audit did
     USAGE = 2  # bad input, an unknown id
     UNREACHABLE = 3  # no stack answers
-    CONFLICT = 4  # refused because a run is active
+    CONFLICT = 4  # refused because of what goes on: a run is active, a queue drains
     INTERRUPTED = 130
 
 

@@ -77,7 +77,7 @@ def invalid(field: str, detail: str) -> ProblemError:
 
 def no_checkout() -> ProblemError:
     """No payment provider is set up, so nothing is sold here."""
-    detail = "checkout is not set up here: set PAYMENT_URL (and PAYMENT_API_KEY), see /docs"
+    detail = "checkout is not set up here: set PAYMENT_URL (and PAYMENT_API_KEY)"
     return _not_configured(detail, "PAYMENT_URL")
 
 

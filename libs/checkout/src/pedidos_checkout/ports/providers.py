@@ -131,7 +131,10 @@ class PaymentProvider(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Mail:
-    """A mail; `id` is its Message-ID's local part, the same for every try."""
+    """A mail; `id` is the same for every try, and so is the Message-ID made of it.
+
+    It is not to be read in any header: it begins with its checkout's id, a secret.
+    """
 
     id: str
     to: str

@@ -11,19 +11,32 @@ from uuid import uuid4
 import typer
 from rich.table import Table
 
+from pedidos_cli.checkout_states import status_path, until_final
 from pedidos_cli.client import Json
 from pedidos_cli.errors import CliError, ExitStatus
 from pedidos_cli.options import Api, ApiKey, AsJson
+from pedidos_cli.sample_shop import WARNING
 from pedidos_cli.session import Session, with_api
 
 CHECKOUT = typer.Typer(no_args_is_help=True, help="Place orders live, and see how they stand.")
-QUIET_SECONDS = 60.0
 PLACE_SECONDS = 40.0
+USAGE = ExitStatus.USAGE
 MARKS = {"succeeded": "✓", "failed": "✗", "running": "…", "retrying": "↻", "queued": "·"}
 
-JobId = Annotated[str, typer.Argument(help="Id of the checkout: co_…")]
+
+def _given(text: str | None) -> str | None:
+    # An empty shell variable most likely: what it was to hold is not to be made up.
+    if text is not None and not text.strip():
+        raise typer.BadParameter("it is empty")
+    return text
+
+
+JobId = Annotated[str, typer.Argument(help="Id of the checkout: co_…", callback=_given)]
 Detach = Annotated[bool, typer.Option("--detach", help="Do not wait for its end.")]
-Key = Annotated[str | None, typer.Option("--key", help="Idempotency-Key; a new one if not given.")]
+Key = Annotated[
+    str | None,
+    typer.Option("--key", help="Idempotency-Key; a new one if not given.", callback=_given),
+]
 Method = Annotated[str, typer.Option(help="The payment provider's token.")]
 CustomerName = Annotated[str, typer.Option(help="Who orders.")]
 CustomerId = Annotated[str, typer.Option("--customer", help="The shop's id of the customer.")]
@@ -33,13 +46,14 @@ Tier = Annotated[str, typer.Option(help="BRONZE, PRATA, OURO or DIAMANTE (VIP)."
 
 @CHECKOUT.command()
 def seed(api: Api = None, api_key: ApiKey = None, as_json: AsJson = False) -> None:
-    """Add the sample shop: 120 products and three discount codes; what is there stays."""
+    """Add the sample shop, for trials: 120 products, and discount codes that hold at once; what is
+    there stays."""
 
     async def body(session: Session) -> None:
         answer = await session.client.post("/api/products/sample")
         if session.out.as_json:
             session.out.document(answer)
-        session.out.say(f"{answer['added']} products added.")
+        session.out.say(f"{answer['added']} products added. {WARNING}.")
 
     with_api(api, api_key, body, as_json=as_json)
 
@@ -68,7 +82,7 @@ def place(
     api_key: ApiKey = None,
     as_json: AsJson = False,
 ) -> None:
-    """Place an order, and follow it to its end; status 1 where it failed."""
+    """Place an order, and follow it to its end; exit status 1 where it failed."""
     who = {"id": customer, "name": name, "email": email, "tier": tier.upper()}
     if phone:
         who["phone"] = phone
@@ -97,7 +111,7 @@ def pay(
     api_key: ApiKey = None,
     as_json: AsJson = False,
 ) -> None:
-    """Take a payment alone, and follow it to its end."""
+    """Take a payment alone, and follow it to its end; exit status 1 where it failed."""
     who = {"id": customer, "name": name, "email": email}
     sent: dict[str, Any] = {"amount": amount, "method": method, "customer": who}
     if reference:
@@ -107,27 +121,29 @@ def pay(
 
 @CHECKOUT.command()
 def status(job_id: JobId, api: Api = None, api_key: ApiKey = None, as_json: AsJson = False) -> None:
-    """How a checkout stands, step by step."""
+    """How a checkout stands, step by step; exit status 1 where it failed."""
 
     async def body(session: Session) -> int:
-        return _show(session, await session.client.get(_path(job_id)))
+        return _show(session, await session.client.get(status_path(job_id)))
 
     with_api(api, api_key, body, as_json=as_json)
 
 
 @CHECKOUT.command()
 def watch(job_id: JobId, api: Api = None, api_key: ApiKey = None, as_json: AsJson = False) -> None:
-    """Follow a checkout to its end."""
+    """Follow a checkout to its end; exit status 1 where it failed."""
 
     async def body(session: Session) -> int:
-        return _show(session, await _followed(session, job_id))
+        return _show(session, await until_final(session.client, job_id, session.out.note))
 
     with_api(api, api_key, body, as_json=as_json)
 
 
 @CHECKOUT.command()
 def orders(
-    customer: Annotated[str, typer.Argument(help="The shop's id of the customer.")],
+    customer: Annotated[
+        str, typer.Argument(help="The shop's id of the customer.", callback=_given)
+    ],
     limit: Annotated[int, typer.Option(min=1, max=1_000, help="How many at most.")] = 20,
     api: Api = None,
     api_key: ApiKey = None,
@@ -170,24 +186,9 @@ def _send(
         if detach or data["status"] != "queued":
             return _show(session, data)
         session.out.note(f"Accepted as {data['jobId']}; its status: {data['trackingUrl']}")
-        return _show(session, await _followed(session, data["jobId"]))
+        return _show(session, await until_final(session.client, data["jobId"], session.out.note))
 
     with_api(api, api_key, body, as_json=as_json)
-
-
-async def _followed(session: Session, job_id: str) -> Json:
-    """The last status that its stream brings; each message on the way is noted once."""
-    told, latest = "", {}
-    path = f"{_path(job_id)}/stream"
-    async with session.client.stream(path, quiet_seconds=QUIET_SECONDS) as response:
-        async for line in response.aiter_lines():
-            if not line.startswith("data:"):
-                continue
-            latest = json.loads(line.removeprefix("data:"))
-            if (message := f"{latest['progress']:3d} %  {latest['message']}") != told:
-                told = message
-                session.out.note(message)
-    return latest or await session.client.get(_path(job_id))
 
 
 def _show(session: Session, found: Json) -> int:
@@ -208,20 +209,21 @@ def describe(found: Json) -> str:
         off = f", {order['discount']} off" if order.get("discountCode") else ""
         lines.append(f"  order {order['orderNumber']}: {order['total']} {order['currency']}{off}")
     for step in found.get("steps", ()):
-        mark = MARKS.get(step["status"], " ")
+        mark = _mark(step)
         outcome = step["outcome"] if step["outcome"] not in {None, "done"} else step["status"]
         lines.append(f"  {mark} {step['step']}: {outcome}")
     return "\n".join(lines)
 
 
-def _path(job_id: str) -> str:
-    return f"/api/orders/status/{quote(job_id, safe='')}"
+def _mark(step: Json) -> str:
+    is_refused = step["status"] == "succeeded" and step["outcome"] not in {None, "done"}
+    return MARKS.get("failed" if is_refused else step["status"], " ")
 
 
 def _item(text: str) -> dict[str, Any]:
     product, _, quantity = text.partition("=")
     if not (quantity or "1").isdecimal():
-        raise CliError(f"--item {text}: write PRODUCT or PRODUCT=QUANTITY, as STA-001=2")
+        raise CliError(f"--item {text}: write PRODUCT or PRODUCT=QUANTITY, as STA-001=2", USAGE)
     return {"productId": product, "quantity": int(quantity or "1")}
 
 
@@ -229,7 +231,7 @@ def _from_file(path: Path) -> Json:
     try:
         sent = json.loads(path.read_text("utf-8"))
     except ValueError as error:
-        raise CliError(f"{path} is not JSON: {error}") from None
+        raise CliError(f"{path} is not JSON: {error}", USAGE) from None
     if not isinstance(sent, dict):
-        raise CliError(f"{path} holds no JSON object")
+        raise CliError(f"{path} holds no JSON object", USAGE)
     return sent

@@ -48,8 +48,7 @@ def reconcile(api: Api = None, api_key: ApiKey = None, as_json: AsJson = False) 
         if session.out.as_json:
             session.out.document(report)
             return
-        counted = ", ".join(f"{count} {what}" for what, count in report["seen"].items())
-        session.out.say(f"Compared {counted}: {len(report['differences'])} differences.")
+        session.out.say(_compared(report))
         if report["differences"]:
             session.out.say(_differences(report))
 
@@ -70,6 +69,14 @@ async def _report(session: Session, wanted: str) -> Json:
             f"Reconciliation {wanted} is not finished after {RECONCILE_SECONDS:.0f} s: does a "
             f"worker serve payment-processing? `pedidos queues` tells; GET {REPORTS} has it later"
         ) from None
+
+
+def _compared(report: Json) -> str:
+    counted = ", ".join(f"{count} {what}" for what, count in report["seen"].items())
+    found = f"Compared {counted or 'nothing'}: {sum(report['counts'].values())} differences."
+    left = "Payments younger than 5 minutes are left for later"
+    rest = "" if report["complete"] else ", and so is what this one did not come to"
+    return f"{found} {left}{rest}."
 
 
 def _differences(report: Json) -> Table:

@@ -1,4 +1,4 @@
-"""`erase`: a customer's name goes out of the stored orders, for good."""
+"""`erase`: a customer's name goes out of stored orders and checkouts, for good."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from pedidos_cli import text
+from pedidos_cli.client import Json
 from pedidos_cli.errors import CliError, ExitStatus
 from pedidos_cli.options import Api, ApiKey, AsJson
 from pedidos_cli.session import Session, with_api
@@ -21,7 +22,7 @@ def erase(
     api_key: ApiKey = None,
     as_json: AsJson = False,
 ) -> None:
-    """Erase a customer's name from every stored order; it can't be brought back."""
+    """Erase a customer's name from every stored order and checkout; it can't be brought back."""
     if not yes:
         _ask(customer, as_json=as_json)
 
@@ -34,9 +35,18 @@ def erase(
         )
         if session.out.as_json:
             session.out.document(answer)
-        session.out.say(f"Erased: {text.count(answer.get('orders'))} orders named this customer.")
+        session.out.say(f"Erased: {_counted(answer)} named this customer.")
 
     with_api(api, api_key, body, as_json=as_json)
+
+
+def _counted(answer: Json) -> str:
+    counts = {
+        "orders of runs": answer.get("orders"),
+        "checkouts": answer.get("checkouts"),
+        "orders placed live": answer.get("placedOrders"),
+    }
+    return ", ".join(f"{text.count(count or 0)} {what}" for what, count in counts.items())
 
 
 def _ask(customer: str, *, as_json: bool) -> None:
@@ -50,7 +60,9 @@ def _ask(customer: str, *, as_json: bool) -> None:
     )
     if as_json:
         raise refused
-    question = f"Erase {text.cell(customer)!r} from all orders? It can't be brought back"
+    question = (
+        f"Erase {text.cell(customer)!r} from all orders and checkouts? It can't be brought back"
+    )
     try:
         said = typer.confirm(question, err=True)
     except typer.Abort:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from decimal import Decimal
 
 from pedidos_cli.audit.checkouts.stored import CheckoutFacts, Stored
-from pedidos_cli.audit.checkouts.told import Charge, Told
+from pedidos_cli.audit.checkouts.told import Charge, Told, mail_id
 from pedidos_cli.audit.verdict import Check
 
 SHOWN = 5
@@ -214,24 +214,29 @@ def messages_sent(stored: Stored, told: Told) -> Check:
     A step that was given up is a dead letter, which an operator sees: it counts as lost all the
     same, until it was sent again.
     """
-    books = {"confirmation": told.mails, "recovery": told.mails, "sms": told.messages}
     wrong = [
         f"{one.id}:{step}"
         for one in stored.checkouts.values()
-        for step, book in books.items()
-        if _is_lost(one, step, book)
+        for step in ("confirmation", "recovery", "sms")
+        if _is_lost(one, step, told)
     ]
     again = sum(count - 1 for book in (told.mails, told.messages) for count in book.values())
     title = f"No message was lost ({again} came again, under the same id)"
     return _none("messages_sent", title, "lost", wrong)
 
 
-def _is_lost(one: CheckoutFacts, step: str, book: Mapping[str, int]) -> bool:
+def _is_lost(one: CheckoutFacts, step: str, told: Told) -> bool:
     job = one.jobs.get(step)
     if job is None:
         return one.is_over and not one.is_forgotten and step in _messages_due(one)
-    was_sent = job.skipped or bool(book.get(f"{one.id}:{step}"))
+    was_sent = job.skipped or _came(one, step, told)
     return job.status == "failed" or (job.status == "succeeded" and not was_sent)
+
+
+def _came(one: CheckoutFacts, step: str, told: Told) -> bool:
+    if step == "sms":
+        return f"{one.id}:{step}" in told.messages
+    return mail_id(one.id, step) in told.mails
 
 
 def _messages_due(one: CheckoutFacts) -> set[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -44,7 +45,8 @@ class Charge:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """The provider's books: how often each mail and message came, by the id of its job."""
+    """The provider's books: how often each mail came, by its `mail_id`, and each text message,
+    by the id of its job."""
 
     charges: tuple[Charge, ...]
     mails: Mapping[str, int]
@@ -60,7 +62,7 @@ def ask(sandbox_url: str) -> Told:
     proxied = urlsplit(sandbox_url).hostname not in LOOPBACK
     with httpx.Client(base_url=sandbox_url, timeout=ANSWER_SECONDS, trust_env=proxied) as client:
         charges = tuple(charge_of(entry) for entry in _all(client, "payments"))
-        mails = _counted(_job_of(entry["message_id"]) for entry in _all(client, "mail"))
+        mails = _counted(_local_part(entry["message_id"]) for entry in _all(client, "mail"))
         messages = _counted(entry["idempotency_key"] for entry in _all(client, "messages"))
     return Told(charges, mails, messages)
 
@@ -95,6 +97,11 @@ def _counted(names: Iterable[str]) -> Mapping[str, int]:
     return Counter(names)
 
 
-def _job_of(message_id: str) -> str:
-    """A colon is no letter of a Message-ID, so a point stands in its place."""
-    return message_id.strip("<>").partition("@")[0].replace(".", ":", 1)
+def mail_id(checkout_id: str, step: str) -> str:
+    """What stands before the @ of the Message-ID of that step's mail: a hash, as headers are no
+    place for the checkout's id."""
+    return hashlib.sha256(f"{checkout_id}.{step}".encode()).hexdigest()[:40]
+
+
+def _local_part(message_id: str) -> str:
+    return message_id.strip("<>").partition("@")[0]
