@@ -135,6 +135,18 @@ async def test_a_customer_is_erased_from_theirs_alone(store: CheckoutStore) -> N
     assert await store.erase_customer("Ana") == 0
 
 
+async def test_one_that_can_not_be_read_holds_up_no_other(lab: Lab, store: CheckoutStore) -> None:
+    for number in (1, 2, 3):
+        await store.accept(a_checkout(number))
+    if lab.database is None:
+        return
+    change = {"$set": {"mode": "by a later release"}}
+    await lab.database["checkouts"].update_one({"_id": an_id(1)}, change)
+    change = {"$unset": {"payment": ""}}
+    await lab.database["checkouts"].update_one({"_id": an_id(3)}, change)
+    assert [one.id for one in await store.not_begun(0.0, 1)] == [an_id(2)]
+
+
 async def test_old_ones_are_found_oldest_first_and_removed(lab: Lab, store: CheckoutStore) -> None:
     for number in (3, 1, 2, 4):
         await store.accept(a_checkout(number, key=f"k{number}"))

@@ -16,7 +16,7 @@ from pedidos_common.domain.queues import ORDER_PROCESSING, PAYMENT_PROCESSING
 from pedidos_common.testing.in_memory_transport import InMemoryTransport
 from tests.contract.test_transport import Receiver
 from tests.unit.checkout.carts import CUSTOMER, a_checkout
-from tests.unit.checkout.shop import Shop
+from tests.unit.checkout.shop import Shop, Trouble
 
 VIP = replace(CUSTOMER, tier=Tier.DIAMANTE)
 
@@ -62,6 +62,12 @@ async def worked_until_capture(shop: Shop, checkout: Checkout) -> None:
 async def placed(shop: Shop, checkout: Checkout) -> Checkout:
     await shop.place(checkout)
     return checkout
+
+
+async def rung_when_due(shop: Shop, seconds: float) -> None:
+    """What is due by then is rung again, as the leader does it."""
+    shop.clock.advance(seconds)
+    await shop.transport.ring(await shop.ledger.release_due(100))
 
 
 @pytest.fixture
@@ -111,3 +117,52 @@ async def test_later_steps_of_a_vip_keep_its_head_start(stocked: Shop) -> None:
     await worked_until_capture(stocked, vip)
     assert await taken_of(stocked, 2) == [f"{vip.id}:capture", f"{normal.id}:payment"]
     assert await taken_of(stocked, 1, ORDER_PROCESSING) == [f"{vip.id}:order"]
+
+
+async def test_a_look_at_a_waiting_payment_goes_behind_who_came_meanwhile(shop: Shop) -> None:
+    """Else a few customers that never confirm hold up all that are to come."""
+    waits = await placed(shop, a_checkout("w", method="tok_action"))
+    await taken_of(shop, 1)
+    await shop.deliver(f"{waits.id}:payment")
+    shop.clock.advance(1)
+    meanwhile = await placed(shop, a_checkout("m"))
+    await rung_when_due(shop, 2)
+    after = await placed(shop, a_checkout("a"))
+    order = [f"{one.id}:payment" for one in (meanwhile, waits, after)]
+    assert await taken_of(shop, 3) == order
+
+
+async def test_what_failed_goes_behind_who_came_before_it_is_tried_again(shop: Shop) -> None:
+    shop.fate.at_providers = iter([Trouble.NO_ANSWER])
+    failed = await placed(shop, a_checkout("f"))
+    await taken_of(shop, 1)
+    await shop.deliver(f"{failed.id}:payment")
+    younger = await placed(shop, a_checkout("y"))
+    await rung_when_due(shop, 3)
+    assert await taken_of(shop, 2) == [f"{younger.id}:payment", f"{failed.id}:payment"]
+
+
+async def test_what_a_paused_provider_put_off_keeps_its_place(shop: Shop) -> None:
+    shop.fate.at_providers = iter([Trouble.PAUSED])
+    older = await placed(shop, a_checkout("o"))
+    await taken_of(shop, 1)
+    await shop.deliver(f"{older.id}:payment")
+    shop.clock.advance(20)
+    younger = await placed(shop, a_checkout("y"))
+    vip = await placed(shop, a_checkout("v", customer=VIP))
+    await rung_when_due(shop, 61)
+    order = [f"{one.id}:payment" for one in (vip, older, younger)]
+    assert await taken_of(shop, 3) == order
+
+
+async def test_a_lost_ring_is_rung_again_where_its_checkout_stands(shop: Shop) -> None:
+    older = await placed(shop, a_checkout("z"))
+    shop.clock.advance(20)
+    younger = await placed(shop, a_checkout("b"))
+    vip = await placed(shop, a_checkout("v", customer=VIP))
+    await shop.transport.purge(PAYMENT_PROCESSING)
+    shop.clock.advance(5)
+    lost = await shop.ledger.silent(1.0, 100)
+    await shop.transport.ring([replace(bell, ring=bell.ring + 1) for bell in lost])
+    order = [f"{one.id}:payment" for one in (vip, older, younger)]
+    assert await taken_of(shop, 3) == order

@@ -43,7 +43,7 @@ class Ring:
 def ring_of(bell: Bell) -> Ring:
     """The ring as the product would write it now."""
     now = time.time() * 1000
-    at = score(bell.band, now, again=bell.again)
+    at = score(bell.band, now, first=bell.goes_first)
     return Ring(NAMES.queue(bell.queue), arq_id(bell), at, definition(bell, now))
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import redis
 
-from pedidos_common.adapters.redis.bells import AGAIN_AHEAD_MS, BAND_DISTANCE_MS
+from pedidos_common.adapters.redis.bells import BAND_DISTANCE_MS, FIRST_AHEAD_MS
 from pedidos_common.domain.jobs import Band
 from tests.e2e import handlers
 from tests.e2e.stack import ENDED, Stack, assert_stops_cleanly, running_stack, until
@@ -93,7 +93,7 @@ class Watched:
         for job in self.stack.database.jobs.find({"_id": {"$in": list(jobs)}}, {"band": 1}):
             ahead_ms = time.time() * 1000 - jobs[job["_id"]]
             bands_ms = (len(Band) - job["band"]) * BAND_DISTANCE_MS
-            assert min(abs(ahead_ms - bands_ms), abs(ahead_ms - bands_ms - AGAIN_AHEAD_MS)) < (
+            assert min(abs(ahead_ms - bands_ms), abs(ahead_ms - bands_ms - FIRST_AHEAD_MS)) < (
                 FURTHEST_OFF_MS
             )
             self.rings += 1

@@ -10,6 +10,7 @@ ENDS_WELL = ("tests/unit/checkout/test_ends_well.py",)
 TOO_LATE = ("tests/unit/checkout/test_too_late.py",)
 WEBHOOKS = ("tests/unit/checkout/test_webhooks.py",)
 ORDER = ("tests/contract/test_order_of_checkouts.py",)
+OVERLOAD = ("tests/unit/api/test_checkout_overload.py",)
 LEFT_ALONE = ("tests/unit/api/test_runs_leave_checkouts.py",)
 ORCHESTRATOR = "services/orchestrator/src/pedidos_orchestrator"
 
@@ -27,6 +28,48 @@ FLOW_GUARDS = (
         "ahead_seconds=min(of_tier + age_seconds, ",
         "ahead_seconds=min(age_seconds, ",
         ORDER,
+    ),
+    Mutant(
+        "a-look-at-a-waiting-payment-holds-up-nobody",
+        f"{STEPS}/stepping.py",
+        ", fresh=True)",
+        ")",
+        ORDER,
+    ),
+    Mutant(
+        "what-is-rung-again-keeps-its-place",
+        "libs/common/src/pedidos_common/adapters/mongo/job_documents.py",
+        "        ahead += max(0.0, document",
+        "        ahead += 0 * max(0.0, document",
+        ("tests/contract/jobs/test_again.py",),
+    ),
+    Mutant(
+        "slots-hold-in-a-burst",
+        f"{ORCHESTRATOR}/use_cases/checkout/here.py",
+        "        self._taken += 1\n",
+        "",
+        OVERLOAD,
+    ),
+    Mutant(
+        "nothing-is-done-here-at-a-paused-queue",
+        f"{ORCHESTRATOR}/use_cases/checkout/here.py",
+        "[bell for bell in ours if states.is_worked(bell.queue)]",
+        "ours",
+        OVERLOAD,
+    ),
+    Mutant(
+        "what-is-put-off-counts-for-the-limit",
+        f"{ORCHESTRATOR}/use_cases/checkout/ahead.py",
+        "return self.ready + self.put_off",
+        "return self.ready",
+        OVERLOAD,
+    ),
+    Mutant(
+        "what-is-due-first-is-tried-first",
+        "libs/common/src/pedidos_common/adapters/mongo/jobs.py",
+        '.sort("dueAt", 1)',
+        "",
+        ("tests/contract/jobs/test_again.py",),
     ),
     Mutant(
         "what-may-come-later-is-undone",

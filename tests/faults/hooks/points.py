@@ -114,6 +114,7 @@ READING: Mapping[type, tuple[str, ...]] = {
     MongoJobLedger: (
         *("get", "page", "counts", "settled_among", "started_among", "of_scope", "running"),
         *("quiet_seconds", "silent", "depths", "standing", "newest", "failures"),
+        "put_off",
         "left_follow_ups",
     ),
     MongoOrderStore: (

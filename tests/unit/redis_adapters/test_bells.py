@@ -46,18 +46,18 @@ AHEAD = st.floats(0, 400 * 86_400.0)
     AHEAD,
 )
 def test_bands_keep_their_order_whatever_clocks_say(
-    one: Band, other: Band, skew: float, again: bool, ahead: float
+    one: Band, other: Band, skew: float, first: bool, ahead: float
 ) -> None:
     if one < other:
-        assert score(one, NOW_MS + skew) < score(other, NOW_MS, again=again, ahead_seconds=ahead)
+        assert score(one, NOW_MS + skew) < score(other, NOW_MS, first=first, ahead_seconds=ahead)
     assert score(one, NOW_MS + skew) < NOW_MS - 50 * DAY_MS
 
 
 @given(st.sampled_from(Band), st.floats(-DAY_MS, DAY_MS), AHEAD)
-def test_what_is_rung_again_goes_first_whatever_clocks_say(
+def test_what_is_to_go_first_does_whatever_clocks_say(
     band: Band, skew: float, ahead: float
 ) -> None:
-    assert score(band, NOW_MS + skew, again=True) < score(band, NOW_MS, ahead_seconds=ahead)
+    assert score(band, NOW_MS + skew, first=True) < score(band, NOW_MS, ahead_seconds=ahead)
 
 
 @given(st.sampled_from(Band), st.floats(0, 86_400.0), st.floats(0, 86_400.0))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -17,6 +18,7 @@ from pedidos_common.ports import Bell, JobLedger, Transport
 log = structlog.get_logger(__name__)
 LEFT_AFTER_SECONDS = 5.0
 AT_ONCE = 500
+RING_SECONDS = 1.0  # others wait behind, and a lost ring is rung again
 
 
 async def begin(
@@ -38,9 +40,11 @@ async def begin(
         return ()
     bells = await ledger.create([first_job(checkout, policies) for checkout in checkouts])
     try:
-        await transport.ring(bells)
-    except Unavailable as error:
-        log.warning("first_rings_left_to_the_reconciler", error=str(error)[:200])
+        async with asyncio.timeout(RING_SECONDS):
+            await transport.ring(bells)
+    except (Unavailable, TimeoutError) as error:
+        reason = str(error)[:200] or "no answer in time"
+        log.warning("first_rings_left_to_the_reconciler", error=reason)
     await store.begun([checkout.id for checkout in checkouts])
     return bells
 

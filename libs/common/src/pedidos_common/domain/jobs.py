@@ -137,7 +137,8 @@ class Job:
     `attempts` counts runs that failed unexpectedly since the last that brought something. Times are
     the database server's, `created_at` to the second. `refused_since` is since when the workers
     that it was delivered to hand it back because they don't understand it, or can't read its
-    payload; None once one of them took it on.
+    payload; None once one of them took it on. `stands_since` is from when on it has its place in
+    its queue, where that is later than its creation: when it was due again after it had its turn.
     """
 
     id: str
@@ -166,6 +167,7 @@ class Job:
     trace: str | None = None
     refused_since: datetime | None = None
     ahead_seconds: float = 0.0
+    stands_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +199,11 @@ class Retry:
     refused: bool = False
     fresh: bool = False
     deferred: bool = False
+
+    @property
+    def had_its_turn(self) -> bool:
+        """Whether it was tried; what only was put off keeps its place in its queue."""
+        return self.counts or self.fresh
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,10 +48,11 @@ class QueuePolicy:
 
     `concurrency` is how many of its jobs a worker process runs at once; None leaves that to the
     process's slots. `vip_ahead_seconds` is by how much a VIP's job may overtake. With more than
-    `sync_above` jobs waiting, what comes in is done by whoever takes it in; with more than
-    `refuse_above` it is refused; None never does. The newest `keep_completed` and `keep_failed`
-    of its jobs are listed; all stay until their retention ends. `worked_within_seconds` is for
-    how long its oldest job may wait before the queue counts as stuck.
+    `sync_above` jobs waiting, what comes in is done by whoever takes it in, where that has a slot;
+    with more than `refuse_above`, what is put off included, it is refused; None never does. The
+    newest `keep_completed` and `keep_failed` of its jobs are listed; all stay until their
+    retention ends. `worked_within_seconds` is for how long its oldest job may wait before the
+    queue counts as stuck.
     """
 
     name: str
@@ -92,6 +93,11 @@ DEFAULTS: Mapping[str, QueuePolicy] = _by_name(
     QueuePolicy(SMS_NOTIFICATIONS, concurrency=5),
 )
 QUEUES = tuple(DEFAULTS)
+
+
+def stands_by_age(queue: str) -> bool:
+    """Whether a job that is rung again keeps the place of its age; elsewhere it goes first."""
+    return queue in CHECKOUT_QUEUES
 
 
 @dataclass(frozen=True, slots=True)

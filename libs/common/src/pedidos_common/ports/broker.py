@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from pedidos_common.domain.jobs import Band
+from pedidos_common.domain.queues import stands_by_age
 
 ENGINE_TOPIC = "engine"  # something settled or was asked for: a step may be due
 STATUS_TOPIC = "status"  # what watchers see has changed
@@ -16,19 +17,25 @@ STATUS_TOPIC = "status"  # what watchers see has changed
 class Bell:
     """One ring for one job: enough for a broker to wake a worker.
 
-    `ahead_seconds` is the job's head start inside its band.
+    `ahead_seconds` is the job's head start inside its band; where jobs stand by their age, that is
+    in it too.
     """
 
     job_id: str
     queue: str
     band: Band
     ring: int
-    ahead_seconds: float = 0.0
+    ahead_seconds: float = field(default=0.0, compare=False)  # the same ring, however old by now
 
     @property
     def again(self) -> bool:
-        """Whether the job was rung before: it has waited, so others of its band let it pass."""
+        """Whether the job was rung before."""
         return self.ring > 1
+
+    @property
+    def goes_first(self) -> bool:
+        """Whether others of its band let it pass, as it was rung before and has no age here."""
+        return self.again and not stands_by_age(self.queue)
 
 
 class Transport(Protocol):
@@ -37,7 +44,7 @@ class Transport(Protocol):
     async def ring(self, bells: Sequence[Bell]) -> None:
         """Wake a worker for each of these jobs.
 
-        The lowest band goes first; inside it what is rung again, then first come, where a bell with
+        The lowest band goes first; inside it what `goes_first`, then first come, where a bell with
         a head start counts as rung that much earlier. A later ring of a job takes the place of the
         one before it, so that what waits long never piles up.
         """

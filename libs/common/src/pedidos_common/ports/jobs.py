@@ -137,6 +137,13 @@ class JobLedger(Protocol):
         """
         ...
 
+    async def put_off(self, queues: Sequence[str], limit: int) -> Mapping[str, int]:
+        """How many retrying jobs of each queue had no turn yet: their provider is paused, say.
+
+        Of queues where jobs stand by their age alone; of each at most `limit` are counted.
+        """
+        ...
+
     async def newest(
         self, queue: str, status: JobStatus, limit: int, cursor: str | None
     ) -> Page[Job]:
@@ -203,7 +210,7 @@ class JobLedger(Protocol):
         ...
 
     async def release_due(self, limit: int) -> Sequence[Bell]:
-        """Queue the retrying jobs whose time has come; bells for them."""
+        """Queue the retrying jobs whose time has come, those due first; bells for them."""
         ...
 
     async def hasten(self, job_id: str) -> bool:

@@ -23,10 +23,12 @@ from pedidos_common.domain.jobs import (
 )
 from pedidos_common.ports import Bell, Failure, FollowUps, JobFilter, Page, QueueDepth
 from pedidos_common.testing.job_rules import (
+    ahead_of,
     anew,
     depths_of,
     failure_of,
     in_scope,
+    is_put_off,
     matches,
     newest_first,
     removable,
@@ -49,6 +51,7 @@ class InMemoryJobLedger:
         self._rung: dict[str, datetime | None] = {}
         self._settled: dict[str, str] = {}
         self._left: dict[str, FollowUps] = {}
+        self._put_off: set[str] = set()
 
     async def create(self, jobs: Sequence[NewJob]) -> Sequence[Bell]:
         """See `ports.JobLedger.create`."""
@@ -82,6 +85,7 @@ class InMemoryJobLedger:
             payload=dict(new.payload),
             status=JobStatus.RETRYING if new.delay_seconds else JobStatus.QUEUED,
             due_at=due_at if new.delay_seconds else None,
+            stands_since=due_at if new.delay_seconds else None,
             created_at=self._clock().replace(microsecond=0),
             scope=new.scope,
             max_deliveries=new.max_deliveries,
@@ -91,9 +95,9 @@ class InMemoryJobLedger:
         )
 
     def _bells(self, ids: Iterable[str]) -> list[Bell]:
-        jobs = [self._jobs[job_id] for job_id in ids if job_id in self._jobs]
+        jobs, now = [self._jobs[job_id] for job_id in ids if job_id in self._jobs], self._clock()
         return [
-            Bell(job.id, job.queue, job.band, job.ring, job.ahead_seconds)
+            Bell(job.id, job.queue, job.band, job.ring, ahead_of(job, now))
             for job in jobs
             if job.status is JobStatus.QUEUED
         ]
@@ -140,6 +144,8 @@ class InMemoryJobLedger:
         if job.lease is None or not self._holds(job.id, job.lease.id):
             return again and job.lease is not None and self._settled.get(job.id) == job.lease.id
         self._settled[job.id] = job.lease.id
+        if is_put_off(job, outcome):
+            self._put_off.add(job.id)
         if follow_ups := follow_ups_of(outcome):
             self._left[job.id] = FollowUps(job.id, job.lease.id, follow_ups)
         held = self._jobs[job.id]
@@ -201,6 +207,12 @@ class InMemoryJobLedger:
         jobs, now = [job for job in self._by_id() if job.status in statuses], self._clock()
         return [standing_of(queue, jobs, limit, now) for queue in queues]
 
+    async def put_off(self, queues: Sequence[str], limit: int) -> Mapping[str, int]:
+        """See `ports.JobLedger.put_off`."""
+        found = [self._jobs[job_id] for job_id in self._put_off if job_id in self._jobs]
+        waiting = [job.queue for job in found if job.status is JobStatus.RETRYING]
+        return {queue: min(waiting.count(queue), limit) for queue in queues}
+
     async def newest(
         self, queue: str, status: JobStatus, limit: int, cursor: str | None
     ) -> Page[Job]:
@@ -217,7 +229,7 @@ class InMemoryJobLedger:
         named = [self._jobs[one] for one in dict.fromkeys(job_ids) if one in self._jobs]
         for job in named:
             if job.id not in self._left and (job.queue, job.status) == (queue, JobStatus.FAILED):
-                self._queue_again(anew(job), JobTrigger.RESUME)
+                self._queue_again(anew(job, self._clock()), JobTrigger.RESUME)
         return self._bells(job.id for job in named)
 
     async def settled_among(self, job_ids: Sequence[str]) -> Sequence[Job]:
@@ -247,7 +259,7 @@ class InMemoryJobLedger:
         """See `ports.JobLedger.resume_scope`."""
         found = [job for job in self._followed(scope) if resumable(job, functions)]
         for job in found:
-            self._queue_again(anew(job), JobTrigger.RESUME)
+            self._queue_again(anew(job, self._clock()), JobTrigger.RESUME)
         return self._bells(job.id for job in found)
 
     def _followed(self, scope: str | None = None) -> list[Job]:
@@ -256,6 +268,7 @@ class InMemoryJobLedger:
 
     def _queue_again(self, job: Job, trigger: JobTrigger) -> None:
         status = advance(job.status, trigger)
+        self._put_off.discard(job.id)
         self._jobs[job.id] = replace(
             job, status=status, lease=None, due_at=None, settled_at=None, ring=job.ring + 1
         )
@@ -308,7 +321,8 @@ class InMemoryJobLedger:
             for job in self._by_id()
             if job.status in sources(JobTrigger.DUE) and job.due_at is not None
             if job.due_at <= now
-        ][:limit]
+        ]
+        due = sorted(due, key=lambda job: job.due_at or now)[:limit]
         for job in due:
             self._queue_again(job, JobTrigger.DUE)
         return self._bells(job.id for job in due)

@@ -60,7 +60,7 @@ class InMemoryTransport:
 
     def _place(self, bell: Bell) -> tuple[str, int, bool, float, int]:
         rung_at = self._now() - min(bell.ahead_seconds, MOST_AHEAD_SECONDS)
-        return bell.queue, bell.band, not bell.again, rung_at, next(self._places)
+        return bell.queue, bell.band, not bell.goes_first, rung_at, next(self._places)
 
     def _drop_former(self, bell: Bell) -> None:
         for place, other in list(self._held.items()):
@@ -70,8 +70,8 @@ class InMemoryTransport:
     async def missing(self, bells: Sequence[Bell]) -> Sequence[Bell]:
         """Those bells that are not held."""
         self._answer()
-        held = {(bell.job_id, bell.queue, bell.ring) for bell in self._held.values()}
-        return [bell for bell in bells if (bell.job_id, bell.queue, bell.ring) not in held]
+        held = set(self._held.values())
+        return [bell for bell in bells if bell not in held]
 
     async def was_emptied(self) -> bool:
         """Whether everything was forgotten since this was last asked, or it never was asked."""

@@ -17,6 +17,7 @@ from pedidos_common.domain.jobs import (
     Retry,
     Succeeded,
 )
+from pedidos_common.domain.queues import stands_by_age
 from pedidos_common.ports import Failure, JobFilter, Page, QueueDepth
 
 
@@ -63,11 +64,19 @@ def with_outcome(job: Job, outcome: Outcome, now: datetime) -> Job:
             due_at = now + timedelta(seconds=delay_seconds)
             kept = dict(result) or job.result
             attempts = (0 if outcome.fresh else job.attempts) + outcome.counts
-            return replace(job, error=reason, result=kept, due_at=due_at, attempts=attempts)
+            since = due_at if outcome.had_its_turn else job.stands_since
+            job = replace(job, due_at=due_at, stands_since=since)
+            return replace(job, error=reason, result=kept, attempts=attempts)
         case Released(lost=lost):
             return replace(job, lost=job.lost + lost)
         case _:
             return job
+
+
+def is_put_off(job: Job, outcome: Outcome) -> bool:
+    """Whether a job that stands by its age is to come again without having had its turn."""
+    is_late = isinstance(outcome, Retry) and not outcome.had_its_turn
+    return is_late and stands_by_age(job.queue)
 
 
 def waits_since(job: Job) -> datetime | None:
@@ -99,9 +108,17 @@ def _waited(job: Job, now: datetime) -> float:
     return (now - since).total_seconds() if since else 0.0
 
 
-def anew(job: Job) -> Job:
-    """The job as if it had never been tried."""
-    return replace(job, attempts=0, lost=0, probes=0, refused_since=None)
+def anew(job: Job, now: datetime) -> Job:
+    """The job as if it had never been tried, and stood there from now on."""
+    job = replace(job, attempts=0, lost=0, probes=0, refused_since=None)
+    return replace(job, stands_since=now)
+
+
+def ahead_of(job: Job, now: datetime) -> float:
+    """Its head start if it is rung now: with its age, where jobs stand by that."""
+    since = max(job.created_at, job.stands_since or job.created_at)
+    age = max(0.0, (now - since).total_seconds())
+    return job.ahead_seconds + (age if stands_by_age(job.queue) else 0.0)
 
 
 def standing_of(queue: str, jobs: Sequence[Job], limit: int, now: datetime) -> QueueDepth:

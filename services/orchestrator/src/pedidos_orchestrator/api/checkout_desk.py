@@ -17,6 +17,9 @@ from pedidos_orchestrator.use_cases.checkout.starting import Starter
 # nobody waits for a look at the queues while checkouts come in all the time
 OF_THE_QUEUES = Ages(oldest=1.0, oldest_while_reading=2.0, refresh_after=0.25)
 
+# as workers see them
+OF_THE_STATES = Ages(oldest=0.25, oldest_while_reading=1.0, refresh_after=0.25)
+
 
 class Once:
     """Awaits something until it has worked once."""
@@ -41,7 +44,8 @@ def desk_of(deps: Deps, settings: ApiSettings) -> Desk:
     reading = StatusReading(ports.checkouts, deps.ledger, ports.orders, ports.payments, deps.runs)
     here = None
     if ports.executor_of is not None:
-        deliveries = Deliveries(deps.ledger, deps.transport, deps.table)
+        states = Fresh(deps.queue_state.read_all, ages=OF_THE_STATES)
+        deliveries = Deliveries(deps.ledger, deps.transport, deps.table, states)
         here = DoneHere(ports.executor_of, deliveries, ports.checkouts, settings.sync_slots)
     return Desk(
         checkouts=ports.checkouts,

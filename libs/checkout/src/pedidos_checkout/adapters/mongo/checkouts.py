@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+import structlog
 from pymongo import ReturnDocument, UpdateOne
 from pymongo.errors import BulkWriteError, PyMongoError
 
@@ -16,7 +17,10 @@ from pedidos_common.adapters.grouping import Grouped
 from pedidos_common.adapters.mongo.client import Collection, Database, Document, confirmed
 from pedidos_common.adapters.mongo.errors import DUPLICATE_KEY, guarded, is_transient
 
+log = structlog.get_logger(__name__)
 LOOKS = 3
+# of another release, or damaged: the others are begun all the same
+MOST_UNREADABLE = 1_000
 
 
 class MongoCheckoutStore:
@@ -104,8 +108,19 @@ class MongoCheckoutStore:
         deadline = {"$subtract": ["$$NOW", int(older_than_seconds * 1000)]}
         query = {"begun": False, "$expr": {"$lte": ["$createdAt", deadline]}}
         # what a fail-over takes back would get jobs and no checkout
-        found = confirmed(self._checkouts).find(query).sort("createdAt", 1).limit(limit)
-        return [checkout_of(document) async for document in found]
+        found = confirmed(self._checkouts).find(query).sort("createdAt", 1)
+        left: list[Checkout] = []
+        unreadable: list[str] = []
+        async for document in found.limit(limit + MOST_UNREADABLE):
+            try:
+                left.append(checkout_of(document))
+            except (ValueError, KeyError, TypeError, ArithmeticError, AttributeError):
+                unreadable.append(str(document["_id"]))
+            if len(left) == limit:
+                break
+        if unreadable:
+            log.warning("checkouts_not_readable", count=len(unreadable), first=unreadable[:3])
+        return left
 
     @guarded
     async def accepted_before(

@@ -55,6 +55,15 @@ async def ensure_indexes(database: Database) -> None:
         name="follow_ups_due",
         partialFilterExpression={"followUpsDue": True},
     )
+    # what it has most of is settled: these two have what is to be tried again
+    await database["jobs"].create_index(
+        "dueAt", name="due", partialFilterExpression={"status": "retrying"}
+    )
+    await database["jobs"].create_index(
+        [("putOff", ASCENDING), ("queue", ASCENDING), ("status", ASCENDING)],
+        name="put_off",
+        partialFilterExpression={"putOff": True},
+    )
     await database["process_runs"].create_index(
         "active", name="one_active", unique=True, partialFilterExpression={"active": True}
     )

@@ -23,6 +23,7 @@ from pedidos_common.domain.jobs import (
     follow_ups_of,
     sources,
 )
+from pedidos_common.domain.queues import stands_by_age
 from pedidos_common.ports import Bell
 
 ERROR_LIMIT = 2_000
@@ -76,11 +77,7 @@ def _outcome_fields(outcome: Outcome) -> Document:
 def settlement(
     status: JobStatus, outcome: Outcome, job: Job, *, exonerated: bool
 ) -> Document | list[Document]:
-    """The update that records an outcome.
-
-    A retry needs the server's time plus its delay, hence a pipeline: there every text from
-    outside stands under `$literal`, as a text that begins with `$` would be evaluated.
-    """
+    """The update that records an outcome."""
     fields: Document = {"status": status, **_ended(job), **_outcome_fields(outcome)}
     fields |= due_fields(follow_ups_of(outcome))
     if exonerated and status not in FINAL:
@@ -88,12 +85,7 @@ def settlement(
     if job.refused_since is not None:
         fields["refusedSince"] = None
     if isinstance(outcome, Retry):
-        due = {"$add": ["$$NOW", int(outcome.delay_seconds * 1000)]}
-        literal = {name: {"$literal": value} for name, value in fields.items()}
-        if outcome.refused:
-            literal["refusedSince"] = {"$ifNull": ["$refusedSince", "$$NOW"]}
-        attempts = (0 if outcome.fresh else job.attempts) + outcome.counts
-        return [{"$set": {**literal, "dueAt": due, "attempts": attempts}}]
+        return _again_later(fields, outcome, job)
     change: Document = {"$set": fields}
     if status in FINAL:
         change["$currentDate"] = _settled_now()
@@ -103,6 +95,24 @@ def settlement(
     if isinstance(outcome, Released) and outcome.lost:
         change["$inc"] = {"lost": 1}
     return change
+
+
+def _again_later(fields: Document, outcome: Retry, job: Job) -> list[Document]:
+    """The fields, and when the job is due.
+
+    That is the server's time plus its delay, hence a pipeline: there every text from outside
+    stands under `$literal`, as a text that begins with `$` would be evaluated.
+    """
+    due = {"$add": ["$$NOW", int(outcome.delay_seconds * 1000)]}
+    literal: Document = {name: {"$literal": value} for name, value in fields.items()}
+    if outcome.refused:
+        literal["refusedSince"] = {"$ifNull": ["$refusedSince", "$$NOW"]}
+    if outcome.had_its_turn:
+        literal["standsSince"] = due
+    elif stands_by_age(job.queue):
+        literal["putOff"] = True
+    attempts = (0 if outcome.fresh else job.attempts) + outcome.counts
+    return [{"$set": {**literal, "dueAt": due, "attempts": attempts}}]
 
 
 def _ended(job: Job) -> Document:
@@ -124,13 +134,21 @@ def cancellation() -> Document:
     return {"$set": {"status": JobStatus.CANCELLED}, "$currentDate": _settled_now()}
 
 
-def requeueing(fields: Document) -> Document:
-    """A job is queued again, with these fields besides, and counts as rung now."""
+def beginning_anew() -> Document:
+    """A job is queued again as if it had never been tried, and stands where it would now."""
+    change = requeueing()
+    change["$set"] |= {"attempts": 0, "lost": 0, "probes": 0, "refusedSince": None}
+    change["$currentDate"] |= {"standsSince": True}
+    return change
+
+
+def requeueing() -> Document:
+    """A job is queued again, and counts as rung now."""
     return {
-        "$set": {"status": JobStatus.QUEUED, "lease": None, "dueAt": None, **fields},
+        "$set": {"status": JobStatus.QUEUED, "lease": None, "dueAt": None},
         "$inc": {"ring": 1},
         "$currentDate": {"rungAt": True},
-        "$unset": {"settledAt": "", "settledSeq": ""},
+        "$unset": {"settledAt": "", "settledSeq": "", "putOff": ""},
     }
 
 

@@ -8,7 +8,7 @@ from typing import cast
 
 from pedidos_common.adapters.mongo.client import CODEC, Collection
 from pedidos_common.adapters.mongo.inserts import insert_absent
-from pedidos_common.adapters.mongo.job_documents import bell_of, document_of
+from pedidos_common.adapters.mongo.job_documents import BELL_FIELDS, bell_of, document_of
 from pedidos_common.domain.jobs import JobStatus, NewJob
 from pedidos_common.ports import Bell
 
@@ -27,7 +27,8 @@ async def create_all(collection: Collection, jobs: Sequence[NewJob]) -> Sequence
 
 async def still_queued(collection: Collection, ids: Sequence[str]) -> Sequence[Bell]:
     """Bells for those of the jobs that are queued."""
-    found = collection.find({"_id": {"$in": list(ids)}, "status": JobStatus.QUEUED})
+    queued = {"_id": {"$in": list(ids)}, "status": JobStatus.QUEUED}
+    found = collection.find(queued, BELL_FIELDS)
     return [bell_of(document) async for document in found]
 
 

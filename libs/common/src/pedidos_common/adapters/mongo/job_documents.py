@@ -9,9 +9,13 @@ from bson.timestamp import Timestamp
 
 from pedidos_common.adapters.mongo.client import Document
 from pedidos_common.domain.jobs import OPEN, Band, Job, JobStatus, Lease, NewJob
+from pedidos_common.domain.queues import stands_by_age
 from pedidos_common.ports import Bell, JobFilter, QueueDepth
 
 IN_DEPTHS = (JobStatus.QUEUED, JobStatus.RUNNING, JobStatus.RETRYING, JobStatus.FAILED)
+AGE_MS: Document = {"$subtract": ["$$NOW", {"$max": [{"$toDate": "$createdSeq"}, "$standsSince"]}]}
+# what a bell is made of
+BELL_FIELDS: Document = {"queue": 1, "band": 1, "ring": 1, "aheadSeconds": 1, "ageMs": AGE_MS}
 WAITS_SINCE: Document = {"$max": [{"$toDate": "$createdSeq"}, "$claimedAt", "$dueAt"]}
 
 
@@ -45,6 +49,8 @@ def document_of(job: NewJob, now: datetime | None = None) -> Document:
         "result": {},
         "error": None,
     }
+    if due_at:
+        document["standsSince"] = due_at
     if job.ahead_seconds:
         document["aheadSeconds"] = job.ahead_seconds
     return document
@@ -87,18 +93,16 @@ def job_of(document: Document, lease_ms: int) -> Job:
         trace=document.get("trace"),
         refused_since=document.get("refusedSince"),
         ahead_seconds=document.get("aheadSeconds", 0.0),
+        stands_since=document.get("standsSince"),
     )
 
 
 def bell_of(document: Document) -> Bell:
-    """The bell to ring for a queued job."""
-    return Bell(
-        document["_id"],
-        document["queue"],
-        Band(document["band"]),
-        document["ring"],
-        document.get("aheadSeconds", 0.0),
-    )
+    """The bell to ring for a queued job, from its `BELL_FIELDS`."""
+    queue, ahead = document["queue"], document.get("aheadSeconds", 0.0)
+    if stands_by_age(queue):
+        ahead += max(0.0, document["ageMs"] / 1000)
+    return Bell(document["_id"], queue, Band(document["band"]), document["ring"], ahead)
 
 
 def scope_filter(scope: str | None) -> Document:

@@ -30,6 +30,20 @@ def standing_pipeline(
     return [*first, *({"$unionWith": {"coll": "jobs", "pipeline": each}} for each in others)]
 
 
+def put_off_pipeline(queues: Sequence[str], limit: int) -> list[Document]:
+    """What `JobLedger.put_off` is made of: bounded ranges of an index that has them alone."""
+    first, *others = (_put_off_in(queue, limit) for queue in queues)
+    return [*first, *({"$unionWith": {"coll": "jobs", "pipeline": each}} for each in others)]
+
+
+def _put_off_in(queue: str, limit: int) -> list[Document]:
+    return [
+        {"$match": {"putOff": True, "queue": queue, "status": JobStatus.RETRYING}},
+        {"$limit": limit},
+        {"$group": {"_id": {"$literal": queue}, "count": {"$sum": 1}}},
+    ]
+
+
 def _count_of(queue: str, status: JobStatus, limit: int) -> list[Document]:
     key = {"queue": {"$literal": queue}, "status": {"$literal": status}}
     return [

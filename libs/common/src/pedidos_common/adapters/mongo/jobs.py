@@ -28,6 +28,7 @@ from pedidos_common.adapters.mongo.job_claims import (
 )
 from pedidos_common.adapters.mongo.job_creation import create_all, still_queued
 from pedidos_common.adapters.mongo.job_documents import (
+    BELL_FIELDS,
     bell_of,
     depths_of,
     depths_pipeline,
@@ -40,6 +41,7 @@ from pedidos_common.adapters.mongo.job_queues import (
     OF_A_FAILURE,
     failure_of,
     newest_documents,
+    put_off_pipeline,
     standing_of,
     standing_pipeline,
 )
@@ -58,8 +60,6 @@ from pedidos_common.ports import Bell, Failure, FollowUps, JobFilter, Page, Queu
 
 SCOPE_BATCH = 1_000
 MOST_CREATED_TOGETHER = 50
-BELL_FIELDS = {"queue": 1, "band": 1, "ring": 1, "aheadSeconds": 1}
-ANEW: Document = {"attempts": 0, "lost": 0, "probes": 0, "refusedSince": None}
 
 
 class MongoJobLedger:
@@ -184,6 +184,13 @@ class MongoJobLedger:
         return standing_of(queues, [group async for group in groups])
 
     @guarded
+    async def put_off(self, queues: Sequence[str], limit: int) -> Mapping[str, int]:
+        """See `ports.JobLedger.put_off`."""
+        groups = await self._jobs.aggregate(put_off_pipeline(queues, limit))
+        found = {group["_id"]: int(group["count"]) async for group in groups}
+        return {queue: found.get(queue, 0) for queue in queues}
+
+    @guarded
     async def newest(
         self, queue: str, status: JobStatus, limit: int, cursor: str | None
     ) -> Page[Job]:
@@ -203,7 +210,7 @@ class MongoJobLedger:
     async def revive(self, queue: str, job_ids: Sequence[str]) -> Sequence[Bell]:
         """See `ports.JobLedger.revive`."""
         named = {"_id": {"$in": list(job_ids)}, "queue": queue}
-        await self._queue_again({**named, "status": JobStatus.FAILED}, ANEW)
+        await self._queue_again({**named, "status": JobStatus.FAILED}, changes.beginning_anew())
         return await still_queued(self._jobs, job_ids)
 
     @guarded
@@ -246,16 +253,13 @@ class MongoJobLedger:
         ]
         query = {**scope_filter(scope), "$or": which}
         ids = [document["_id"] async for document in self._jobs.find(query, {"_id": 1})]
-        await self._queue_again(
-            {"_id": {"$in": ids}, "$or": which},
-            ANEW,
-        )
+        await self._queue_again({"_id": {"$in": ids}, "$or": which}, changes.beginning_anew())
         return await still_queued(self._jobs, ids)
 
-    async def _queue_again(self, query: Document, fields: Document) -> int:
+    async def _queue_again(self, query: Document, change: Document) -> int:
         # whose follow-ups are not there yet would, settled anew, lose them
         followed = {**query, **follow_ups.FOLLOWED}
-        return (await self._jobs.update_many(followed, changes.requeueing(fields))).modified_count
+        return (await self._jobs.update_many(followed, change)).modified_count
 
     @guarded
     async def running(self, scope: str | None = None) -> int:
@@ -291,10 +295,11 @@ class MongoJobLedger:
     async def release_due(self, limit: int) -> Sequence[Bell]:
         """See `ports.JobLedger.release_due`."""
         due = changes.due()
-        ids = [d["_id"] async for d in self._jobs.find(due, {"_id": 1}).limit(limit)]
+        first = self._jobs.find(due, {"_id": 1}).sort("dueAt", 1).limit(limit)
+        ids = [document["_id"] async for document in first]
         if not ids:
             return []
-        await self._queue_again({"_id": {"$in": ids}, **due}, {})
+        await self._queue_again({"_id": {"$in": ids}, **due}, changes.requeueing())
         return await still_queued(self._jobs, ids)
 
     @guarded

@@ -17,7 +17,7 @@ FUNCTION = "deliver"
 EXPIRY_MS = 3_600_000
 DAY_MS = 86_400_000
 BAND_DISTANCE_MS = 100 * DAY_MS
-AGAIN_AHEAD_MS = 20 * DAY_MS
+FIRST_AHEAD_MS = 20 * DAY_MS
 # a score near 2^41 ms still tells 1/4096 ms apart; ringing a bell takes longer than 1/1024 ms
 PLACES_PER_MS = 1024
 
@@ -59,17 +59,17 @@ def score(
     now_ms: float,
     place: int = 0,
     *,
-    again: bool = False,
+    first: bool = False,
     ahead_seconds: float = 0.0,
 ) -> float:
     """Where a bell stands in arq's sorted set: lowest first.
 
     arq takes what has a score in the past, so every band lies in the past, 100 days from the
     next and from now: no disagreement of clocks mixes bands or hides a bell. Inside a band
-    what is rung again goes first, then the time of ringing less the head start decides (which is
+    what is `first` goes first, then the time of ringing less the head start decides (which is
     bounded, so that it stays inside), then `place` within one call.
     """
-    ahead_ms = (len(Band) - band) * BAND_DISTANCE_MS + again * AGAIN_AHEAD_MS
+    ahead_ms = (len(Band) - band) * BAND_DISTANCE_MS + first * FIRST_AHEAD_MS
     ahead_ms += int(1000 * min(ahead_seconds, MOST_AHEAD_SECONDS))
     return now_ms - ahead_ms + place / PLACES_PER_MS
 

@@ -170,7 +170,7 @@ def _held(bells: Sequence[Bell], places: Sequence[Sequence[float | None]]) -> se
 
 
 def _score(bell: Bell, now_ms: float, place: int) -> float:
-    return score(bell.band, now_ms, place, again=bell.again, ahead_seconds=bell.ahead_seconds)
+    return score(bell.band, now_ms, place, first=bell.goes_first, ahead_seconds=bell.ahead_seconds)
 
 
 def _parts(bells: Sequence[Bell]) -> Iterator[tuple[int, Sequence[Bell]]]:

@@ -16,14 +16,14 @@ from pedidos_orchestrator.problems import ProblemError
 from pedidos_orchestrator.use_cases.checkout.ahead import Ahead, Way
 from pedidos_orchestrator.use_cases.checkout.checkout_metrics import CheckoutMetrics
 from pedidos_orchestrator.use_cases.checkout.estimate import Estimate
-from pedidos_orchestrator.use_cases.checkout.here import DoneHere
+from pedidos_orchestrator.use_cases.checkout.here import OVER, DoneHere, Slot
 from pedidos_orchestrator.use_cases.checkout.reading import StatusReading, status_view
 from pedidos_orchestrator.use_cases.checkout.starting import Starter
 
 ACCEPTED = "it was accepted and is processed in the background"
 REFUSED_SECONDS = 5
 LONGEST_RETRY_SECONDS = 60
-LOOK_SECONDS = 0.1
+LOOK_SECONDS, LONGEST_LOOK_SECONDS = 0.1, 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,16 +83,27 @@ class Desk:
         with self.metrics.serving():
             await self.prepared()
             ahead = await self.ahead()
-            if ahead.way >= Way.REFUSE or (ahead.way is Way.HERE and not self._has_room()):
+            if ahead.way >= Way.REFUSE:
                 return await self._known_or(wanted, self._refusal(ahead))
-            try:
-                draft = await wanted.draft()
-            except ProblemError as problem:  # a product may be gone since it was ordered
-                return await self._known_or(wanted, problem)
-            return await self._accept(draft, wanted, is_here=ahead.way is Way.HERE)
+            # reserved before anything is awaited: a burst finds as many as there are
+            slot = self.here.slot() if self.here and ahead.way is Way.HERE else None
+            if slot is None:
+                return await self._priced(wanted, None)
+            # it goes on where its client hangs up, and is answered to whoever asks again
+            return await asyncio.shield(self._done_here(wanted, slot))
 
-    def _has_room(self) -> bool:
-        return self.here is not None and self.here.has_room()
+    async def _done_here(self, wanted: Wanted, slot: Slot) -> Reply:
+        try:
+            return await self._priced(wanted, slot)
+        finally:
+            slot.give_back()
+
+    async def _priced(self, wanted: Wanted, slot: Slot | None) -> Reply:
+        try:
+            draft = await wanted.draft()
+        except ProblemError as problem:  # a product may be gone since it was ordered
+            return await self._known_or(wanted, problem)
+        return await self._accept(draft, wanted, slot)
 
     async def _known_or(self, wanted: Wanted, problem: ProblemError) -> Reply:
         known = await self.checkouts.by_key(wanted.kind, wanted.key) if wanted.key else None
@@ -112,18 +123,20 @@ class Desk:
     def _seconds(self) -> int:
         return max(1, math.ceil(self.estimate.milliseconds / 1000))
 
-    async def _accept(self, draft: Checkout, wanted: Wanted, *, is_here: bool) -> Reply:
+    async def _accept(self, draft: Checkout, wanted: Wanted, slot: Slot | None) -> Reply:
         reply = self._accepted(draft, wanted)
-        mode = Mode.SYNC if is_here else Mode.ASYNC
-        kept = None if is_here else reply.stored()
+        mode = Mode.ASYNC if slot is None else Mode.SYNC
+        kept = reply.stored() if slot is None else None
         began = time.perf_counter()
         accepted = await self.checkouts.accept(replace(draft, mode=mode, reply=kept))
         self.metrics.stored(time.perf_counter() - began)
         checkout = accepted.checkout
         if not accepted.is_new:
+            if slot is not None:
+                slot.give_back()
             return await self._again(checkout, wanted)
         self.metrics.accepted(checkout)
-        if is_here:
+        if slot is not None:
             # as it was stored: with the server's time, from which its status counts
             stored = await self.checkouts.get(checkout.id)
             return await self._finish(stored or checkout, wanted, reply)
@@ -146,10 +159,8 @@ class Desk:
         return Reply(202, {"success": True, "message": message, "data": data}, headers)
 
     async def _finish(self, checkout: Checkout, wanted: Wanted, late: Reply) -> Reply:
-        assert self.here is not None  # noqa: S101 - there was room in it
-        # it goes on where its client hangs up, and is answered to whoever asks again
-        doing = asyncio.shield(self.here.finish(checkout, self.reading.of, self.sync_seconds))
-        status = await doing
+        assert self.here is not None  # noqa: S101 - the slot is of it
+        status = await self.here.finish(checkout, self.reading.of, self.sync_seconds)
         reply = late if status is None else self._done(checkout, status, wanted)
         await self.checkouts.keep_reply(checkout.id, reply.stored())
         return reply
@@ -171,17 +182,29 @@ class Desk:
         self.metrics.replayed()
         if known.reply is not None:
             return stored_reply(known.reply)
-        return await self._reply_of(known) or self._accepted(known, wanted)
+        if known.mode is Mode.ASYNC:
+            return self._accepted(known, wanted)
+        return await self._reply_of(known, wanted)
 
-    async def _reply_of(self, known: Checkout) -> Reply | None:
-        """What the first one is answered that is still under way; None where it never comes."""
-        give_up_at = time.monotonic() + self.sync_seconds
-        while known.mode is Mode.SYNC and time.monotonic() < give_up_at:
+    async def _reply_of(self, known: Checkout, wanted: Wanted) -> Reply:
+        """What the first one is answered that is still under way.
+
+        Where it is not any more (its process died) that is how the checkout stands, from then on.
+        """
+        give_up_at, rest = time.monotonic() + self.sync_seconds, LOOK_SECONDS
+        while True:
             found = await self.checkouts.get(known.id)
             if found is not None and found.reply is not None:
                 return stored_reply(found.reply)
-            await asyncio.sleep(LOOK_SECONDS)
-        return None
+            status = await self.reading.of(known)
+            is_over, left = status.state in OVER, give_up_at - time.monotonic()
+            if is_over or left <= 0 or status.processing_ms > 1000 * self.sync_seconds:
+                break
+            await asyncio.sleep(min(rest, left))
+            rest = min(2 * rest, LONGEST_LOOK_SECONDS)
+        reply = self._done(known, status, wanted) if is_over else self._accepted(known, wanted)
+        await self.checkouts.keep_reply(known.id, reply.stored())
+        return reply
 
 
 def _other_request(key: str) -> ProblemError:

@@ -9,12 +9,16 @@ from enum import IntEnum
 
 import structlog
 
+from pedidos_checkout.domain.flow import FORWARD
+from pedidos_checkout.domain.steps import KINDS
 from pedidos_common.domain.errors import Unavailable
 from pedidos_common.domain.jobs import JobStatus
 from pedidos_common.domain.queues import QueueTable
 from pedidos_common.ports import JobLedger, QueueState, QueueStates, Transport
 
 BROKER_SECONDS = 0.3
+# what a checkout goes through until it is the customer's
+ON_THE_WAY = frozenset(KINDS[step].queue for step in FORWARD)
 
 log = structlog.get_logger(__name__)
 
@@ -38,10 +42,25 @@ class Ahead:
 
 
 @dataclass(frozen=True, slots=True)
+class Waiting:
+    """Jobs of a queue that a worker could take, and those that `JobLedger.put_off` counts."""
+
+    ready: int
+    put_off: int
+
+    @property
+    def all(self) -> int:
+        """Both: what is put off comes back, and then it waits."""
+        return self.ready + self.put_off
+
+
+@dataclass(frozen=True, slots=True)
 class QueuesAhead:
     """Looks how full the queues are that every checkout goes through.
 
     `backlog` is what this process has taken in and not begun yet: it waits for the first queue.
+    Done here is what workers are too slow for: neither what is put off, as whoever is not to be
+    asked by them is not to be asked by us, nor while a queue on the way is paused.
     """
 
     table: QueueTable
@@ -58,7 +77,7 @@ class QueuesAhead:
         """
         states, waiting = await asyncio.gather(self.states.read_all(), self._waiting())
         seen = [
-            Ahead(self._way(queue, count, states), queue, count) for queue, count in waiting.items()
+            Ahead(self._way(queue, one, states), queue, one.all) for queue, one in waiting.items()
         ]
         return max(seen, key=lambda one: (one.way, one.waiting), default=Ahead())
 
@@ -68,30 +87,42 @@ class QueuesAhead:
         bounded = (p for p in policies if p.sync_above is not None or p.refuse_above is not None)
         return [policy.name for policy in bounded]
 
-    async def _waiting(self) -> Mapping[str, int]:
+    async def _waiting(self) -> Mapping[str, Waiting]:
         queues, behind = self._queues, self.backlog()
+        if not queues:
+            return {}
+        ready, put_off = await asyncio.gather(
+            self._ready(queues), self.ledger.put_off(queues, self._most(queues))
+        )
+        return {queue: Waiting(ready[queue] + behind, put_off[queue]) for queue in queues}
+
+    async def _ready(self, queues: Sequence[str]) -> Mapping[str, int]:
         try:
             async with asyncio.timeout(BROKER_SECONDS):
                 rings = await asyncio.gather(*(self.transport.depth(queue) for queue in queues))
         except (Unavailable, TimeoutError):
             log.debug("broker_does_not_tell_depths")
-            return {queue: count + behind for queue, count in (await self._queued(queues)).items()}
-        return {queue: count + behind for queue, count in zip(queues, rings, strict=True)}
+            return await self._queued(queues)
+        return dict(zip(queues, rings, strict=True))
 
     async def _queued(self, queues: Sequence[str]) -> Mapping[str, int]:
-        bounds = [self.table[queue].refuse_above or 0 for queue in queues]
-        depths = await self.ledger.depths(max(bounds, default=0) + 1)
+        depths = await self.ledger.depths(self._most(queues))
         queued = {depth.queue: depth.counts.get(JobStatus.QUEUED, 0) for depth in depths}
         return {queue: queued.get(queue, 0) for queue in queues}
 
-    def _way(self, queue: str, waiting: int, states: QueueStates) -> Way:
+    def _most(self, queues: Sequence[str]) -> int:
+        """By how many it is known that a limit is passed, whichever."""
+        policies = [self.table[queue] for queue in queues]
+        return max(max(p.sync_above or 0, p.refuse_above or 0, 0) for p in policies) + 1
+
+    def _way(self, queue: str, waiting: Waiting, states: QueueStates) -> Way:
         policy = self.table[queue]
         if not states.takes_in(queue):
             return Way.DRAINING
-        if policy.refuse_above is not None and waiting > policy.refuse_above:
+        if policy.refuse_above is not None and waiting.all > policy.refuse_above:
             return Way.REFUSE
         # nobody works at what is paused, this process neither
-        is_worked = states.is_worked(queue)
-        if policy.sync_above is not None and waiting > policy.sync_above and is_worked:
+        is_worked = all(states.is_worked(one) for one in (queue, *ON_THE_WAY))
+        if policy.sync_above is not None and waiting.ready > policy.sync_above and is_worked:
             return Way.HERE
         return Way.QUEUE
