@@ -247,10 +247,32 @@ async def test_past_the_limit_only_what_is_known_is_answered(
         assert (again.status_code, again.text) == (202, known.text)
 
 
-async def test_a_draining_queue_takes_nothing_in(world: World, shop: httpx.AsyncClient) -> None:
+@pytest.mark.parametrize("refuse_above", [10, None])
+async def test_a_draining_queue_takes_nothing_in(world: World, refuse_above: int | None) -> None:
     await world.queue_state.write_queue(INVENTORY, "draining")
-    answer = await shop.post(PATH, json=CART)
-    assert (answer.status_code, answer.json()["type"]) == (503, "/problems/queue-draining")
+    limits = small_shop(world, sync_above=None, refuse_above=refuse_above)
+    async with world.client_of(limits) as shop:
+        answer = await shop.post(PATH, json=CART)
+        assert (answer.status_code, answer.json()["type"]) == (503, "/problems/queue-draining")
+        # a payment alone never comes to that queue
+        assert (await shop.post("/api/payments", json=PAYMENT)).status_code == 202
+
+
+@pytest.mark.parametrize(
+    ("close", "open_again"),
+    [
+        (f"/api/queues/{INVENTORY}/drain", f"/api/queues/{INVENTORY}/resume"),
+        ("/pedidos/queue/close", "/pedidos/queue/resume"),
+    ],
+)
+async def test_what_is_told_to_a_queue_holds_for_the_next_checkout(
+    shop: httpx.AsyncClient, close: str, open_again: str
+) -> None:
+    await accepted_id(shop)
+    await shop.post(close)
+    assert (await shop.post(PATH, json=CART)).status_code == 503
+    await shop.post(open_again)
+    await accepted_id(shop)
 
 
 async def test_past_the_first_limit_without_room_it_is_queued(

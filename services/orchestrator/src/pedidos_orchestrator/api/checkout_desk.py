@@ -41,6 +41,7 @@ def desk_of(deps: Deps, settings: ApiSettings) -> Desk:
     ahead = QueuesAhead(
         deps.table, deps.transport, deps.ledger, deps.queue_state, lambda: starter.backlog
     )
+    looked = Fresh(ahead, ages=OF_THE_QUEUES)
     reading = StatusReading(ports.checkouts, deps.ledger, ports.orders, ports.payments, deps.runs)
     here = None
     if ports.executor_of is not None:
@@ -49,12 +50,13 @@ def desk_of(deps: Deps, settings: ApiSettings) -> Desk:
         here = DoneHere(ports.executor_of, deliveries, ports.checkouts, settings.sync_slots)
     return Desk(
         checkouts=ports.checkouts,
-        ahead=Fresh(ahead, ages=OF_THE_QUEUES),
+        ahead=looked,
         starter=starter,
         here=here,
         reading=reading,
         estimate=Estimate(reading.seen),
         metrics=CheckoutMetrics(deps.registry),
         prepared=Once(ports.prepare),
+        look_again=looked.forget,
         sync_seconds=settings.sync_seconds,
     )

@@ -41,6 +41,7 @@ router = APIRouter(prefix="/pedidos/queue", tags=["queue"])
 
 async def _change(api: ApiContext, state: str) -> dict[str, str]:
     await api.queue_state.write(state)
+    api.desk.look_again()
     for topic in (QUEUE_TOPIC, ENGINE_TOPIC, STATUS_TOPIC):
         await api.deps.events.publish(topic)
     if state != "running":

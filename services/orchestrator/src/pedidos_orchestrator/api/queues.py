@@ -126,6 +126,7 @@ async def _change(api: ApiContext, queue: str, state: str) -> dict[str, str]:
     _policy(api, queue)
     await api.deps.queue_state.write_queue(queue, state)
     api.queues.forget()
+    api.desk.look_again()
     _log.info("queue_changed", queue=queue, state=state)
     for topic in (QUEUE_TOPIC, ENGINE_TOPIC, STATUS_TOPIC):
         await api.deps.events.publish(topic)

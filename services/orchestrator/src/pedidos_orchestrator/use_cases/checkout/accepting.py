@@ -60,16 +60,20 @@ def stored_reply(stored: Mapping[str, Any]) -> Reply:
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """Takes checkouts in, or says why not; the same key is the same checkout."""
+    """Takes checkouts in, or says why not; the same key is the same checkout.
+
+    `look_again` makes the next one wait for a new look at what is `ahead`.
+    """
 
     checkouts: CheckoutStore
-    ahead: Callable[[], Awaitable[Ahead]]
+    ahead: Callable[[], Awaitable[Mapping[Kind, Ahead]]]
     starter: Starter
     here: DoneHere | None
     reading: StatusReading
     estimate: Estimate
     metrics: CheckoutMetrics
     prepared: Callable[[], Awaitable[None]]
+    look_again: Callable[[], None]
     sync_seconds: float = 10.0
 
     async def take(self, wanted: Wanted) -> Reply:
@@ -82,7 +86,7 @@ class Desk:
         """
         with self.metrics.serving():
             await self.prepared()
-            ahead = await self.ahead()
+            ahead = (await self.ahead())[wanted.kind]
             if ahead.way >= Way.REFUSE:
                 return await self._known_or(wanted, self._refusal(ahead))
             # reserved before anything is awaited: a burst finds as many as there are

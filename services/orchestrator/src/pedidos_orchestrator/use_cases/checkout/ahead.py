@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from enum import IntEnum
 
 import structlog
 
+from pedidos_checkout.domain.checkouts import Kind
 from pedidos_checkout.domain.flow import FORWARD
-from pedidos_checkout.domain.steps import KINDS
+from pedidos_checkout.domain.steps import KINDS, Step
 from pedidos_common.domain.errors import Unavailable
 from pedidos_common.domain.jobs import JobStatus
-from pedidos_common.domain.queues import QueueTable
+from pedidos_common.domain.queues import CHECKOUT_QUEUES, QueueTable
 from pedidos_common.ports import JobLedger, QueueState, QueueStates, Transport
 
 BROKER_SECONDS = 0.3
-# what a checkout goes through until it is the customer's
-ON_THE_WAY = frozenset(KINDS[step].queue for step in FORWARD)
+# what an order, or a payment alone, goes through until it is the customer's
+ON_THE_WAY: Mapping[Kind, AbstractSet[str]] = {
+    Kind.CHECKOUT: frozenset(KINDS[step].queue for step in FORWARD),
+    Kind.PAYMENT: frozenset({KINDS[Step.PAYMENT].queue, KINDS[Step.CAPTURE].queue}),
+}
 
 log = structlog.get_logger(__name__)
 
@@ -54,9 +59,12 @@ class Waiting:
         return self.ready + self.put_off
 
 
+NONE = Waiting(0, 0)
+
+
 @dataclass(frozen=True, slots=True)
 class QueuesAhead:
-    """Looks how full the queues are that every checkout goes through.
+    """Looks how full the queues are that a checkout goes through, and whether they take it in.
 
     `backlog` is what this process has taken in and not begun yet: it waits for the first queue.
     Done here is what workers are too slow for: neither what is put off, as whoever is not to be
@@ -69,21 +77,27 @@ class QueuesAhead:
     states: QueueState
     backlog: Callable[[], int]
 
-    async def __call__(self) -> Ahead:
-        """How it stands now.
+    async def __call__(self) -> Mapping[Kind, Ahead]:
+        """How it stands now, for each kind.
 
         Raises:
             Unavailable: when neither broker nor ledger tell.
         """
         states, waiting = await asyncio.gather(self.states.read_all(), self._waiting())
-        seen = [
-            Ahead(self._way(queue, one, states), queue, one.all) for queue, one in waiting.items()
-        ]
-        return max(seen, key=lambda one: (one.way, one.waiting), default=Ahead())
+        return {kind: self._worst(kind, states, waiting) for kind in Kind}
+
+    def _worst(self, kind: Kind, states: QueueStates, waiting: Mapping[str, Waiting]) -> Ahead:
+        # what comes behind counts for an order where it has limits of its own
+        behind = waiting.keys() if kind is Kind.CHECKOUT else frozenset[str]()
+        seen = []
+        for queue in sorted(ON_THE_WAY[kind] | behind):
+            one = waiting.get(queue, NONE)
+            seen.append(Ahead(self._way(kind, queue, one, states), queue, one.all))
+        return max(seen, key=lambda one: (one.way, one.waiting))
 
     @property
     def _queues(self) -> Sequence[str]:
-        policies = (self.table[name] for name in self.table.names)
+        policies = (self.table[name] for name in CHECKOUT_QUEUES)
         bounded = (p for p in policies if p.sync_above is not None or p.refuse_above is not None)
         return [policy.name for policy in bounded]
 
@@ -115,14 +129,14 @@ class QueuesAhead:
         policies = [self.table[queue] for queue in queues]
         return max(max(p.sync_above or 0, p.refuse_above or 0, 0) for p in policies) + 1
 
-    def _way(self, queue: str, waiting: Waiting, states: QueueStates) -> Way:
+    def _way(self, kind: Kind, queue: str, waiting: Waiting, states: QueueStates) -> Way:
         policy = self.table[queue]
         if not states.takes_in(queue):
             return Way.DRAINING
         if policy.refuse_above is not None and waiting.all > policy.refuse_above:
             return Way.REFUSE
         # nobody works at what is paused, this process neither
-        is_worked = all(states.is_worked(one) for one in (queue, *ON_THE_WAY))
+        is_worked = all(states.is_worked(one) for one in (queue, *ON_THE_WAY[kind]))
         if policy.sync_above is not None and waiting.ready > policy.sync_above and is_worked:
             return Way.HERE
         return Way.QUEUE
