@@ -83,8 +83,16 @@ async def real_deps(request: pytest.FixtureRequest) -> AsyncIterator[Deps]:
         await ensure_indexes(database)
         yield deps_on(Connections(mongo_client, database, redis_client, prefix))
     finally:
+        await _looks_end()
         await redis_client.aclose()
         await mongo_client.close()
+
+
+async def _looks_end() -> None:
+    """A look that goes on behind an answer opens a connection that nobody would close."""
+    looks = [one for one in asyncio.all_tasks() if one.get_name().startswith("refresh")]
+    if looks:
+        await asyncio.wait(looks, timeout=5)
 
 
 def app_on(deps: Deps, **settings: Any) -> FastAPI:
