@@ -41,7 +41,7 @@ async def place(
         skus = [
             p["productId"] for p in (await http.get("/api/products?limit=1000")).json()["items"]
         ]
-        waiting = _some(arrivals(skus, shares, seed, "drill", discount), count)
+        waiting = _some(arrivals(skus, shares, seed, f"drill-{seed}", discount), count)
         await asyncio.gather(*(_place_each(http, waiting, placed) for _ in range(AT_ONCE)))
     return placed
 

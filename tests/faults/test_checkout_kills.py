@@ -62,6 +62,11 @@ FAULTS: tuple[Mapping[str, object], ...] = (
     {"operation": "webhook", "mode": "never", "share": 0.4},
     {"operation": "webhook", "mode": "late", "seconds": 5.0, "share": 0.2},
 )
+# whose capture timed out, and who is not told after it that it was done, gives a charge back
+IN_DOUBT: tuple[Mapping[str, object], ...] = (
+    {"operation": "capture", "mode": "timeout_after", "seconds": 1.5, "share": 0.5},
+    {"operation": "lookup", "mode": "fail", "status": 503, "share": 0.3},
+)
 MANY_TIME_OUTS = tuple(
     {"operation": operation, "mode": "timeout_after", "seconds": 1.5, "share": 0.2}
     for operation in ("authorise", "capture")
@@ -125,20 +130,28 @@ def fill_shop(stack: Stack, count: int) -> None:
 
 
 def drill(
-    stack: Stack, folder: Path, count: int, rest_seconds: float = SHORT_REST_SECONDS
+    stack: Stack, folder: Path, waves: Sequence[int], rest_seconds: float = SHORT_REST_SECONDS
 ) -> Verdict:
-    """Place checkouts, wait until all is at rest, and audit."""
-    fill_shop(stack, count)
+    """Place checkouts, wave after wave, each once all is at rest, and audit.
+
+    From the second wave on many captures are in doubt.
+    """
+    fill_shop(stack, sum(waves))
     misbehave(sandbox_of(stack))
-    placed = asyncio.run(place(str(stack.http.base_url), count, discount=ALL_OFF))
-    seconds = await_rest(stack.database, rest_seconds)
-    killed = sum(one["restarts"] for one in stack.processes("worker"))
-    log.warning(
-        "%d checkouts at rest %.0f s after the last: workers killed %d times, at %d boundaries",
-        *(count, seconds, killed, len(boundaries.met_in(folder / "met"))),
-    )
-    assert len(placed.jobs) == count
-    assert set(placed.jobs.values()) == {one["_id"] for one in stack.database.checkouts.find()}
+    jobs: dict[str, str] = {}
+    for seed, count in enumerate(waves, 1):
+        if jobs:
+            misbehave(sandbox_of(stack), IN_DOUBT)
+        placed = asyncio.run(place(str(stack.http.base_url), count, seed, discount=ALL_OFF))
+        seconds = await_rest(stack.database, rest_seconds)
+        killed = sum(one["restarts"] for one in stack.processes("worker"))
+        log.warning(
+            "%d checkouts at rest %.0f s after the last: workers killed %d times, at %d boundaries",
+            *(count, seconds, killed, len(boundaries.met_in(folder / "met"))),
+        )
+        assert len(placed.jobs) == count
+        jobs |= placed.jobs
+    assert set(jobs.values()) == {one["_id"] for one in stack.database.checkouts.find()}
     verdict = audit_checkouts(stack.mongo_uri, stack.database.name, sandbox_of(stack))
     log.warning("%s\n%s", verdict.headline(), "\n".join(_line(one) for one in verdict.checks))
     return verdict
@@ -158,7 +171,7 @@ def test_few_checkouts_survive_workers_that_die_at_their_boundaries(tmp_path: Pa
     environ = {**environ_of(tmp_path), boundaries.REST: "0"}
     boundaries.spare_all_but(tmp_path / "met", DANGEROUS)
     with running_stack(tmp_path / "stack", environ, 1, WORKERS, ("--sandbox",)) as stack:
-        assert_holds(drill(stack, tmp_path, FEW))
+        assert_holds(drill(stack, tmp_path, [FEW]))
     assert boundaries.met_in(tmp_path / "met") == set(DANGEROUS)
 
 
@@ -170,7 +183,9 @@ def test_every_charge_has_one_order_or_one_refund(tmp_path: Path) -> None:
     with running_stack(
         tmp_path / "stack", environ_of(tmp_path), 1, WORKERS, ("--sandbox",)
     ) as stack:
-        assert_holds(drill(stack, tmp_path, count, REST_SECONDS))
+        # what is done seldom is done while nearly every worker has just begun: so some come later
+        waves = [count - count // 10, count // 10]
+        assert_holds(drill(stack, tmp_path, waves, REST_SECONDS))
     met = boundaries.met_in(tmp_path / "met")
     by_step = Counter(step for step, *_ in met)
     log.warning("killed by step: %s", dict(by_step))
@@ -195,7 +210,7 @@ def test_the_drill_notices_a_guard_that_is_gone(
     boundaries.spare_all_but(tmp_path / "met", ())
     with running_stack(tmp_path / "stack", environ, 1, 1, ("--sandbox",)) as stack:
         misbehave(sandbox_of(stack), MANY_TIME_OUTS)
-        assert noticed_by <= set(drill(stack, tmp_path, MIDDLING).failed)
+        assert noticed_by <= set(drill(stack, tmp_path, [MIDDLING]).failed)
 
 
 def test_every_step_has_its_boundaries() -> None:
