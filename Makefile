@@ -158,7 +158,7 @@ faults: setup ## every fault over live runs, more than an hour: storms (SEED=n, 
 	  --log-cli-level=WARNING $(PYTEST_ARGS)
 
 .PHONY: checkout-faults
-checkout-faults: setup ## 2,000 checkouts under kills at every step's boundary and lying providers, audited (COUNT=n; 8 minutes)
+checkout-faults: setup ## 2,000 checkouts under kills at every step's boundary and lying providers, audited (COUNT=n; 4 minutes)
 	@COUNT=$(COUNT) $(BIN)/python -m pytest tests/faults/test_checkout_kills.py -m faults -n 0 \
 	  --log-cli-level=WARNING $(PYTEST_ARGS)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.mutants.mutant import COMMON, ORCHESTRATOR, REPAIR, Mutant
 
-FOLLOW_UPS = ("tests/contract/test_follow_ups.py",)
+FOLLOW_UPS = ("tests/contract/jobs/test_follow_ups.py",)
 FOLLOWING = ("tests/unit/execution/test_follow_ups.py",)
 CHAINS = ("tests/unit/orchestrator/test_follow_up_chains.py",)
 TRANSPORT = ("tests/contract/test_transport.py",)

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from pedidos_common.adapters.mongo.jobs import MongoJobLedger
 from pedidos_common.domain.jobs import (
     Band,
     Failed,
@@ -21,28 +19,10 @@ from pedidos_common.domain.jobs import (
     Succeeded,
 )
 from pedidos_common.ports import Bell, FollowUps, JobLedger
-from pedidos_common.testing.in_memory_jobs import InMemoryJobLedger
-from tests.contract.lab import KINDS, LEASE_SECONDS, Lab, lab_of
+from tests.contract.lab import Lab
 
 SCOPE = "co_checkout"
 FIRST = f"{SCOPE}:payment"
-TOGETHER = "mongo, together"
-
-
-@pytest.fixture(params=[*KINDS, TOGETHER])
-async def lab(request: pytest.FixtureRequest) -> AsyncIterator[Lab]:
-    together = request.param == TOGETHER
-    async with lab_of("mongo" if together else request.param, request) as found:
-        found.together = together
-        yield found
-
-
-@pytest.fixture
-def ledger(lab: Lab) -> JobLedger:
-    if lab.database is not None:
-        return MongoJobLedger(lab.database, LEASE_SECONDS, together=lab.together)
-    assert lab.clock is not None
-    return InMemoryJobLedger(lab.clock, LEASE_SECONDS)
 
 
 def new(job_id: str = FIRST, **fields: object) -> NewJob:
